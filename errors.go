@@ -1,0 +1,69 @@
+package midas
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code classifies an error for the edge that has to answer it: an HTTP status, a
+// MySQL error number or an exit code is chosen from it, in one table per edge.
+type Code string
+
+// The classes. There is no others' kind: an unclassified error is Internal.
+const (
+	Invalid         Code = "invalid"         // the request is wrong as it stands
+	Unauthenticated Code = "unauthenticated" // who asks is not established
+	Forbidden       Code = "forbidden"       // who asks is known and may not
+	NotFound        Code = "not found"
+	Conflict        Code = "conflict"    // it clashes with what exists
+	Unavailable     Code = "unavailable" // something behind does not answer; try again
+	Internal        Code = "internal"
+)
+
+// Error is an error for the person who must act: what failed with which value
+// (Message) and what to do next (Hint). It never holds a token, password or key.
+type Error struct {
+	Code    Code
+	Message string
+	Hint    string
+	// Public marks a refusal whose reason may be told to the caller. It stays
+	// false until the caller's token has proved signature, issuer and audience, so
+	// that a stranger learns nothing by trying.
+	Public bool
+	Err    error
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the cause, whose text is already part of Message.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an Error of the given class; a %w verb keeps its cause.
+func Errorf(code Code, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// WithHint returns e with the next step for whoever reads it.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// CodeOf returns the class of err: Internal when nothing in it says.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return Internal
+}
+
+// HintOf returns the next step that err carries, or "".
+func HintOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Hint
+	}
+	return ""
+}
