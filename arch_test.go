@@ -1,0 +1,292 @@
+package midas_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/midas-mysql/midas"
+
+// The levels of the house. A package may import lower levels only; the second level
+// packages meet in the root's words and are wired together in cmd/midas.
+var levels = []struct {
+	packages []string
+	reason   string
+}{
+	{
+		[]string{"", "wire", "internal/relay", "internal/ca", "internal/vmns"},
+		"level 0 is what everything stands on, so it stands on the standard library alone",
+	},
+	{
+		[]string{"token", "tokensource", "directory", "account"},
+		"level 1 knows the words and one subject each, never how it is served",
+	},
+	{
+		[]string{
+			"arm", "issuer", "metadata", "connector", "sidecar", "gateway", "backend", "backend/embedded",
+			"doctor", "console",
+		},
+		"level 2 packages never import each other: each can then be run, tested and replaced alone",
+	},
+	{[]string{"cmd/midas"}, "the program wires the parts"},
+}
+
+// Arrows that the levels allow and that are wrong all the same.
+var forbidden = map[[2]string]string{
+	{"account", "wire"}:      "accounts are about names and ids; how packets look must not leak into them",
+	{"backend", "gateway"}:   "a backend serves anyone who speaks MySQL",
+	{"cmd/midas", "wire"}:    "the program wires parts; packets are the gateway's business",
+	{"wire", ""}:             "wire is the protocol of the manual and knows no product",
+	{"internal/relay", ""}:   "relay copies bytes and knows no product",
+	{"tokensource", "token"}: "a client must not link the verifier: it cannot judge its own token",
+}
+
+// Arrows between packages of one level that are wanted.
+var allowed = map[[2]string]string{
+	{"backend/embedded", "backend"}: "the embedded engine is a backend, kept apart for its 50 MB",
+	{"connector", "tokensource"}:    "the connector exists to put a fresh token into a driver",
+}
+
+type pkg struct {
+	ImportPath   string
+	Dir          string
+	GoFiles      []string
+	Imports      []string
+	Deps         []string
+	Standard     bool
+	ForTest      string
+	TestGoFiles  []string
+	XTestGoFiles []string
+}
+
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,Deps,Standard"}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	var all []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func shipped(t *testing.T) []pkg {
+	t.Helper()
+	var out []pkg
+	for _, p := range list(t, "-tags", "gms_pure_go", "./...") {
+		if len(p.GoFiles) > 0 && !testOnly(short(p.ImportPath)) {
+			out = append(out, p)
+		}
+	}
+	if len(out) < 5 {
+		t.Fatalf("only %d packages found: the rules below would prove nothing", len(out))
+	}
+	return out
+}
+
+func short(importPath string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(importPath, module), "/")
+}
+
+func ours(importPath string) bool {
+	return importPath == module || strings.HasPrefix(importPath, module+"/")
+}
+
+func testOnly(name string) bool {
+	return strings.HasPrefix(name, "test") || strings.HasPrefix(name, "internal/") && strings.HasSuffix(name, "test")
+}
+
+func level(name string) int {
+	for i, l := range levels {
+		if slices.Contains(l.packages, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	for _, p := range shipped(t) {
+		from := short(p.ImportPath)
+		here := level(from)
+		if here < 0 {
+			t.Errorf("package %q stands on no level: give it one in arch_test.go, with the picture in docs/architecture.md", from)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if !ours(imp) {
+				if here == 0 && strings.Contains(strings.SplitN(imp, "/", 2)[0], ".") && from != "internal/vmns" {
+					t.Errorf("%s imports %s: %s", from, imp, levels[0].reason)
+				}
+				continue
+			}
+			to := short(imp)
+			arrow := [2]string{from, to}
+			if reason, no := forbidden[arrow]; no {
+				t.Errorf("%s imports %s: %s", from, to, reason)
+			}
+			if testOnly(to) {
+				t.Errorf("%s imports %s, which is for tests only", from, to)
+			}
+			_, fine := allowed[arrow]
+			if there := level(to); !fine && there >= here && (here > 0 || to != "") {
+				t.Errorf("%s (level %d) imports %s (level %d): %s", from, here, to, there, levels[here].reason)
+			}
+		}
+	}
+}
+
+func TestRootUsesTheStandardLibraryAlone(t *testing.T) {
+	for _, p := range list(t, ".") {
+		for _, imp := range p.Imports {
+			if strings.Contains(strings.SplitN(imp, "/", 2)[0], ".") {
+				t.Errorf("the root package imports %s", imp)
+			}
+		}
+	}
+}
+
+func TestEmbeddedEngineIsLinkedOnlyByTheProgram(t *testing.T) {
+	for _, p := range shipped(t) {
+		name := short(p.ImportPath)
+		if name != "cmd/midas" && name != "backend/embedded" && slices.Contains(p.Deps, module+"/backend/embedded") {
+			t.Errorf("%s links the embedded engine: 50 MB that its users did not ask for", name)
+		}
+	}
+	for _, p := range list(t, "./cmd/midas") {
+		if slices.ContainsFunc(p.Deps, func(d string) bool { return strings.Contains(d, "go-mysql-server") }) {
+			t.Error("a plain go build of cmd/midas links the embedded engine; it belongs behind the tag gms_pure_go")
+		}
+	}
+}
+
+// TestWhatStrangersLink reviews what an application gets that imports the connector.
+// A new name here is a decision: it becomes part of other people's builds.
+func TestWhatStrangersLink(t *testing.T) {
+	reviewed := map[string]string{
+		module:                              "the words",
+		module + "/tokensource":             "fresh tokens",
+		module + "/connector":               "itself",
+		"github.com/go-sql-driver/mysql":    "the driver it feeds",
+		"filippo.io/edwards25519":           "of go-sql-driver: MariaDB's ed25519 sign-in",
+		"github.com/Azure/azure-sdk-for-go": "azcore.TokenCredential and the credentials of azidentity",
+		"github.com/AzureAD/microsoft-authentication-library-for-go": "of azidentity",
+		"github.com/golang-jwt/jwt":                                  "of MSAL",
+		"github.com/google/uuid":                                     "of MSAL",
+		"github.com/kylelemons/godebug":                              "of MSAL",
+		"github.com/pkg/browser":                                     "of azidentity's interactive sign-in, never called",
+		"golang.org/x/":                                              "of Go's own authors",
+	}
+	for _, p := range list(t, "./connector", "./tokensource") {
+		for _, dep := range p.Deps {
+			if !strings.Contains(strings.SplitN(dep, "/", 2)[0], ".") || strings.HasPrefix(dep, "vendor/") {
+				continue
+			}
+			known := false
+			for prefix := range reviewed {
+				known = known || dep == prefix || strings.HasPrefix(dep, strings.TrimSuffix(prefix, "/")+"/") && prefix != module
+			}
+			if !known {
+				t.Errorf("%s links %s, which nobody has reviewed", short(p.ImportPath), dep)
+			}
+		}
+	}
+}
+
+const (
+	maxFileLines     = 500
+	maxFunctionLines = 60
+)
+
+func TestFilesAndFunctionsStayReadable(t *testing.T) {
+	commented := map[string]bool{}
+	for _, p := range shipped(t) {
+		name := short(p.ImportPath)
+		commented[name] = commented[name] || false
+		for _, file := range p.GoFiles {
+			path := filepath.Join(p.Dir, file)
+			fset := token.NewFileSet()
+			parsed, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if lines := fset.Position(parsed.End()).Line; lines > maxFileLines {
+				t.Errorf("%s/%s has %d lines, more than %d: it holds two things", name, file, lines, maxFileLines)
+			}
+			commented[name] = commented[name] || parsed.Doc != nil
+			for _, decl := range parsed.Decls {
+				fn, is := decl.(*ast.FuncDecl)
+				if !is {
+					continue
+				}
+				lines := fset.Position(fn.End()).Line - fset.Position(fn.Pos()).Line + 1
+				if lines > maxFunctionLines {
+					t.Errorf("%s/%s: %s has %d lines, more than %d", name, file, fn.Name.Name, lines, maxFunctionLines)
+				}
+			}
+		}
+	}
+	for name, has := range commented {
+		if !has {
+			t.Errorf("package %q has no comment that says what it owns and what it never does", name)
+		}
+	}
+}
+
+func TestModuleIsWhatItSays(t *testing.T) {
+	for _, file := range []string{"go.mod", "tools/go.mod"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.HasPrefix(strings.TrimSpace(line), "replace ") {
+				t.Errorf("%s: %q would not hold for those who import this module", file, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+// TestEveryDecoderIsFuzzed keeps the rule that foreign bytes meet a fuzz target
+// before they meet a user.
+func TestEveryDecoderIsFuzzed(t *testing.T) {
+	for _, name := range []string{"wire", "token", "account", "metadata"} {
+		found := false
+		err := filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			found = found || bytes.Contains(text, []byte("\nfunc Fuzz"))
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if !found {
+			t.Errorf("%s reads foreign bytes and has no fuzz target", name)
+		}
+	}
+}
