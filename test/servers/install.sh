@@ -1,0 +1,119 @@
+#!/bin/sh
+# Installs the database servers and clients that the tests talk to:
+#   MariaDB, jq, curl, debootstrap   from this machine's own apt sources
+#   MySQL 9 server and client        from Debian sid, inside a tree of its own
+# Debian sid is never added to this machine's sources: the tree under
+# ${MIDAS_TEST_SERVERS:-/var/cache/midas-test}/sid holds it, and the wrappers
+# bin/mysqld97 and bin/mysql97 beside it run its programs without root or chroot.
+#
+#   install.sh             install what is missing (root); exit 1 when it cannot
+#   install.sh --optional  the same, but exit 0 when it cannot
+set -u
+
+dir=${MIDAS_TEST_SERVERS:-/var/cache/midas-test}
+tree=$dir/sid
+marker=$tree/.complete
+mirror=${MIDAS_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+optional=0
+[ "${1:-}" = --optional ] && optional=1
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+giveup() {
+	echo "install.sh: $*" >&2
+	[ $optional = 1 ] && exit 0
+	exit 1
+}
+
+missing() {
+	for p in mariadbd mariadb jq curl; do
+		have $p || printf '%s ' "$p"
+	done
+	[ -f "$marker" ] && [ -x "$dir/bin/mysqld97" ] && [ -x "$dir/bin/mysql97" ] || printf 'mysql-9 '
+}
+
+# A second try costs little and mirrors do stumble.
+twice() { "$@" || { sleep 2; "$@"; }; }
+
+apt() { apt-get -q -y -o DPkg::Lock::Timeout=300 "$@"; }
+
+host_packages() {
+	want=
+	have mariadbd || want="$want mariadb-server-core"
+	have mariadb || want="$want mariadb-client-core"
+	for p in jq curl debootstrap; do
+		have $p || want="$want $p"
+	done
+	[ -n "$want" ] || return 0
+	twice apt update && twice apt install --no-install-recommends ca-certificates $want
+}
+
+in_tree() { chroot "$tree" env DEBIAN_FRONTEND=noninteractive "$@"; }
+
+mysql_tree() {
+	[ -f "$marker" ] && return 0
+	if [ -e "$tree" ] && { [ -d "$tree/debootstrap" ] || [ ! -x "$tree/usr/bin/apt-get" ]; }; then
+		# Half a base system cannot be repaired. Never delete through a mount.
+		grep -q " $tree/" /proc/mounts && giveup "$tree is half made and something is mounted inside it"
+		rm -rf --one-file-system "$tree"
+	fi
+	if [ ! -d "$tree" ]; then
+		debootstrap --variant=minbase sid "$tree" "$mirror" || return 1
+	fi
+	if ! [ -x "$tree/usr/sbin/mysqld" ] || ! [ -x "$tree/usr/bin/mysql" ]; then
+		in_tree dpkg --configure -a
+		# The core packages alone: no service, no maintainer script that starts one.
+		twice in_tree apt-get -q -y update &&
+			twice in_tree apt-get -q -y install --no-install-recommends mysql-server-core mysql-client-core ||
+			return 1
+		in_tree apt-get -q clean
+	fi
+	return 0
+}
+
+# wrapper NAME PROGRAM FIRST OPTIONS: the tree's own dynamic loader runs the
+# program with the tree's libraries. A defaults option must stay the first one, and
+# FIRST stands in for it: this machine's /etc/mysql is not meant for that server.
+wrapper() {
+	loader=$(ls "$tree"/lib64/ld-linux-*.so.* "$tree"/usr/lib/ld-linux-*.so.* 2>/dev/null | head -n 1)
+	libs=$(ls -d "$tree"/usr/lib/*-linux-gnu* | head -n 1)
+	[ -n "$loader" ] && [ -n "$libs" ] || return 1
+	mkdir -p "$dir/bin" && chmod 755 "$dir" "$dir/bin" || return 1
+	cat >"$dir/bin/.$1" <<WRAPPER
+#!/bin/sh
+# Written by test/servers/install.sh.
+tree='$tree' first=$3
+case "\${1:-}" in
+--no-defaults | --defaults-* | --print-defaults | --login-path*) first=\$1; shift ;;
+esac
+exec '$loader' --argv0 $1 --library-path '$libs' "\$tree/$2" \${first:+"\$first"} \\
+	--character-sets-dir="\$tree/usr/share/mysql/charsets" --plugin-dir="\$tree/usr/lib/mysql/plugin" \\
+	$4 "\$@"
+WRAPPER
+	chmod 755 "$dir/bin/.$1" && mv -f "$dir/bin/.$1" "$dir/bin/$1"
+}
+
+wrappers() {
+	wrapper mysqld97 usr/sbin/mysqld --no-defaults \
+		'--basedir="$tree/usr" --lc-messages-dir="$tree/usr/share/mysql" --secure-file-priv=NULL' &&
+		wrapper mysql97 usr/bin/mysql "" "" || return 1
+	"$dir/bin/mysqld97" --version && "$dir/bin/mysql97" --version
+}
+
+lacking=$(missing)
+[ -z "$lacking" ] && exit 0
+[ "$(id -u)" = 0 ] || giveup "missing: ${lacking}(installing needs root; tests that need them are left out)"
+have apt-get || giveup "missing: ${lacking}(installing needs apt; tests that need them are left out)"
+
+mkdir -p "$dir" || giveup "cannot make $dir"
+exec 9>"$dir/.lock"
+flock -w 900 9 || giveup "another run holds $dir/.lock"
+
+host_packages || giveup "apt could not install the packages for: $lacking"
+mysql_tree || giveup "Debian sid could not be installed in $tree; run again to finish it"
+wrappers || giveup "the MySQL of $tree does not run"
+: >"$marker"
+lacking=$(missing)
+[ -z "$lacking" ] || giveup "still missing: $lacking"
