@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Runs every fuzz target of the module for the given time each (default 60s) and
+# stops at the first finding. Go fuzzes one target of one package at a time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+for_each=${1:-60s}
+count=0
+while IFS=: read -r file target; do
+  package=./$(dirname "$file")
+  echo "== $package $target ($for_each)"
+  go test -tags gms_pure_go -run '^$' -fuzz "^$target\$" -fuzztime "$for_each" "$package"
+  count=$((count + 1))
+done < <(git ls-files '*_test.go' | xargs grep -oE '^func Fuzz[A-Za-z0-9_]+' /dev/null | sed 's/func //' | sort)
+[ "$count" -gt 0 ] || { echo "no fuzz target found" >&2; exit 1; }
+echo "$count targets, no finding"
