@@ -1,0 +1,99 @@
+package mysqltest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Programs that Require and Find know by a name of their own; any other name is
+// looked up on PATH.
+const (
+	MariaDBServer = "mariadbd"
+	MariaDBClient = "mariadb"
+	MySQLServer   = "mysqld97"
+	MySQLClient   = "mysql97"
+)
+
+// Paths are the command line clients found; "" means absent.
+type Paths struct {
+	MariaDB string // the mariadb client
+	MySQL   string // Oracle's mysql client, version 9.7
+}
+
+// Clients finds the command line clients.
+func Clients() Paths {
+	return Paths{MariaDB: Find(MariaDBClient), MySQL: Find(MySQLClient)}
+}
+
+// Require returns the path of the program, and otherwise ends the test: it fails when
+// the environment variable CI is set, and is skipped with one line when not.
+func Require(tb testing.TB, name string) string {
+	tb.Helper()
+	path := Find(name)
+	if path != "" {
+		return path
+	}
+	if os.Getenv("CI") != "" {
+		tb.Fatalf("%s is not installed; run test/servers/install.sh as root", name)
+	}
+	tb.Skipf("%s is not installed; test/servers/install.sh installs it", name)
+	return ""
+}
+
+// Find returns the path of the program, or "".
+//
+// MySQL 9.7 is taken from MIDAS_TEST_MYSQLD and MIDAS_TEST_MYSQL, then from the
+// directory of test/servers/install.sh, then from PATH if that one is Oracle's.
+func Find(name string) string {
+	switch name {
+	case MySQLServer:
+		return findMySQL("MIDAS_TEST_MYSQLD", name, "mysqld")
+	case MySQLClient:
+		return findMySQL("MIDAS_TEST_MYSQL", name, "mysql")
+	}
+	return onPath(name)
+}
+
+func findMySQL(env, wrapper, plain string) string {
+	if path := os.Getenv(env); path != "" {
+		return path
+	}
+	dir := os.Getenv("MIDAS_TEST_SERVERS")
+	if dir == "" {
+		dir = "/var/cache/midas-test"
+	}
+	if path := filepath.Join(dir, "bin", wrapper); executable(path) {
+		return path
+	}
+	path := onPath(plain)
+	if path == "" {
+		return ""
+	}
+	// mysqld and mysql are often links to MariaDB's programs.
+	out, err := exec.Command(path, "--no-defaults", "--version").Output()
+	if err != nil || strings.Contains(string(out), "MariaDB") || !strings.Contains(string(out), "9.7") {
+		return ""
+	}
+	return path
+}
+
+// onPath looks in the system directories too: an ordinary user's PATH lacks them.
+func onPath(name string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/mysql/bin"} {
+		if path := filepath.Join(dir, name); executable(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
