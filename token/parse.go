@@ -1,0 +1,133 @@
+package token
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+// MaxSize is the longest token that is looked at, in bytes. Real ones have 1 to 4 KiB;
+// one with the 200 groups that an issuer puts in before it omits them has about 12.
+const MaxSize = 64 << 10
+
+// promptCut is where the password prompts of the MySQL and MariaDB command line
+// clients cut what is typed or pasted, without a word.
+// Source: MySQL bugs 44929, 92403 and 110570.
+const promptCut = 79
+
+// ErrTruncated says that only the beginning of a token arrived, as from a client that
+// asked for the password at its prompt.
+var ErrTruncated = errors.New("only the first 79 characters of the token arrived: the password prompt of the client cut it")
+
+// Header is the header of a token, as far as it is looked at. Members that bring or
+// locate a key (jwk, jku, x5c, x5u) are left alone on purpose.
+type Header struct {
+	Type      string `json:"typ"`
+	Algorithm string `json:"alg"`
+	KeyID     string `json:"kid"`
+	X5T       string `json:"x5t"`
+
+	// Extensions that change what is signed. None is understood, so none may be there.
+	Critical json.RawMessage `json:"crit"`
+	Base64   json.RawMessage `json:"b64"`
+}
+
+// DecodeUnverified reads a token without checking anything but its form: it proves
+// nothing about who made it. It is for showing a token to the person who holds it.
+func DecodeUnverified(raw string) (Header, Claims, error) {
+	head, body, err := split(raw)
+	if err != nil {
+		return Header{}, Claims{}, err
+	}
+	var header Header
+	if err := decodePart(head, &header); err != nil {
+		return Header{}, Claims{}, fmt.Errorf("read the token's header: %w", err)
+	}
+	var claims Claims
+	if err := decodePart(body, &claims); err != nil {
+		return Header{}, Claims{}, fmt.Errorf("read the token's claims: %w", err)
+	}
+	return header, claims, nil
+}
+
+// split takes a token apart, or says what is wrong with its outer form. The form is
+// strict (RFC 7515 section 2: base64url, no padding, no white space), so that two
+// different strings are never the same token.
+func split(raw string) (head, body string, err error) {
+	if len(raw) > MaxSize {
+		return "", "", fmt.Errorf("token of %d bytes is longer than %d", len(raw), MaxSize)
+	}
+	if len(raw) == promptCut && strings.HasPrefix(raw, "eyJ") && strings.Count(raw, ".") < 2 {
+		return "", "", ErrTruncated
+	}
+	head, rest, _ := strings.Cut(raw, ".")
+	body, signature, ok := strings.Cut(rest, ".")
+	if !ok || strings.Contains(signature, ".") {
+		return "", "", fmt.Errorf("token does not have three parts")
+	}
+	for _, part := range []string{head, body, signature} {
+		if part == "" {
+			return "", "", fmt.Errorf("token has an empty part")
+		}
+		if strings.ContainsAny(part, "\r\n") {
+			return "", "", fmt.Errorf("token has line breaks in it")
+		}
+	}
+	if _, err := strict.DecodeString(signature); err != nil {
+		return "", "", fmt.Errorf("signature is not base64url")
+	}
+	return head, body, nil
+}
+
+// strict refuses the second spellings of the same bytes that base64 has.
+var strict = base64.RawURLEncoding.Strict()
+
+// decodePart decodes one part into v. The JSON decoder refuses members that appear
+// twice and tells "aud" from "AUD": a token has one meaning for every reader.
+func decodePart(part string, v any) error {
+	data, err := strict.DecodeString(part)
+	if err != nil {
+		return errors.New("it is not base64url")
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("it is not the JSON of a token: %w", err)
+	}
+	return nil
+}
+
+// check refuses headers that ask for what is not understood.
+func (h *Header) check(algorithms []string) error {
+	allowed := false
+	for _, a := range algorithms {
+		allowed = allowed || a == h.Algorithm
+	}
+	switch {
+	case !allowed:
+		return fmt.Errorf("signature algorithm %q is not accepted", clip(h.Algorithm))
+	case h.Critical != nil || h.Base64 != nil:
+		return errors.New("header has a critical extension")
+	case h.KeyID == "":
+		return errors.New("header names no key")
+	case len(h.KeyID) > maxKeyID:
+		return fmt.Errorf("key id of %d bytes is longer than %d", len(h.KeyID), maxKeyID)
+	}
+	// Other kinds of JWT from the same issuer and key (logout, security event) are
+	// not access tokens. RFC 8725 section 3.11.
+	switch strings.ToLower(h.Type) {
+	case "", "jwt", "at+jwt", "application/at+jwt":
+		return nil
+	}
+	return fmt.Errorf("token is a %q, not an access token", clip(h.Type))
+}
+
+// clip keeps a stranger's text short in messages; %q takes care of its control bytes.
+func clip(s string) string {
+	const most = 128
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}

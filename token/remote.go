@@ -1,0 +1,246 @@
+package token
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	midas "github.com/midas-mysql/midas"
+)
+
+// When a published key set is asked for again.
+// Source: Microsoft identity platform, "Signing key rollover": keep keys for 24 hours,
+// look for new ones about hourly, and after an unknown key id at most every 5 minutes.
+const (
+	refreshAfter = time.Hour        // from then on a use starts a fetch, without waiting
+	freshFor     = 24 * time.Hour   // from then on a use waits for the fetch
+	staleFor     = 72 * time.Hour   // from then on keys are forgotten even if no fetch succeeds
+	askAgain     = 5 * time.Minute  // least time between a fetch and the next
+	retryAfter   = time.Minute      // the same after a failed one
+	firstRetry   = 2 * time.Second  // the same when there are no keys at all yet
+	fetchTimeout = 10 * time.Second // one fetch, from connecting to the last byte
+	fetchLimit   = 1 << 20          // bytes of a key set
+	maxRedirects = 3
+)
+
+// RemoteConfig says where an issuer publishes its keys.
+type RemoteConfig struct {
+	// URL is the "jwks_uri" of the issuer: https, or http on the loopback interface.
+	URL string
+	// Client is used with a time limit and a redirect rule of our own; nil for
+	// http.DefaultClient. Its Transport may trust a private certificate authority.
+	Client *http.Client
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// RemoteKeys is a key set that an issuer publishes at a URL. It fetches on use, never
+// by a timer: one fetch at a time, however many wait for it; with limits on size, time
+// and rate, so that tokens of strangers cannot make it a burden on the issuer; and it
+// keeps the keys it has when a fetch fails. It is safe for concurrent use.
+type RemoteKeys struct {
+	url    string
+	client *http.Client
+	now    func() time.Time
+	log    *slog.Logger
+
+	current atomic.Pointer[published]
+
+	mu     sync.Mutex
+	flight chan struct{} // closed when the fetch under way ends; nil when there is none
+	next   time.Time     // no fetch before
+	last   error         // why the last fetch failed
+}
+
+// published is one state of the key set. It does not change.
+type published struct {
+	keys    StaticKeys
+	fetched time.Time
+}
+
+// NewRemoteKeys returns the key set at a URL. Nothing is fetched before the first use.
+func NewRemoteKeys(cfg RemoteConfig) (*RemoteKeys, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil || u.Host == "" || u.User != nil {
+		return nil, midas.Errorf(midas.Invalid, "key set address %q is not a URL with a host and without a user", cfg.URL)
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return nil, midas.Errorf(midas.Invalid, "key set address %s is not https", cfg.URL).
+			WithHint("whoever can change keys on their way can sign in as anybody: only the loopback interface may use http")
+	}
+	r := &RemoteKeys{url: cfg.URL, now: cfg.Now, log: cfg.Log}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	client := http.Client{}
+	if cfg.Client != nil {
+		client = *cfg.Client
+	}
+	client.CheckRedirect = stayOnHost
+	client.Jar = nil
+	r.client = &client
+	return r, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// stayOnHost keeps an open redirect on the issuer's host from naming another source of
+// keys.
+func stayOnHost(req *http.Request, via []*http.Request) error {
+	from := via[0].URL
+	if req.URL.Scheme != from.Scheme || req.URL.Host != from.Host {
+		return fmt.Errorf("redirected away from %s", from.Host)
+	}
+	if len(via) > maxRedirects {
+		return fmt.Errorf("redirected more than %d times", maxRedirects)
+	}
+	return nil
+}
+
+// Key implements KeySet.
+func (r *RemoteKeys) Key(ctx context.Context, keyID string) (crypto.PublicKey, error) {
+	now := r.now()
+	set := r.current.Load()
+	if set != nil {
+		key, known := set.keys[keyID]
+		switch age := now.Sub(set.fetched); {
+		case known && age < refreshAfter:
+			return key, nil
+		case known && age < freshFor:
+			r.fetch(now)
+			return key, nil
+		}
+	}
+	if flight := r.fetch(now); flight != nil {
+		select {
+		case <-flight:
+		case <-ctx.Done():
+			return nil, midas.Errorf(midas.Unavailable, "wait for the keys at %s: %w", r.url, ctx.Err())
+		}
+	}
+	set = r.current.Load()
+	if set == nil || now.Sub(set.fetched) >= staleFor {
+		return nil, r.unavailable()
+	}
+	if key, known := set.keys[keyID]; known {
+		return key, nil
+	}
+	return nil, unknownKey(keyID)
+}
+
+func (r *RemoteKeys) unavailable() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == nil {
+		return midas.Errorf(midas.Unavailable, "keys from %s are too old", r.url)
+	}
+	return midas.Errorf(midas.Unavailable, "no keys from %s: %w", r.url, r.last)
+}
+
+// fetch starts a fetch, or joins the one under way, and returns what is closed at its
+// end. It returns nil when it is too early to ask again; that is also what remembers
+// that a key id is unknown.
+func (r *RemoteKeys) fetch(now time.Time) <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.flight != nil {
+		return r.flight
+	}
+	if now.Before(r.next) {
+		return nil
+	}
+	done := make(chan struct{})
+	r.flight = done
+	go func() {
+		defer close(done)
+		keys, err := r.get()
+		r.settle(keys, err)
+	}()
+	return done
+}
+
+// settle takes in the outcome of a fetch.
+func (r *RemoteKeys) settle(keys StaticKeys, err error) {
+	now := r.now()
+	before := r.current.Load()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.flight = nil
+	r.last = err
+	switch {
+	case err == nil:
+		if before != nil {
+			keepPointers(keys, before.keys)
+		}
+		r.current.Store(&published{keys: keys, fetched: now})
+		r.next = now.Add(askAgain)
+	case before == nil:
+		r.next = now.Add(firstRetry)
+		r.log.Warn("no signing keys yet", "url", r.url, "err", err)
+	default:
+		r.next = now.Add(retryAfter)
+		r.log.Warn("signing keys not refreshed, the ones at hand stay in use",
+			"url", r.url, "age", now.Sub(before.fetched), "err", err)
+	}
+}
+
+// keepPointers lets a key that is still published stay the same value, by which
+// verdicts about its tokens stay good.
+func keepPointers(keys, before StaticKeys) {
+	for id, old := range before {
+		switch key := keys[id].(type) {
+		case *rsa.PublicKey:
+			if key.Equal(old) {
+				keys[id] = old
+			}
+		case *ecdsa.PublicKey:
+			if key.Equal(old) {
+				keys[id] = old
+			}
+		}
+	}
+}
+
+// get fetches the key set. Its time limit is its own: one caller who gives up must not
+// end it for the others who wait.
+func (r *RemoteKeys) get() (StaticKeys, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	res, err := r.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("answered %s", res.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, fetchLimit+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > fetchLimit {
+		return nil, fmt.Errorf("answered with more than %d bytes", fetchLimit)
+	}
+	return DecodeKeys(body)
+}

@@ -1,0 +1,255 @@
+package token
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+	"unsafe"
+
+	"github.com/go-jose/go-jose/v4"
+
+	midas "github.com/midas-mysql/midas"
+)
+
+var _ midas.Verifier = (*Verifier)(nil)
+
+// Issuer is one source of tokens that is believed.
+type Issuer struct {
+	// URLs are the values of the claim "iss" that are this issuer, byte for byte.
+	// Microsoft Entra writes https://sts.windows.net/{tenant}/ with its final slash
+	// into version 1 tokens and https://login.microsoftonline.com/{tenant}/v2.0
+	// without one into version 2 tokens.
+	URLs []string
+	// TenantID is the claim "tid" that tokens must carry; empty for issuers that
+	// know no tenants.
+	TenantID string
+	Keys     KeySet
+}
+
+// VerifierConfig says what a Verifier believes.
+type VerifierConfig struct {
+	Issuers   []Issuer // at least one; no URL twice
+	Audiences []string // accepted values of "aud", byte for byte; at least one
+	// Algorithms are the accepted signature algorithms, RS256 when empty. Only
+	// asymmetric ones can be named.
+	Algorithms []string
+	Skew       time.Duration // how far the issuer's clock may differ; 0: not at all
+	CacheSize  int           // verdicts remembered, 8192 when 0
+	Now        func() time.Time
+}
+
+// Verifier tells whose token it is. It is safe for concurrent use.
+type Verifier struct {
+	issuers    map[string]Issuer
+	audiences  []string
+	algorithms []string
+	accepted   []jose.SignatureAlgorithm
+	skew       time.Duration
+	now        func() time.Time
+	cache      *cache
+}
+
+// asymmetric are the algorithms that a Verifier can be told to accept. "none" and the
+// HMAC family are not among them, so that no configuration can let them in.
+var asymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
+
+// NewVerifier returns a Verifier, or an Invalid error for a configuration that would
+// believe nobody or anybody.
+func NewVerifier(cfg VerifierConfig) (*Verifier, error) {
+	v := &Verifier{
+		issuers:    map[string]Issuer{},
+		audiences:  slices.Clone(cfg.Audiences),
+		algorithms: slices.Clone(cfg.Algorithms),
+		skew:       cfg.Skew,
+		now:        cfg.Now,
+	}
+	if v.now == nil {
+		v.now = time.Now
+	}
+	if len(v.algorithms) == 0 {
+		v.algorithms = []string{"RS256"}
+	}
+	for _, a := range v.algorithms {
+		if !slices.Contains(asymmetric, a) {
+			return nil, midas.Errorf(midas.Invalid, "signature algorithm %q cannot be accepted", a).
+				WithHint("choose from %v", asymmetric)
+		}
+		v.accepted = append(v.accepted, jose.SignatureAlgorithm(a))
+	}
+	if len(v.audiences) == 0 || slices.Contains(v.audiences, "") {
+		return nil, midas.Errorf(midas.Invalid, "verifier needs audiences, none of them empty")
+	}
+	if err := v.believe(cfg.Issuers); err != nil {
+		return nil, err
+	}
+	size := cfg.CacheSize
+	if size <= 0 {
+		size = 8192
+	}
+	var err error
+	v.cache, err = newCache(size)
+	return v, err
+}
+
+func (v *Verifier) believe(issuers []Issuer) error {
+	for _, issuer := range issuers {
+		if issuer.Keys == nil || len(issuer.URLs) == 0 {
+			return midas.Errorf(midas.Invalid, "issuer %v needs a URL and keys", issuer.URLs)
+		}
+		for _, url := range issuer.URLs {
+			if _, twice := v.issuers[url]; twice || url == "" {
+				return midas.Errorf(midas.Invalid, "issuer URL %q is empty or named twice", url)
+			}
+			v.issuers[url] = issuer
+		}
+	}
+	if len(v.issuers) == 0 {
+		return midas.Errorf(midas.Invalid, "verifier needs an issuer to believe")
+	}
+	return nil
+}
+
+// Verify implements midas.Verifier. Refusals are Unauthenticated, and Public only when
+// signature, issuer, tenant and audience hold, or when all that arrived is the stub that
+// a password prompt leaves; keys that cannot be had are Unavailable.
+func (v *Verifier) Verify(ctx context.Context, raw string) (midas.Principal, error) {
+	if len(raw) > MaxSize {
+		return midas.Principal{}, refuse("token of %d bytes is longer than %d", len(raw), MaxSize)
+	}
+	// The bytes are only read: no copy of the token is made to take its digest.
+	id := sha256.Sum256(unsafe.Slice(unsafe.StringData(raw), len(raw)))
+	if known, ok := v.cache.get(id); ok {
+		key, err := known.keys.Key(ctx, known.keyID)
+		if err == nil && key == known.key {
+			return v.current(&known.principal, id)
+		}
+		v.cache.drop(id)
+	}
+	return v.examine(ctx, raw, id)
+}
+
+// current returns p when it is its time. Groups are copied: the cache keeps its own.
+func (v *Verifier) current(p *midas.Principal, id digest) (midas.Principal, error) {
+	now := v.now()
+	if late := now.Sub(p.Expiry); late >= v.skew {
+		v.cache.drop(id)
+		return midas.Principal{}, tell("token expired %s ago", span(late)).
+			WithHint("get a new token and sign in again")
+	}
+	if early := p.NotBefore.Sub(now); early > v.skew {
+		return midas.Principal{}, tell("token is not valid for another %s", span(early)).
+			WithHint("compare the clocks of the issuer and of this server")
+	}
+	out := *p
+	out.Groups = slices.Clone(p.Groups)
+	return out, nil
+}
+
+// examine establishes everything about a token that has not been seen before. The
+// order matters: nothing is said about a token's content before its maker is known.
+func (v *Verifier) examine(ctx context.Context, raw string, id digest) (midas.Principal, error) {
+	header, claims, err := DecodeUnverified(raw)
+	if errors.Is(err, ErrTruncated) {
+		return midas.Principal{}, tell("%w", err).
+			WithHint("pass the token with --password=… or in a file instead of at the prompt")
+	}
+	if err != nil {
+		return midas.Principal{}, refuse("%w", err)
+	}
+	if err := header.check(v.algorithms); err != nil {
+		return midas.Principal{}, refuse("%w", err)
+	}
+	issuer, ok := v.issuers[claims.Issuer]
+	if !ok {
+		return midas.Principal{}, refuse("issuer %q is not believed here", clip(claims.Issuer))
+	}
+	key, err := issuer.Keys.Key(ctx, header.KeyID)
+	if err != nil {
+		return midas.Principal{}, noKey(claims.Issuer, err)
+	}
+	if key, err = usable(key); err != nil {
+		return midas.Principal{}, refuse("key %q of the issuer: %w", header.KeyID, err)
+	}
+	signed, err := jose.ParseSignedCompact(raw, v.accepted)
+	if err != nil {
+		return midas.Principal{}, refuse("%w", err)
+	}
+	if _, err := signed.Verify(key); err != nil {
+		return midas.Principal{}, refuse("signature does not fit key %q of %s", header.KeyID, claims.Issuer)
+	}
+	audience, err := v.addressed(issuer, &claims)
+	if err != nil {
+		return midas.Principal{}, err
+	}
+	if err := complete(&claims); err != nil {
+		return midas.Principal{}, err
+	}
+	known := &verdict{principal: claims.principal(audience), keys: issuer.Keys, keyID: header.KeyID, key: key}
+	v.cache.put(id, known)
+	return v.current(&known.principal, id)
+}
+
+// addressed returns the audience by which a well-signed token is meant for us. Its
+// refusals are still not public: a token for another service or of another tenant,
+// stolen or strayed, earns no explanation.
+func (v *Verifier) addressed(issuer Issuer, claims *Claims) (string, error) {
+	if issuer.TenantID != "" && claims.TenantID != issuer.TenantID {
+		return "", refuse("token is of tenant %q, not %s", clip(claims.TenantID), issuer.TenantID)
+	}
+	for _, audience := range claims.Audience {
+		if slices.Contains(v.audiences, audience) {
+			return audience, nil
+		}
+	}
+	first := ""
+	if len(claims.Audience) > 0 {
+		first = claims.Audience[0]
+	}
+	return "", refuse("token is for %q, not for this server", clip(first)).
+		WithHint("ask for a token of the resource %s", v.audiences[0])
+}
+
+func complete(claims *Claims) error {
+	if claims.Expiry == 0 {
+		return tell("token has no expiry")
+	}
+	if claims.ObjectID == "" && claims.Subject == "" {
+		return tell("token names nobody: it has neither oid nor sub")
+	}
+	return nil
+}
+
+// refuse makes a refusal whose reason is for the log alone.
+func refuse(format string, args ...any) *midas.Error {
+	return midas.Errorf(midas.Unauthenticated, format, args...)
+}
+
+// tell makes a refusal whose reason the caller may read.
+func tell(format string, args ...any) *midas.Error {
+	e := midas.Errorf(midas.Unauthenticated, format, args...)
+	e.Public = true
+	return e
+}
+
+func noKey(issuer string, err error) error {
+	if midas.CodeOf(err) == midas.Unavailable {
+		return midas.Errorf(midas.Unavailable, "keys of %s: %w", issuer, err)
+	}
+	return refuse("keys of %s: %w", issuer, err)
+}
+
+// span says how long d is the way a person would.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "less than a minute"
+	case d < time.Hour:
+		return strconv.Itoa(int(d/time.Minute)) + " min"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d/time.Hour)) + " h"
+	}
+	return strconv.Itoa(int(d/(24*time.Hour))) + " days"
+}
