@@ -1,0 +1,383 @@
+package vmns
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	midas "github.com/midas-mysql/midas"
+)
+
+// asUser names the environment variable that makes this test binary call Run by
+// itself, so that a test can do it as another user or send signals to it.
+const asUser = "VMNS_TEST_RUN"
+
+func TestMain(m *testing.M) {
+	Enter()
+	if script := os.Getenv(asUser); script != "" {
+		os.Exit(runHelper(script))
+	}
+	os.Exit(m.Run())
+}
+
+func runHelper(script string) int {
+	code, err := Run(context.Background(), Config{
+		Forwards: []Forward{{"169.254.169.254:80", answer("helper")}},
+		Command:  []string{"sh", "-c", script}, Env: os.Environ(),
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 125
+	}
+	return code
+}
+
+// answer serves text over HTTP, with the Host that was asked for.
+func answer(text string) func(net.Listener) error {
+	return func(l net.Listener) error {
+		return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, "%s for %s%s\n", text, r.Host, r.URL.Path)
+		}))
+	}
+}
+
+// each runs test for every kind of namespace and user that this machine allows, and
+// says which it does not. At least one must be left.
+func each(t *testing.T, test func(t *testing.T, run func(Config) (int, string, error))) {
+	tried := 0
+	for name, flags := range map[string]uintptr{
+		"user namespace":  unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWUSER,
+		"root's own user": unix.CLONE_NEWNET | unix.CLONE_NEWNS,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if flags&unix.CLONE_NEWUSER == 0 && os.Geteuid() != 0 {
+				t.Skip("not root: no namespace without a user namespace")
+			}
+			if _, err := run(t.Context(), Config{Command: []string{"true"}, Env: os.Environ()}, flags); errors.Is(err, ErrForbidden) {
+				skipOrFail(t, err)
+			}
+			tried++
+			test(t, func(cfg Config) (int, string, error) {
+				var out bytes.Buffer
+				cfg.Stdout, cfg.Stderr = &out, &out
+				if cfg.Env == nil {
+					cfg.Env = os.Environ()
+				}
+				code, err := run(t.Context(), cfg, flags)
+				return code, out.String(), err
+			})
+		})
+	}
+}
+
+func skipOrFail(t *testing.T, err error) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("CI must have namespaces: %v", err)
+	}
+	t.Skipf("left out, no namespaces here: %v", err)
+}
+
+func TestTrafficReachesTheParent(t *testing.T) {
+	need(t, "curl")
+	each(t, func(t *testing.T, run func(Config) (int, string, error)) {
+		code, out, err := run(Config{
+			Forwards: []Forward{
+				{"169.254.169.254:80", answer("metadata")},
+				{"127.0.0.1:3306", answer("database")},
+			},
+			Hosts: map[string]string{"mydb.mysql.database.azure.com": "127.0.0.1"},
+			Command: []string{"sh", "-c", `curl -sS --noproxy '*' http://169.254.169.254/token
+				curl -sS --noproxy '*' http://mydb.mysql.database.azure.com:3306/`},
+		})
+		if code != 0 || err != nil {
+			t.Fatalf("status %d, error %v, output %s", code, err, out)
+		}
+		want := "metadata for 169.254.169.254/token\ndatabase for mydb.mysql.database.azure.com:3306/\n"
+		if diff := cmp.Diff(want, out); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestNoRouteToTheOutside(t *testing.T) {
+	need(t, "curl")
+	// The outside's own loopback is outside too.
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() { _ = answer("outside")(l) }()
+	each(t, func(t *testing.T, run func(Config) (int, string, error)) {
+		for _, address := range []string{l.Addr().String(), "192.0.2.1:80", "169.254.169.253:80"} {
+			code, out, err := run(Config{Command: []string{
+				"curl", "-sS", "--noproxy", "*", "--max-time", "5", "http://" + address,
+			}})
+			if code != 7 || err != nil { // curl's status for "could not connect"
+				t.Errorf("%s: status %d, error %v, output %s; want a refused connection", address, code, err, out)
+			}
+		}
+	})
+}
+
+func TestCommandIsItself(t *testing.T) {
+	each(t, func(t *testing.T, run func(Config) (int, string, error)) {
+		code, out, err := run(Config{
+			Command: []string{"sh", "-c", "id -u; id -g; pwd; echo $MIDAS_VM; read line; echo got:$line; ls -l /proc/self/fd | grep -c socket:"},
+			Env:     []string{"PATH=/usr/bin:/bin", "MIDAS_VM=myVM"},
+			Stdin:   strings.NewReader("typed\n"),
+		})
+		dir, wdErr := os.Getwd()
+		if wdErr != nil {
+			t.Fatal(wdErr)
+		}
+		// No socket of the set-up, nor of the parent, is left open in the command.
+		want := fmt.Sprintf("%d\n%d\n%s\nmyVM\ngot:typed\n0\n", os.Getuid(), os.Getgid(), dir)
+		if code != 1 || err != nil || out != want { // grep found none
+			t.Errorf("status %d, error %v, difference %s", code, err, cmp.Diff(want, out))
+		}
+	})
+}
+
+func TestExitStatusPasses(t *testing.T) {
+	each(t, func(t *testing.T, run func(Config) (int, string, error)) {
+		for _, test := range []struct {
+			command []string
+			status  int
+			code    midas.Code
+		}{
+			{[]string{"true"}, 0, ""},
+			{[]string{"sh", "-c", "exit 7"}, 7, ""},
+			{[]string{"sh", "-c", "kill -TERM $$"}, 128 + 15, ""},
+			{[]string{"no-such-command-anywhere"}, exitNotFound, midas.NotFound},
+			{[]string{"/no/such/command"}, exitNotFound, midas.NotFound},
+			{[]string{"/dev/null"}, exitNotExecutable, midas.Invalid},
+		} {
+			status, out, err := run(Config{Command: test.command})
+			if status != test.status || (err != nil) != (test.code != "") || err != nil && midas.CodeOf(err) != test.code {
+				t.Errorf("%v: status %d, error %v, output %s; want status %d, class %q",
+					test.command, status, err, out, test.status, test.code)
+			}
+		}
+	})
+}
+
+func TestTwoAtOnce(t *testing.T) {
+	need(t, "curl")
+	each(t, func(t *testing.T, run func(Config) (int, string, error)) {
+		var inside, wg sync.WaitGroup
+		inside.Add(2)
+		for _, vm := range []string{"vmA", "vmB"} {
+			wg.Go(func() {
+				meet := func(l net.Listener) error {
+					return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+						inside.Done()
+						inside.Wait() // until the other VM is here too
+						fmt.Fprint(w, vm)
+					}))
+				}
+				code, out, err := run(Config{
+					Forwards: []Forward{{"169.254.169.254:80", meet}},
+					Command:  []string{"curl", "-sS", "--noproxy", "*", "--max-time", "20", "http://169.254.169.254/"},
+				})
+				if code != 0 || err != nil || out != vm {
+					t.Errorf("%s: status %d, error %v, output %q", vm, code, err, out)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+func TestNothingIsLeftBehind(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	each(t, func(t *testing.T, run func(Config) (int, string, error)) {
+		before, err := os.ReadFile("/etc/hosts")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, out, err := run(Config{Command: []string{"true"}, Hosts: map[string]string{"a": "127.0.0.1"}}); err != nil {
+			t.Fatal(err, out)
+		}
+		after, err := os.ReadFile("/etc/hosts")
+		if err != nil || !bytes.Equal(before, after) {
+			t.Errorf("the machine's hosts changed to %s (%v)", after, err)
+		}
+		left, err := os.ReadDir(os.TempDir())
+		if err != nil || len(left) != 0 {
+			t.Errorf("left in the temporary directory: %v (%v)", left, err)
+		}
+	})
+}
+
+func TestRefusesBadForward(t *testing.T) {
+	each(t, func(t *testing.T, run func(Config) (int, string, error)) {
+		_, _, err := run(Config{Forwards: []Forward{{"[::1]:80", answer("")}}, Command: []string{"true"}})
+		if err == nil || !strings.Contains(err.Error(), `"[::1]:80" is not an IPv4 address and port`) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// helper starts Run in a process of its own, as another user if uid is not ours.
+func helper(t *testing.T, uid int, script string) (*exec.Cmd, *bufio.Scanner, *bytes.Buffer) {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), asUser+"="+script, "TMPDIR=/tmp")
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal
+	if uid != os.Getuid() {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	return cmd, bufio.NewScanner(out), &stderr
+}
+
+func TestOrdinaryUser(t *testing.T) {
+	need(t, "curl")
+	uid := os.Getuid()
+	if uid == 0 {
+		uid = 65534
+	}
+	cmd, out, stderr := helper(t, uid, `id -u; curl -sS --noproxy '*' http://169.254.169.254/
+		grep CapEff /proc/self/status; grep CapAmb /proc/self/status; exit 7`)
+	var lines []string
+	for out.Scan() {
+		lines = append(lines, out.Text())
+	}
+	err := cmd.Wait()
+	if strings.Contains(stderr.String(), ErrForbidden.Error()) {
+		skipOrFail(t, errors.New(stderr.String()))
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 7 {
+		t.Errorf("%v, want exit status 7; %s", err, stderr)
+	}
+	want := []string{
+		fmt.Sprint(uid), "helper for 169.254.169.254/",
+		"CapEff:\t0000000000000000", "CapAmb:\t0000000000000000", // the powers of the set-up are gone
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSignalsPass(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		t.Run(s.String(), func(t *testing.T) {
+			if signal.Ignored(s) {
+				t.Skip("ignored here, as in a shell's background job: so it stays")
+			}
+			t.Run("command that handles it", func(t *testing.T) {
+				cmd, out, stderr := helper(t, os.Getuid(), fmt.Sprintf(`trap 'echo caught; exit 9' %d; echo ready; while :; do sleep 0.01; done`, s))
+				if !ready(t, out, stderr) {
+					return
+				}
+				if err := cmd.Process.Signal(s); err != nil {
+					t.Fatal(err)
+				}
+				if !out.Scan() || out.Text() != "caught" {
+					t.Errorf("got %q, want the trap's word", out.Text())
+				}
+				if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 9 {
+					t.Errorf("%v, want exit status 9; %s", err, stderr)
+				}
+			})
+			t.Run("command that dies of it", func(t *testing.T) {
+				cmd, out, stderr := helper(t, os.Getuid(), `echo ready; exec sleep 60`)
+				if !ready(t, out, stderr) {
+					return
+				}
+				if err := cmd.Process.Signal(s); err != nil {
+					t.Fatal(err)
+				}
+				if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 128+int(s) {
+					t.Errorf("%v, want exit status %d; %s", err, 128+int(s), stderr)
+				}
+			})
+		})
+	}
+}
+
+func TestCommandDiesWithTheParent(t *testing.T) {
+	cmd, out, stderr := helper(t, os.Getuid(), `echo ready; echo $$; exec sleep 60`)
+	if !ready(t, out, stderr) {
+		return
+	}
+	out.Scan()
+	var pid int
+	if _, err := fmt.Sscan(out.Text(), &pid); err != nil {
+		t.Fatal(err)
+	}
+	handle, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(handle)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed
+	poll := []unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}
+	if n, err := unix.Poll(poll, 5000); n != 1 || err != nil {
+		t.Errorf("the command outlived its parent by 5 s (%v)", err)
+	}
+}
+
+func ready(t *testing.T, out *bufio.Scanner, stderr *bytes.Buffer) bool {
+	t.Helper()
+	if out.Scan() && out.Text() == "ready" {
+		return true
+	}
+	if strings.Contains(stderr.String(), ErrForbidden.Error()) {
+		skipOrFail(t, errors.New(stderr.String()))
+	}
+	t.Fatalf("the command did not start: %s", stderr)
+	return false
+}
+
+func TestForbiddenWhereTheKernelSaysNo(t *testing.T) {
+	for _, no := range []error{unix.EPERM, unix.EACCES, unix.ENOSPC, unix.EUSERS, unix.EINVAL} {
+		if err := startError(&os.PathError{Op: "fork/exec", Path: "/proc/self/exe", Err: no}); !errors.Is(err, ErrForbidden) {
+			t.Errorf("%v: got %v, want ErrForbidden", no, err)
+		}
+	}
+	if err := startError(unix.ENOMEM); errors.Is(err, ErrForbidden) {
+		t.Errorf("out of memory is taken for a prohibition: %v", err)
+	}
+}
+
+func need(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("CI must have %s: %v", program, err)
+		}
+		t.Skipf("left out: no %s on PATH", program)
+	}
+}
