@@ -64,7 +64,7 @@ func run(ctx context.Context, cfg Config, flags uintptr) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer os.Remove(hosts) // the mount keeps it for those inside
+	defer os.Remove(hosts)
 
 	ours, theirs, err := socketPair()
 	if err != nil {
@@ -95,6 +95,7 @@ func run(ctx context.Context, cfg Config, flags uintptr) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	os.Remove(hosts) // it is mounted; whoever kills us now leaves nothing behind
 	defer serve(cfg.Forwards, listeners)()
 	if code, err := release(ours); err != nil {
 		return code, err

@@ -239,7 +239,7 @@ func TestRefusesBadForward(t *testing.T) {
 func helper(t *testing.T, uid int, script string) (*exec.Cmd, *bufio.Scanner, *bytes.Buffer) {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), asUser+"="+script, "TMPDIR=/tmp")
+	cmd.Env = append(os.Environ(), asUser+"="+script)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal
 	if uid != os.Getuid() {
@@ -325,6 +325,7 @@ func TestSignalsPass(t *testing.T) {
 }
 
 func TestCommandDiesWithTheParent(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
 	cmd, out, stderr := helper(t, os.Getuid(), `echo ready; echo $$; exec sleep 60`)
 	if !ready(t, out, stderr) {
 		return
@@ -346,6 +347,9 @@ func TestCommandDiesWithTheParent(t *testing.T) {
 	poll := []unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}
 	if n, err := unix.Poll(poll, 5000); n != 1 || err != nil {
 		t.Errorf("the command outlived its parent by 5 s (%v)", err)
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) != 0 {
+		t.Errorf("left in the temporary directory: %v (%v)", left, err)
 	}
 }
 
