@@ -1,0 +1,178 @@
+package directory
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/midas-mysql/midas"
+)
+
+// readers is how many connections read at once; SQLite's WAL lets them go on while
+// the one writer commits.
+const readers = 4
+
+// Config says where the directory is kept.
+type Config struct {
+	Path string           // the SQLite file, made with mode 0600 when missing
+	Now  func() time.Time // nil for time.Now
+	Log  *slog.Logger     // nil for silence
+}
+
+// Directory is an open directory. It is safe for concurrent use, also by several
+// processes on one machine.
+type Directory struct {
+	writer *sql.DB
+	reader *sql.DB
+	now    func() time.Time
+	log    *slog.Logger
+
+	tenantID       string
+	subscriptionID string
+}
+
+// Open opens the directory at cfg.Path, or makes an empty one with a new tenant and
+// subscription id, and brings its schema up to date. Errors are Unavailable when the
+// file cannot be used, and Invalid when a newer midas wrote it.
+func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
+	d := &Directory{now: cfg.Now, log: cfg.Log}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	if err := private(cfg.Path); err != nil {
+		return nil, midas.Errorf(midas.Unavailable, "open directory: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = d.Close()
+		}
+	}()
+	// Transactions of the writer begin IMMEDIATE: one that had to wait for its write
+	// lock half-way could only fail.
+	if d.writer, err = sql.Open("sqlite", dsn(cfg.Path, "_txlock=immediate")); err != nil {
+		return nil, midas.Errorf(midas.Unavailable, "open directory %s: %w", cfg.Path, err)
+	}
+	d.writer.SetMaxOpenConns(1)
+	if err := d.write(ctx, d.migrate); err != nil {
+		return nil, err
+	}
+	if d.reader, err = sql.Open("sqlite", dsn(cfg.Path, "_pragma=query_only(1)")); err != nil {
+		return nil, midas.Errorf(midas.Unavailable, "open directory %s: %w", cfg.Path, err)
+	}
+	d.reader.SetMaxOpenConns(readers)
+	d.reader.SetMaxIdleConns(readers)
+	if err := d.write(ctx, d.settle); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// dsn names the file with the settings of each connection: synchronous FULL makes a
+// commit wait for the disk, so that not even a power cut takes back an answer.
+func dsn(path, more string) string {
+	u := url.URL{Path: filepath.ToSlash(path)}
+	return "file:" + u.EscapedPath() + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)" +
+		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + more
+}
+
+// private makes the file for its owner alone before SQLite can make it for everyone;
+// SQLite gives its journal the mode of the file.
+func private(path string) error {
+	if path == "" {
+		return errors.New("no path given")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
+}
+
+// Close ends the directory. Changes already acknowledged are safe without it.
+func (d *Directory) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{d.reader, d.writer} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Tenant returns the ids of the tenant and of its one subscription, both made when
+// the directory was and never changed.
+func (d *Directory) Tenant() (tenantID, subscriptionID string) {
+	return d.tenantID, d.subscriptionID
+}
+
+// settle reads the directory's own ids, choosing them the first time.
+func (d *Directory) settle(ctx context.Context, tx *sql.Tx) error {
+	for name, into := range map[string]*string{"tenant": &d.tenantID, "subscription": &d.subscriptionID} {
+		if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)`, name, uuid.NewString()); err != nil {
+			return err
+		}
+		if err := tx.QueryRowContext(ctx, `SELECT value FROM setting WHERE name = ?`, name).Scan(into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write runs change in one transaction and returns once it is on the disk, or
+// changes nothing.
+func (d *Directory) write(ctx context.Context, change func(context.Context, *sql.Tx) error) error {
+	return transact(ctx, d.writer, change)
+}
+
+// read runs look on one consistent state of the directory.
+func (d *Directory) read(ctx context.Context, look func(context.Context, *sql.Tx) error) error {
+	return transact(ctx, d.reader, look)
+}
+
+func transact(ctx context.Context, db *sql.DB, do func(context.Context, *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return classify(err)
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit, Rollback does nothing
+	if err := do(ctx, tx); err != nil {
+		return classify(err)
+	}
+	return classify(tx.Commit())
+}
+
+// classify gives errors of the store a class; those that have one keep it.
+func classify(err error) error {
+	var known *midas.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	var store *sqlite.Error
+	if errors.As(err, &store) {
+		switch store.Code() & 0xff {
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+			return midas.Errorf(midas.Unavailable, "directory is busy: %w", err)
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+			return midas.Errorf(midas.Unavailable, "directory cannot be written: %w", err).
+				WithHint("look at the free space and the permissions of its file")
+		}
+	}
+	return midas.Errorf(midas.Internal, "directory: %w", err)
+}
+
+func (d *Directory) millis() int64 { return d.now().UnixMilli() }

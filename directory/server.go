@@ -1,0 +1,212 @@
+package directory
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/midas-mysql/midas"
+)
+
+const (
+	// domain is where Azure puts the names of MySQL servers.
+	domain = ".mysql.database.azure.com"
+	// defaultVersion is how Azure names MySQL 8.0.
+	defaultVersion = "8.0.21"
+)
+
+// Server is a MySQL flexible server with all that the control plane knows of it.
+type Server struct {
+	Resource
+	FQDN         string
+	Version      string         // "8.0.21"
+	Admin        *Administrator // nil when there is none
+	AADOnly      bool
+	UserAssigned []midas.Identity
+}
+
+// Server returns what the gateway knows of s.
+func (s Server) Server() midas.Server {
+	out := midas.Server{ResourceID: s.ID, Name: s.Name, FQDN: s.FQDN, AADOnly: s.AADOnly}
+	if s.Admin != nil {
+		admin := s.Admin.Administrator
+		out.Admin = &admin
+	}
+	return out
+}
+
+// ServerChange is what a client asks of a server.
+type ServerChange struct {
+	Change
+	Version string // "" for what it is, or the default
+	// Admin is set, in the same transaction, on a server that is made; it is ignored on
+	// one that exists.
+	Admin *Administrator
+}
+
+// PutServer makes the server or sets it to c, identities included; administrator and
+// parameters of a server that exists stay. Its name is unique across groups. Errors
+// are NotFound (the group, or ErrNoIdentity), Invalid, or Conflict (the name or
+// another location).
+func (d *Directory) PutServer(ctx context.Context, group, name string, c ServerChange) (s Server, created bool, err error) {
+	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		r, isNew, err := d.putResource(ctx, tx, serverKind, group, name, c.Change)
+		if err != nil {
+			return err
+		}
+		if created = isNew; created {
+			if err := d.newServer(ctx, tx, r, c); err != nil {
+				return err
+			}
+		}
+		if err := d.clearIdentity(ctx, tx, r); err != nil {
+			return err
+		}
+		if err := d.changeServer(ctx, tx, r, c); err != nil {
+			return err
+		}
+		s, err = d.loadServer(ctx, tx, r)
+		return err
+	})
+	return s, created, err
+}
+
+// PatchServer changes what c names of the server. Errors are NotFound (the server,
+// or ErrNoIdentity), Invalid, or Conflict (another location).
+func (d *Directory) PatchServer(ctx context.Context, group, name string, c ServerChange) (s Server, err error) {
+	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		r, err := d.patchResource(ctx, tx, serverKind, group, name, c.Change)
+		if err != nil {
+			return err
+		}
+		if err := d.changeServer(ctx, tx, r, c); err != nil {
+			return err
+		}
+		s, err = d.loadServer(ctx, tx, r)
+		return err
+	})
+	return s, err
+}
+
+// GetServer returns the server, or NotFound.
+func (d *Directory) GetServer(ctx context.Context, group, name string) (s Server, err error) {
+	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		r, err := d.loadResource(ctx, tx, serverKind, group, name)
+		if err != nil {
+			return err
+		}
+		s, err = d.loadServer(ctx, tx, r)
+		return err
+	})
+	return s, err
+}
+
+// ListServers returns the servers of a group by name, of all groups when group is
+// "". A group that does not exist is NotFound.
+func (d *Directory) ListServers(ctx context.Context, group string) ([]Server, error) {
+	var all []Server
+	err := d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		list, err := d.loadResources(ctx, tx, serverKind, group)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			s, err := d.loadServer(ctx, tx, r)
+			if err != nil {
+				return err
+			}
+			all = append(all, s)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// DeleteServer removes the server; existed is false when there was none.
+func (d *Directory) DeleteServer(ctx context.Context, group, name string) (existed bool, err error) {
+	return d.deleteResource(ctx, serverKind, group, name)
+}
+
+// Servers returns every server as the gateway knows it, by name.
+func (d *Directory) Servers(ctx context.Context) ([]midas.Server, error) {
+	list, err := d.ListServers(ctx, "")
+	all := make([]midas.Server, 0, len(list))
+	for _, s := range list {
+		all = append(all, s.Server())
+	}
+	return all, err
+}
+
+// Server finds a server by its name or full DNS name, in any case, or returns
+// NotFound.
+func (d *Directory) Server(ctx context.Context, nameOrFQDN string) (out midas.Server, err error) {
+	key := strings.TrimSuffix(strings.TrimSuffix(fold(nameOrFQDN), "."), domain)
+	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		r, err := d.scanResource(serverKind, tx.QueryRowContext(ctx, resourceQuery+`JOIN server s ON s.resource = r.id WHERE s.key = ?`, key))
+		if errors.Is(err, sql.ErrNoRows) {
+			return midas.Errorf(midas.NotFound, "server %q does not exist", clip(nameOrFQDN))
+		}
+		if err != nil {
+			return err
+		}
+		s, err := d.loadServer(ctx, tx, r)
+		out = s.Server()
+		return err
+	})
+	return out, err
+}
+
+func (d *Directory) newServer(ctx context.Context, tx *sql.Tx, r Resource, c ServerChange) error {
+	made, err := affected(tx.ExecContext(ctx, `INSERT OR IGNORE INTO server (resource, key, version) VALUES (?, ?, ?)`, r.row, fold(r.Name), defaultVersion))
+	if err != nil {
+		return err
+	}
+	if !made {
+		return midas.Errorf(midas.Conflict, "Specified server name '%s' is already used.", r.Name)
+	}
+	if c.Admin != nil {
+		return d.storeAdministrator(ctx, tx, r, *c.Admin)
+	}
+	return nil
+}
+
+func (d *Directory) changeServer(ctx context.Context, tx *sql.Tx, r Resource, c ServerChange) error {
+	if c.Version != "" {
+		if !within(c.Version, 1, 32, ".") {
+			return midas.Errorf(midas.Invalid, "The value '%s' of the property 'version' is invalid.", clip(c.Version))
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE server SET version = ? WHERE resource = ?`, c.Version, r.row); err != nil {
+			return err
+		}
+	}
+	if c.Identity == nil {
+		return nil
+	}
+	if system, _, _, err := c.Identity.kindsOf(); err == nil && system {
+		return midas.Errorf(midas.Invalid, "The identity type '%s' is not supported by MySQL flexible servers; use 'UserAssigned'.", c.Identity.Type)
+	}
+	return d.assign(ctx, tx, r, *c.Identity)
+}
+
+// loadServer completes a resource of the server kind.
+func (d *Directory) loadServer(ctx context.Context, tx *sql.Tx, r Resource) (Server, error) {
+	s := Server{Resource: r, FQDN: fold(r.Name) + domain}
+	var login, objectID, tenantID, identity sql.NullString
+	err := tx.QueryRowContext(ctx, `SELECT version, admin_login, admin_object_id, admin_tenant_id, admin_identity FROM server WHERE resource = ?`, r.row).
+		Scan(&s.Version, &login, &objectID, &tenantID, &identity)
+	if err != nil {
+		return Server{}, err
+	}
+	if objectID.Valid {
+		s.Admin = &Administrator{
+			Administrator: midas.Administrator{Login: login.String, ObjectID: objectID.String, TenantID: tenantID.String},
+			IdentityID:    identity.String,
+		}
+	}
+	if s.AADOnly, err = d.on(ctx, tx, r, "aad_auth_only"); err != nil {
+		return Server{}, err
+	}
+	s.UserAssigned, err = d.assignedTo(ctx, tx, r)
+	return s, err
+}
