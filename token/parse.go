@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4/json"
@@ -38,48 +39,61 @@ type Header struct {
 // DecodeUnverified reads a token without checking anything but its form: it proves
 // nothing about who made it. It is for showing a token to the person who holds it.
 func DecodeUnverified(raw string) (Header, Claims, error) {
-	head, body, err := split(raw)
+	t, err := parse(raw)
 	if err != nil {
 		return Header{}, Claims{}, err
 	}
-	var header Header
-	if err := decodePart(head, &header); err != nil {
-		return Header{}, Claims{}, fmt.Errorf("read the token's header: %w", err)
+	return t.header, t.claims, nil
+}
+
+// parsed is a token taken apart, with nothing proved yet.
+type parsed struct {
+	header    Header
+	claims    Claims
+	signed    string // header and claims as they arrived
+	signature []byte
+}
+
+func parse(raw string) (*parsed, error) {
+	head, body, signature, err := split(raw)
+	if err != nil {
+		return nil, err
 	}
-	var claims Claims
-	if err := decodePart(body, &claims); err != nil {
-		return Header{}, Claims{}, fmt.Errorf("read the token's claims: %w", err)
+	t := &parsed{signed: raw[:len(head)+1+len(body)]}
+	if t.signature, err = strict.DecodeString(signature); err != nil {
+		return nil, errors.New("signature is not base64url")
 	}
-	return header, claims, nil
+	if err := decodePart(head, &t.header); err != nil {
+		return nil, fmt.Errorf("read the token's header: %w", err)
+	}
+	if err := decodePart(body, &t.claims); err != nil {
+		return nil, fmt.Errorf("read the token's claims: %w", err)
+	}
+	return t, nil
 }
 
 // split takes a token apart, or says what is wrong with its outer form. The form is
 // strict (RFC 7515 section 2: base64url, no padding, no white space), so that two
 // different strings are never the same token.
-func split(raw string) (head, body string, err error) {
+func split(raw string) (head, body, signature string, err error) {
 	if len(raw) > MaxSize {
-		return "", "", fmt.Errorf("token of %d bytes is longer than %d", len(raw), MaxSize)
+		return "", "", "", fmt.Errorf("token of %d bytes is longer than %d", len(raw), MaxSize)
 	}
 	if len(raw) == promptCut && strings.HasPrefix(raw, "eyJ") && strings.Count(raw, ".") < 2 {
-		return "", "", ErrTruncated
+		return "", "", "", ErrTruncated
 	}
 	head, rest, _ := strings.Cut(raw, ".")
 	body, signature, ok := strings.Cut(rest, ".")
-	if !ok || strings.Contains(signature, ".") {
-		return "", "", fmt.Errorf("token does not have three parts")
+	switch {
+	case !ok || strings.Contains(signature, "."):
+		err = errors.New("token does not have three parts")
+	case head == "" || body == "" || signature == "":
+		err = errors.New("token has an empty part")
+	case strings.ContainsAny(raw, "\r\n"):
+		// The base64 decoder would skip them.
+		err = errors.New("token has line breaks in it")
 	}
-	for _, part := range []string{head, body, signature} {
-		if part == "" {
-			return "", "", fmt.Errorf("token has an empty part")
-		}
-		if strings.ContainsAny(part, "\r\n") {
-			return "", "", fmt.Errorf("token has line breaks in it")
-		}
-	}
-	if _, err := strict.DecodeString(signature); err != nil {
-		return "", "", fmt.Errorf("signature is not base64url")
-	}
-	return head, body, nil
+	return head, body, signature, err
 }
 
 // strict refuses the second spellings of the same bytes that base64 has.
@@ -99,13 +113,9 @@ func decodePart(part string, v any) error {
 }
 
 // check refuses headers that ask for what is not understood.
-func (h *Header) check(algorithms []string) error {
-	allowed := false
-	for _, a := range algorithms {
-		allowed = allowed || a == h.Algorithm
-	}
+func (h *Header) check(accepted []string) error {
 	switch {
-	case !allowed:
+	case !slices.Contains(accepted, h.Algorithm):
 		return fmt.Errorf("signature algorithm %q is not accepted", clip(h.Algorithm))
 	case h.Critical != nil || h.Base64 != nil:
 		return errors.New("header has a critical extension")

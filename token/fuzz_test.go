@@ -1,0 +1,108 @@
+package token_test
+
+import (
+	"crypto/rsa"
+	"errors"
+	"strings"
+	"testing"
+
+	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/token"
+)
+
+// FuzzVerify: only the one token that was signed is ever let in, every refusal is
+// classified, and none holds the token.
+func FuzzVerify(f *testing.F) {
+	w := newWorld(f)
+	good := w.sign(f, w.claims())
+	v := w.verifier(f)
+	for _, seed := range []string{
+		good, good[:79], good[:len(good)-1], "", ".", "..", "a.b.c", "e30.e30.e30",
+		part(f, rs256("alg", "none")) + "." + part(f, w.claims()) + ".",
+		w.forge(f, rs256("crit", []string{"b64"}, "b64", false), w.claims()),
+		part(f, rs256("jwk", map[string]any{"kty": "RSA"})) + good[strings.Index(good, "."):],
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		p, err := v.Verify(t.Context(), raw)
+		if err == nil {
+			if p.Issuer != issV1 || p.TenantID != tenant || p.Audience != midas.Resource {
+				t.Fatalf("let in: %+v", p)
+			}
+			if raw != good {
+				// Only seeds that the issuer signed itself could get here.
+				t.Fatalf("a token nobody signed was let in")
+			}
+			return
+		}
+		var refusal *midas.Error
+		if !errors.As(err, &refusal) || refusal.Code != midas.Unauthenticated {
+			t.Fatalf("refusal is not classified: %v", err)
+		}
+		if refusal.Public && !errors.Is(err, token.ErrTruncated) {
+			t.Fatalf("a stranger was told: %v", err)
+		}
+		if len(raw) > 200 && strings.Contains(err.Error(), raw) {
+			t.Fatal("message holds the token")
+		}
+	})
+}
+
+// FuzzSign: what is signed is read back as it was, by the verifier and by the decoder.
+func FuzzSign(f *testing.F) {
+	w := newWorld(f)
+	v := w.verifier(f)
+	f.Add(object, client, uamiID, "u1", "g1", int64(3600))
+	f.Add("", "", "", "", "", int64(0))
+	f.Add("o\"\\\x00<>", "c\u2028", "é/", "\xff", "&", int64(-5))
+	f.Fuzz(func(t *testing.T, oid, appid, mirid, uti, group string, life int64) {
+		c := w.claims()
+		c.ObjectID, c.AppID, c.XMSMIRID, c.UTI = clean(oid), clean(appid), clean(mirid), clean(uti)
+		c.Groups = token.Strings{clean(group), "second"}
+		if life < 1 || life > 1e9 {
+			life = 1
+		}
+		c.Expiry = token.At(w.now) + token.Seconds(life)
+		raw := w.sign(t, c)
+		if len(raw) > token.MaxSize {
+			return
+		}
+		_, read, err := token.DecodeUnverified(raw)
+		if err != nil || read.ObjectID != c.ObjectID || read.XMSMIRID != c.XMSMIRID || read.Expiry != c.Expiry {
+			t.Fatalf("read %+v, %v", read, err)
+		}
+		p, err := v.Verify(t.Context(), raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.ObjectID != c.ObjectID || p.ClientID != c.AppID || p.TokenID != c.UTI || p.Groups[0] != c.Groups[0] {
+			t.Fatalf("signed %+v, read %+v", c, p)
+		}
+	})
+}
+
+// clean makes s what a JSON string can hold.
+func clean(s string) string { return strings.ToValidUTF8(s, "?") }
+
+// FuzzDecodeKeys: whatever comes out can check a signature and is never private.
+func FuzzDecodeKeys(f *testing.F) {
+	w := newWorld(f)
+	f.Add(jwks(f, published(w.keys)...))
+	f.Add([]byte(`{"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"},null,7,{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		keys, err := token.DecodeKeys(data)
+		if (err == nil) != (len(keys) > 0) {
+			t.Fatalf("%d keys and %v", len(keys), err)
+		}
+		for id, key := range keys {
+			if id == "" {
+				t.Fatal("a key without id")
+			}
+			if k, ok := key.(*rsa.PublicKey); ok && (k.N.BitLen() < 2048 || k.E < 3) {
+				t.Fatalf("key of %d bits, exponent %d", k.N.BitLen(), k.E)
+			}
+		}
+	})
+}
