@@ -1,0 +1,158 @@
+package connector
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/tokensource"
+)
+
+// accessDenied is ER_ACCESS_DENIED_ERROR.
+// Source: MySQL Server Error Message Reference.
+const accessDenied = 1045
+
+// Tokens hands out tokens; *tokensource.Source is one.
+type Tokens interface {
+	Token(ctx context.Context) (midas.Token, error)
+	// Discard tells that the server refused the token raw.
+	Discard(raw string)
+}
+
+var _ Tokens = (*tokensource.Source)(nil)
+
+// Option changes how New makes a connector.
+type Option func(*connector) error
+
+// WithCredential takes the tokens from a credential of the Azure SDK, any of them.
+func WithCredential(credential azcore.TokenCredential) Option {
+	return func(c *connector) (err error) {
+		c.tokens, err = tokensource.New(tokensource.Config{Credential: credential})
+		return err
+	}
+}
+
+// WithTokens takes the tokens from t, which several connectors may share.
+func WithTokens(t Tokens) Option {
+	return func(c *connector) error {
+		c.tokens = t
+		return nil
+	}
+}
+
+// InsecureTransport allows connections without TLS or with a certificate that nobody
+// verifies. Whoever sits between then gets the token and is the identity for as long
+// as the token lasts: the caller must know that nobody can, as on a unix socket.
+func InsecureTransport() Option {
+	return func(c *connector) error {
+		c.insecure = true
+		return nil
+	}
+}
+
+type connector struct {
+	cfg      *mysql.Config // ours alone, without a password
+	tokens   Tokens
+	insecure bool
+}
+
+var _ driver.Connector = (*connector)(nil)
+
+// New returns a connector for sql.OpenDB that connects as cfg says, with an access
+// token for a password. cfg is copied; it must have no password. A TLS setting that
+// is absent means a verified certificate for the host of cfg.Addr; "false",
+// "preferred", "skip-verify" and the like are refused as Invalid (InsecureTransport).
+//
+// Without WithCredential or WithTokens the workload's own identity is used, as
+// tokensource.FromEnvironment finds it.
+func New(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
+	c := &connector{cfg: cfg.Clone()}
+	for _, opt := range opts {
+		if err := opt(c); err != nil {
+			return nil, err
+		}
+	}
+	if c.cfg.Passwd != "" {
+		return nil, midas.Errorf(midas.Invalid, "connector: the configuration has a password").
+			WithHint("leave it out: the token takes its place")
+	}
+	if err := c.secure(); err != nil {
+		return nil, err
+	}
+	if c.tokens == nil {
+		credential, err := tokensource.FromEnvironment("")
+		if err != nil {
+			return nil, err
+		}
+		if credential == nil {
+			return nil, midas.Errorf(midas.Invalid, "connector: no credential, and the environment names none").
+				WithHint("pass connector.WithCredential, for one azidentity.NewManagedIdentityCredential")
+		}
+		if err := WithCredential(credential)(c); err != nil {
+			return nil, err
+		}
+	}
+	// The server reads the token itself, so it must arrive as it is. That is safe
+	// only because the connection is encrypted to a server that has proved its name.
+	c.cfg.AllowCleartextPasswords = true
+	// Whatever else is wrong with cfg is said now, not at the first connection.
+	if _, err := mysql.NewConnector(c.cfg); err != nil {
+		return nil, midas.Errorf(midas.Invalid, "connector: %w", err)
+	}
+	return c, nil
+}
+
+// Connect opens one connection with a token that is valid now. When the server says
+// no, it tries once more with another token: the first one may have been revoked, or
+// signed with a key that the server has put away.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	token, err := c.tokens.Token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := c.connect(ctx, token)
+	var refusal *mysql.MySQLError
+	if err == nil || !errors.As(err, &refusal) || refusal.Number != accessDenied {
+		return conn, err
+	}
+	c.tokens.Discard(token.Raw)
+	another, tokenErr := c.tokens.Token(ctx)
+	if tokenErr != nil || another.Raw == token.Raw {
+		return nil, err // the server's own words say more
+	}
+	return c.connect(ctx, another)
+}
+
+// connect works on a copy of the configuration, so that a BeforeConnect hook of the
+// caller's stays in force and no token outlives the attempt.
+func (c *connector) connect(ctx context.Context, token midas.Token) (driver.Conn, error) {
+	cfg := c.cfg.Clone()
+	cfg.Passwd = token.Raw
+	once, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, midas.Errorf(midas.Invalid, "connector: %w", err)
+	}
+	conn, err := once.Connect(ctx)
+	if err != nil {
+		return nil, midas.Errorf(classOf(err), "connect to %s as %s: %w", cfg.Addr, cfg.User, err)
+	}
+	return conn, nil
+}
+
+// Driver returns the driver beneath.
+func (c *connector) Driver() driver.Driver { return &mysql.MySQLDriver{} }
+
+func classOf(err error) midas.Code {
+	var refusal *mysql.MySQLError
+	switch {
+	case !errors.As(err, &refusal):
+		return midas.Unavailable
+	case refusal.Number == accessDenied:
+		return midas.Unauthenticated
+	}
+	return midas.Forbidden
+}
