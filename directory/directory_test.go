@@ -2,8 +2,10 @@ package directory
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -129,4 +131,50 @@ func TestOpenRefuses(t *testing.T) {
 		_, err := Open(t.Context(), Config{Path: t.TempDir()})
 		wantCode(t, err, midas.Unavailable)
 	})
+}
+
+// Two processes on one machine may share a directory; here, two handles.
+func TestConcurrentUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "directory.db")
+	handles := []*Directory{open(t, path), open(t, path)}
+	must(t)(ignore(handles[0].PutGroup(t.Context(), "rg", "eastus", nil)))
+	var wg sync.WaitGroup
+	for i := range 8 {
+		d := handles[i%2]
+		wg.Go(func() {
+			for j := range 5 {
+				if _, _, err := d.PutIdentity(t.Context(), "rg", fmt.Sprintf("identity-%d-%d", i, j), "eastus", nil); err != nil {
+					t.Error(err)
+				}
+				if _, err := d.ListIdentities(t.Context(), "rg"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	list, err := handles[1].ListIdentities(t.Context(), "rg")
+	if must(t)(err); len(list) != 40 {
+		t.Errorf("%d identities, want 40", len(list))
+	}
+}
+
+func BenchmarkWorkloadByVMID(b *testing.B) {
+	d, err := Open(b.Context(), Config{Path: filepath.Join(b.TempDir(), "directory.db")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	if _, _, err := d.PutGroup(b.Context(), "rg", "eastus", nil); err != nil {
+		b.Fatal(err)
+	}
+	v, _, err := d.PutVM(b.Context(), "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := d.WorkloadByVMID(b.Context(), v.VMID); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
