@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/midas-mysql/midas"
+)
+
+// maxAnswer bounds what is read of one answer.
+const maxAnswer = 64 << 20
+
+// armConfig says where an ARM API is and who speaks to it.
+type armConfig struct {
+	Control  string // https URL of the control endpoint
+	CA       string // path of the authority to trust, PEM; "" for the system's
+	Operator Operator
+	Trace    io.Writer // one line per request, nil for none
+}
+
+// armClient speaks to the ARM API as an operator. Its errors are *midas.Error with
+// the server's own code and message.
+type armClient struct {
+	base     string
+	operator Operator
+	pipeline runtime.Pipeline
+	wire     *armTransport
+}
+
+// newARMClient prepares a client; the first request signs it in.
+func newARMClient(cfg armConfig) (*armClient, error) {
+	wire, err := newARMTransport(cfg)
+	if err != nil {
+		return nil, err
+	}
+	base := strings.TrimRight(cfg.Control, "/")
+	options := policy.ClientOptions{
+		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: base + "/"},
+		Transport: wire,
+		Retry:     policy.RetryOptions{MaxRetries: -1}, // a local server that does not answer will not answer soon
+		Telemetry: policy.TelemetryOptions{Disabled: true},
+	}
+	credential, err := azidentity.NewClientSecretCredential(cfg.Operator.TenantID, cfg.Operator.ClientID, cfg.Operator.ClientSecret,
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: true})
+	if err != nil {
+		return nil, midas.Errorf(midas.Invalid, "operator of %s: %w", base, err)
+	}
+	return &armClient{
+		base:     base,
+		operator: cfg.Operator,
+		wire:     wire,
+		pipeline: runtime.NewPipeline("midas", buildVersion(), runtime.PipelineOptions{
+			PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(credential, []string{base + "/.default"}, nil)},
+		}, &options),
+	}, nil
+}
+
+// arm returns a client for the midas that runs with this state.
+func (c *cli) arm() (*armClient, error) {
+	running, err := readRunning(c.stateDir)
+	if err != nil {
+		return nil, notRunning(err)
+	}
+	operator, err := readOperator(c.stateDir)
+	if err != nil {
+		return nil, notRunning(err)
+	}
+	if c.subscription != "" && !strings.EqualFold(c.subscription, operator.SubscriptionID) {
+		return nil, usagef("subscription %q is not this midas's", c.subscription).
+			WithHint("leave --subscription out, or give %s", operator.SubscriptionID)
+	}
+	cfg := armConfig{Control: running.Control, CA: running.CA, Operator: operator}
+	if c.verbose {
+		cfg.Trace = c.stderr
+	}
+	return newARMClient(cfg)
+}
+
+// notRunning keeps a missing state from looking like a missing resource: scripts
+// read exit code 3 as the answer of a server.
+func notRunning(err error) error {
+	if midas.CodeOf(err) != midas.NotFound {
+		return err
+	}
+	return midas.Errorf(midas.Unavailable, "%w", err).WithHint("%s", midas.HintOf(err))
+}
+
+// do sends one request and returns the decoded answer, nil when it has no body. Where
+// the server says that the work goes on, it waits for the end.
+func (a *armClient) do(ctx context.Context, method, path string, body any) (any, error) {
+	request, err := a.request(ctx, method, path, body)
+	if err != nil {
+		return nil, err
+	}
+	response, err := a.pipeline.Do(request)
+	if err != nil {
+		return nil, a.wire.explain(ctx, a.base, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= 300 {
+		return nil, armError(response)
+	}
+	if method != http.MethodGet && goesOn(response) {
+		return a.wait(ctx, response)
+	}
+	var answer any
+	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, a.wire.explain(ctx, a.base, err)
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, nil
+	}
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return nil, midas.Errorf(midas.Internal, "%s %s: the answer is not JSON: %w", method, path, err)
+	}
+	return answer, nil
+}
+
+func (a *armClient) request(ctx context.Context, method, path string, body any) (*policy.Request, error) {
+	target := path
+	if !strings.HasPrefix(path, a.base+"/") {
+		target = a.base + path
+	}
+	request, err := runtime.NewRequest(ctx, method, target)
+	if err != nil {
+		return nil, midas.Errorf(midas.Internal, "request %s: %w", path, err)
+	}
+	request.Raw().Header.Set("Accept", "application/json")
+	if body == nil {
+		return request, nil
+	}
+	if err := runtime.MarshalAsJSON(request, body); err != nil {
+		return nil, midas.Errorf(midas.Internal, "request %s: %w", path, err)
+	}
+	return request, nil
+}
+
+// goesOn reports whether an answer announces a long-running operation.
+func goesOn(response *http.Response) bool {
+	return response.Header.Get("Azure-AsyncOperation") != "" || response.StatusCode == http.StatusAccepted
+}
+
+func (a *armClient) wait(ctx context.Context, response *http.Response) (any, error) {
+	poller, err := runtime.NewPoller[any](response, a.pipeline, nil)
+	if err != nil {
+		return nil, midas.Errorf(midas.Internal, "long-running operation: %w", err)
+	}
+	answer, err := poller.PollUntilDone(ctx, &runtime.PollUntilDoneOptions{Frequency: time.Second})
+	if err == nil {
+		return answer, nil
+	}
+	var refused *azcore.ResponseError
+	if errors.As(err, &refused) && refused.RawResponse != nil {
+		return nil, armError(refused.RawResponse)
+	}
+	return nil, a.wire.explain(ctx, a.base, err)
+}
+
+// list returns every element of a collection, page by page. A next page elsewhere
+// than at our own server is refused: it would be handed our token.
+func (a *armClient) list(ctx context.Context, path string) ([]any, error) {
+	all := []any{}
+	for path != "" {
+		answer, err := a.do(ctx, http.MethodGet, path, nil)
+		if err != nil {
+			return nil, err
+		}
+		page, _ := answer.(map[string]any)
+		elements, _ := page["value"].([]any)
+		all = append(all, elements...)
+		path, _ = page["nextLink"].(string)
+		if path != "" && !strings.HasPrefix(path, a.base+"/") {
+			return nil, midas.Errorf(midas.Internal, "the list goes on at a foreign address %q", path)
+		}
+	}
+	return all, nil
+}
+
+// newARMTransport trusts the given authority alone and follows no redirect, since
+// each request carries the operator's token.
+func newARMTransport(cfg armConfig) (*armTransport, error) {
+	control, err := url.Parse(cfg.Control)
+	if err != nil || control.Scheme != "https" || control.Host == "" {
+		return nil, midas.Errorf(midas.Invalid, "control endpoint %q is not an https URL", cfg.Control)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if cfg.CA != "" {
+		raw, err := os.ReadFile(cfg.CA)
+		if err != nil {
+			return nil, midas.Errorf(midas.Unavailable, "certificate authority: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(raw) {
+			return nil, midas.Errorf(midas.Invalid, "certificate authority %s: no PEM certificate", cfg.CA)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return &armTransport{trace: cfg.Trace, client: &http.Client{
+		Transport: transport,
+		Timeout:   time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}}, nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/spf13/cobra"
+)
+
+var identityKind = kind{
+	word:       "identity",
+	provider:   "Microsoft.ManagedIdentity/userAssignedIdentities",
+	apiVersion: "2023-01-31",
+	shape: func(body map[string]any) any {
+		return flattened(body, "systemData", "tags")
+	},
+}
+
+func (c *cli) newIdentityCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "identity", Short: "Managed identities that stand on their own (user-assigned)"}
+	cmd.AddCommand(
+		c.newIdentityCreateCommand(),
+		c.newShowCommand(identityKind, `  RESOURCE_ID=$(midas identity show --resource-group myResourceGroup --name myManagedIdentity --query id --output tsv)
+  CLIENT_ID=$(midas identity show --resource-group myResourceGroup --name myManagedIdentity --query clientId --output tsv)`),
+		c.newListCommand(identityKind),
+		c.newIdentityUpdateCommand(),
+		c.newDeleteCommand(identityKind),
+	)
+	return cmd
+}
+
+func (c *cli) newIdentityCreateCommand() *cobra.Command {
+	n := creation{kind: identityKind}
+	cmd := &cobra.Command{
+		Use:     "create",
+		Short:   "Create an identity, or change its tags",
+		Example: "  midas identity create --resource-group myResourceGroup --name myManagedIdentity",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			answer, err := c.create(cmd, &n, nil)
+			if err != nil {
+				return err
+			}
+			return c.print(identityKind.shaped(answer))
+		},
+	}
+	n.bind(cmd)
+	return cmd
+}
+
+func (c *cli) newIdentityUpdateCommand() *cobra.Command {
+	var (
+		t    target
+		tags []string
+	)
+	cmd := &cobra.Command{
+		Use:   "update",
+		Short: "Change the tags of an identity",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := c.arm()
+			if err != nil {
+				return err
+			}
+			refs, err := t.refs(cmd, a, identityKind)
+			if err != nil {
+				return err
+			}
+			body := map[string]any{}
+			if cmd.Flags().Changed("tags") {
+				body["tags"] = tagsOf(tags)
+			}
+			return c.printEach(refs, func(r ref) (any, error) {
+				answer, err := a.do(cmd.Context(), http.MethodPatch, identityKind.path(r), body)
+				return identityKind.shaped(answer), err
+			})
+		},
+	}
+	t.bindIDs(cmd, "identity")
+	bindTags(cmd, &tags)
+	return cmd
+}

@@ -1,0 +1,92 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// serverKind is a MySQL server that the gateway fronts.
+var serverKind = kind{
+	word:       "server",
+	provider:   "Microsoft.DBforMySQL/flexibleServers",
+	apiVersion: "2021-12-01-preview",
+	confirm:    true,
+	shape: func(body map[string]any) any {
+		return flattened(body, "administratorLogin", "fullyQualifiedDomainName", "identity", "sku", "state", "systemData", "tags", "version")
+	},
+}
+
+func (c *cli) newMySQLCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "mysql", Short: "MySQL servers and who administers them"}
+	cmd.AddCommand(c.newFlexibleServerCommand())
+	return cmd
+}
+
+func (c *cli) newFlexibleServerCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "flexible-server", Short: "MySQL servers"}
+	cmd.AddCommand(
+		c.newServerCreateCommand(),
+		c.newShowCommand(serverKind, "  midas mysql flexible-server show --resource-group myResourceGroup --name mydb --query fullyQualifiedDomainName --output tsv"),
+		c.newListCommand(serverKind),
+		c.newDeleteCommand(serverKind),
+		c.newAdminCommand(),
+		c.newParameterCommand(),
+	)
+	return cmd
+}
+
+func (c *cli) newServerCreateCommand() *cobra.Command {
+	n := creation{kind: serverKind}
+	var login, version, sku, tier string
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Create a MySQL server at the gateway",
+		Long: `Create a MySQL server: a name that the gateway answers for, in front of the backend
+that "midas up" was started with. The options that size and place a machine, and the
+administrator's password, are accepted for az's sake and are not used: sign-in is by
+token.`,
+		Example: "  midas mysql flexible-server create --resource-group myResourceGroup --name mydb",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			answer, err := c.create(cmd, &n, func(_ ref, body map[string]any) error {
+				properties := map[string]any{"createMode": "Create"}
+				setGiven(properties, "administratorLogin", login)
+				setGiven(properties, "version", version)
+				body["properties"] = properties
+				if sku != "" {
+					body["sku"] = map[string]any{"name": sku, "tier": tier}
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			return c.print(createdServer(answer))
+		},
+	}
+	n.bind(cmd)
+	cmd.Flags().StringVarP(&login, "admin-user", "u", "", "name of the MySQL administrator, for show")
+	cmd.Flags().StringVar(&version, "version", "", "MySQL version, for show; the backend decides")
+	cmd.Flags().StringVar(&sku, "sku-name", "", "machine type, for show")
+	cmd.Flags().StringVar(&tier, "tier", "Burstable", "machine tier, for show")
+	bindUnused(cmd, "storage-size", "public-access", "storage-auto-grow", "backup-retention", "iops", "high-availability",
+		"geo-redundant-backup", "database-name", "vnet", "subnet", "zone", "standby-zone", "private-dns-zone")
+	cmd.Flags().StringP("admin-password", "p", "", "accepted, not used")
+	cmd.Flags().BoolP("yes", "y", false, "accepted, not used: nothing is asked")
+	return cmd
+}
+
+// createdServer is what az prints after creating a server, without a password.
+func createdServer(answer any) map[string]any {
+	return map[string]any{
+		"host":          member(answer, "properties", "fullyQualifiedDomainName"),
+		"id":            member(answer, "id"),
+		"location":      member(answer, "location"),
+		"resourceGroup": groupOf(words(answer, "id")),
+		"skuname":       member(answer, "sku", "name"),
+		"username":      member(answer, "properties", "administratorLogin"),
+		"version":       member(answer, "properties", "version"),
+	}
+}
+
+func setGiven(object map[string]any, key, value string) {
+	if value != "" {
+		object[key] = value
+	}
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/jmespath-community/go-jmespath"
+	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas"
+)
+
+// cli is what every command works with: the streams of the process and the values of
+// the global flags, complete by the time a command's RunE begins.
+type cli struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	now    func() time.Time
+
+	stateDir     string // --state, never empty in RunE
+	output       string // --output, one of outputFormats
+	query        string // --query
+	subscription string // --subscription, as given
+	verbose      bool   // --verbose or --debug
+
+	selection jmespath.JMESPath // --query compiled, nil without
+	running   bool              // a RunE has begun: errors are no longer about usage
+}
+
+// run is the program: it runs one command and returns the exit code. The first
+// interrupt cancels ctx, so that work can end in order; the second one kills.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	root := c.newRootCommand()
+	root.SetArgs(spread(args))
+	err := root.ExecuteContext(ctx)
+	if err != nil && !c.running {
+		err = asUsage(err)
+	}
+	report(stderr, err)
+	return exitCode(err)
+}
+
+// commandGroup is one heading of the tour and the commands under it.
+type commandGroup struct {
+	title    string
+	commands []*cobra.Command
+}
+
+// groups lists every command of the program, in the order of the tour.
+func (c *cli) groups() []commandGroup {
+	return []commandGroup{
+		{"Resources, in az's words", []*cobra.Command{
+			c.newGroupCommand(), c.newIdentityCommand(), c.newVMCommand(), c.newMySQLCommand(),
+		}},
+		{"More", []*cobra.Command{
+			c.newCACommand(), c.newVersionCommand(),
+		}},
+	}
+}
+
+func (c *cli) newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "midas",
+		Short: "Sign in to MySQL with a managed identity",
+		Long: `midas signs programs in to MySQL with a managed identity instead of a password.
+It speaks az's words, so that "alias az=midas" runs az's documented commands here.`,
+		Version:       buildVersion(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	c.addGlobalFlags(root)
+	for _, group := range c.groups() {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title + ":"})
+		for _, cmd := range group.commands {
+			cmd.GroupID = group.title
+			root.AddCommand(cmd)
+		}
+	}
+	root.SetIn(c.stdin)
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
+	root.SetVersionTemplate("midas {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) }
+	c.finish(root)
+	return root
+}
+
+func (c *cli) addGlobalFlags(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVarP(&c.output, "output", "o", "json", "output format: json, jsonc, tsv, table, yaml, none")
+	flags.StringVar(&c.query, "query", "", "JMESPath query over the answer")
+	flags.StringVar(&c.stateDir, "state", "", "state directory (default $XDG_STATE_HOME/midas, else ~/.local/state/midas)")
+	flags.String("config", "", "YAML file of settings; MIDAS_* variables and flags come before it")
+	flags.StringVar(&c.subscription, "subscription", "", "subscription id; must be that of this midas")
+	flags.BoolVar(&c.verbose, "verbose", false, "print each request on standard error")
+	flags.BoolVar(&c.verbose, "debug", false, "the same as --verbose")
+	flags.Bool("only-show-errors", false, "accepted for az's sake: there are no warnings to hide")
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// finish completes the commands below cmd: those that only hold others say so when
+// called with a word they do not know, and the rest note that they have begun.
+func (c *cli) finish(cmd *cobra.Command) {
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = c.tour
+	} else if action := cmd.RunE; action != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			c.running = true
+			return action(cmd, args)
+		}
+		if cmd.Args == nil {
+			cmd.Args = cobra.NoArgs
+		}
+	}
+	for _, child := range cmd.Commands() {
+		c.finish(child)
+	}
+}
+
+// prepare completes the global flags before a command runs, so that a wrong query or
+// format is refused before anything has been changed.
+func (c *cli) prepare(cmd *cobra.Command) (err error) {
+	if err := configure(cmd); err != nil {
+		return err
+	}
+	if c.output, err = outputFormat(c.output); err != nil {
+		return err
+	}
+	if c.query != "" {
+		if c.selection, err = jmespath.Compile(c.query); err != nil {
+			return usagef("--query %q: %v", c.query, err).WithHint("the language is described at https://jmespath.site")
+		}
+	}
+	if c.stateDir == "" {
+		c.stateDir, err = defaultState()
+	}
+	return err
+}
+
+// defaultState is $XDG_STATE_HOME/midas.
+// Source: XDG Base Directory Specification; a relative value is to be ignored.
+func defaultState() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "midas"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", midas.Errorf(midas.Invalid, "no home directory to keep state in: %w", err).WithHint("name a directory with --state")
+	}
+	return filepath.Join(home, ".local", "state", "midas"), nil
+}
+
+// tour shows what there is below cmd, or says that there is no such command.
+func (c *cli) tour(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return unknownCommand(cmd, args[0])
+	}
+	if cmd.HasParent() {
+		return cmd.Help()
+	}
+	fmt.Fprintf(c.stdout, "%s\n", cmd.Long)
+	for _, group := range cmd.Groups() {
+		fmt.Fprintf(c.stdout, "\n%s\n", group.Title)
+		for _, child := range cmd.Commands() {
+			if child.GroupID == group.ID && child.IsAvailableCommand() {
+				fmt.Fprintf(c.stdout, "  %-10s %s\n", child.Name(), child.Short)
+			}
+		}
+	}
+	fmt.Fprintf(c.stdout, "\nHelp for one: midas help COMMAND\n")
+	return nil
+}
+
+func unknownCommand(cmd *cobra.Command, word string) error {
+	names := []string{}
+	for _, child := range cmd.Commands() {
+		if child.IsAvailableCommand() {
+			names = append(names, child.Name())
+		}
+	}
+	err := usagef("unknown command %q for %q", word, cmd.CommandPath())
+	if like := nearest(word, names); like != "" {
+		return err.WithHint("did you mean: %s %s", cmd.CommandPath(), like)
+	}
+	slices.Sort(names)
+	return err.WithHint("see: %s --help", cmd.CommandPath())
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/spf13/cobra"
+)
+
+// vmKind is a virtual machine. What runs as one is a workload: see `midas vm run`.
+var vmKind = kind{
+	word:       "VM",
+	provider:   "Microsoft.Compute/virtualMachines",
+	apiVersion: "2022-11-01",
+	confirm:    true,
+	shape: func(body map[string]any) any {
+		flat := flattened(body, "identity", "tags", "zones")
+		if _, ok := flat["identity"].(map[string]any); ok {
+			flat["identity"] = identityShape(flat["identity"])
+		}
+		return flat
+	},
+}
+
+func (c *cli) newVMCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "vm", Short: "Virtual machines: the workloads that hold identities"}
+	cmd.AddCommand(
+		c.newVMCreateCommand(),
+		c.newShowCommand(vmKind, "  midas vm show --resource-group myResourceGroup --name myVM"),
+		c.newListCommand(vmKind),
+		c.newDeleteCommand(vmKind),
+		c.newVMIdentityCommand(),
+	)
+	return cmd
+}
+
+func (c *cli) newVMCreateCommand() *cobra.Command {
+	var (
+		n      = creation{kind: vmKind}
+		assign []string
+	)
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Create a VM: a name that a program on this machine can run as",
+		Long: `Create a VM. It is a record in the directory, nothing boots: a program runs as this
+VM through "midas vm run" or "midas env". The options that describe a machine are
+accepted for az's sake and are not used.`,
+		Example: `  midas vm create --resource-group myResourceGroup --name myVM
+  midas vm create -g myResourceGroup -n myVM --assign-identity $RESOURCE_ID`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			answer, err := c.create(cmd, &n, func(r ref, body map[string]any) error {
+				if !cmd.Flags().Changed("assign-identity") {
+					return nil
+				}
+				wanted, err := identitiesOf(r, assign)
+				body["identity"] = wanted.body()
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return c.print(createdVM(answer))
+		},
+	}
+	n.bind(cmd)
+	cmd.Flags().StringArrayVar(&assign, "assign-identity", nil, "identities to hold, by id or by name in the same group; [system] or none for the VM's own")
+	bindUnused(cmd, "image", "size", "admin-username", "admin-password", "ssh-key-values", "public-ip-sku", "nsg", "vnet-name", "subnet", "zone")
+	cmd.Flags().Bool("generate-ssh-keys", false, "accepted, not used")
+	return cmd
+}
+
+// createdVM is what az prints after creating a VM; what a record has not is empty.
+func createdVM(answer any) map[string]any {
+	out := map[string]any{
+		"fqdns": "", "macAddress": "", "privateIpAddress": "", "publicIpAddress": "", "zones": "",
+		"powerState":    "VM running",
+		"id":            member(answer, "id"),
+		"location":      member(answer, "location"),
+		"resourceGroup": groupOf(words(answer, "id")),
+	}
+	if identity := member(answer, "identity"); identity != nil {
+		out["identity"] = assignedShape(identity)
+	}
+	return out
+}
+
+// bindUnused accepts flags of az that mean nothing here, so that its commands run.
+func bindUnused(cmd *cobra.Command, names ...string) {
+	slices.Sort(names)
+	for _, name := range names {
+		cmd.Flags().String(name, "", "accepted, not used")
+	}
+}
