@@ -1,0 +1,144 @@
+package backend
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/midas-mysql/midas"
+)
+
+// The dialects of SQL and of the wire protocol, as Dialect reports them.
+const (
+	MySQL   = "mysql"
+	MariaDB = "mariadb"
+)
+
+// dialTimeout bounds every attempt to reach a server: a dead one is an error while
+// the client still waits, never a hang.
+const dialTimeout = 5 * time.Second
+
+// Backend is a running server that accepted its service account.
+type Backend struct {
+	target   target
+	db       *sql.DB
+	dialect  string
+	version  string
+	describe string
+	child    *child // nil for an external server
+
+	closeOnce sync.Once
+	closed    chan struct{} // external servers only
+}
+
+// target is where and as whom the service account connects.
+type target struct {
+	network, address string // "tcp" and host:port, or "unix" and a path
+	user, password   string
+	tls              *tls.Config // nil: plain
+}
+
+// Dial opens a raw connection, before the server's greeting. Errors are Unavailable
+// and come within 5 s.
+func (b *Backend) Dial(ctx context.Context) (net.Conn, error) { return b.target.dial(ctx) }
+
+// TLS returns a copy of the configuration for this hop, or nil when the connection
+// stays as it is: a unix socket, loopback, or tls=disabled.
+func (b *Backend) TLS() *tls.Config {
+	if b.target.tls == nil {
+		return nil
+	}
+	return b.target.tls.Clone()
+}
+
+// DB is the service account's connection pool. The backend closes it.
+func (b *Backend) DB() *sql.DB { return b.db }
+
+// Dialect is "mysql" or "mariadb".
+func (b *Backend) Dialect() string { return b.dialect }
+
+// Version is the server's own VERSION().
+func (b *Backend) Version() string { return b.version }
+
+// Describe is one line for people; it holds no secret.
+func (b *Backend) Describe() string { return b.describe }
+
+// Wait blocks until Close, and then returns nil, or until a private server cannot be
+// kept alive, and then says why.
+func (b *Backend) Wait() error {
+	if b.child == nil {
+		<-b.closed
+		return nil
+	}
+	<-b.child.done
+	return b.child.err
+}
+
+// Close ends the pool and, for a private server, the process: SIGTERM, then SIGKILL
+// when it does not end. Closing twice is fine.
+func (b *Backend) Close() error {
+	err := b.db.Close()
+	if b.child != nil {
+		b.child.close()
+		return err
+	}
+	b.closeOnce.Do(func() { close(b.closed) })
+	return err
+}
+
+func (t target) dial(ctx context.Context) (net.Conn, error) {
+	d := net.Dialer{Timeout: dialTimeout}
+	conn, err := d.DialContext(ctx, t.network, t.address)
+	if err != nil {
+		return nil, t.explain(err)
+	}
+	return conn, nil
+}
+
+// pool makes the service account's pool without connecting.
+func (t target) pool() (*sql.DB, error) {
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = t.user, t.password, t.network, t.address
+	cfg.Timeout = dialTimeout
+	cfg.ParseTime = true
+	// The driver's own logger would write to standard error whenever a pooled
+	// connection turns out dead; the error it returns says as much.
+	cfg.Logger = &mysql.NopLogger{}
+	if t.tls != nil {
+		cfg.TLS = t.tls.Clone()
+	}
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, midas.Errorf(midas.Invalid, "backend account %q cannot be used: %w", t.user, err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(4)
+	db.SetConnMaxIdleTime(time.Minute)
+	return db, nil
+}
+
+// ask returns the server's version and the dialect that it implies.
+func ask(ctx context.Context, db *sql.DB) (version, dialect string, err error) {
+	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+		return "", "", err
+	}
+	if strings.Contains(strings.ToLower(version), "mariadb") {
+		return version, MariaDB, nil
+	}
+	return version, MySQL, nil
+}
+
+// product is the name people know a dialect by.
+func product(dialect string) string {
+	if dialect == MariaDB {
+		return "MariaDB"
+	}
+	return "MySQL"
+}

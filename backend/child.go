@@ -1,0 +1,257 @@
+package backend
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/midas-mysql/midas"
+)
+
+const (
+	// readyTimeout allows for crash recovery; a usual start takes 0.1 to 1 s.
+	readyTimeout = 2 * time.Minute
+	// stopTimeout allows for flushing; a usual stop takes 1 s.
+	stopTimeout = 30 * time.Second
+	// steady is how long a server must have run for its death to be the first again.
+	steady = time.Minute
+	// maxFailures in a row end the attempts to keep the server alive.
+	maxFailures = 8
+)
+
+// child is the private server's process, supervised until close.
+type child struct {
+	program   program
+	dir, data string
+	socket    string
+	socketDir string // "" unless the socket has a temporary directory of its own
+	password  string
+	log       *slog.Logger
+	lock      *os.File
+	db        *sql.DB
+
+	stopOnce sync.Once
+	stop     chan struct{} // closed to end the process
+	done     chan struct{} // closed when the process has ended for good
+	err      error         // why, set before done
+}
+
+func (c *child) logFile() string { return filepath.Join(c.dir, "mysqld.log") }
+func (c *child) pidFile() string { return filepath.Join(c.dir, "mysqld.pid") }
+
+func (c *child) close() {
+	c.stopOnce.Do(func() { close(c.stop) })
+	<-c.done
+}
+
+// release gives up what the directory holds for this process.
+func (c *child) release() {
+	if c.socketDir != "" {
+		_ = os.RemoveAll(c.socketDir)
+	}
+	_ = c.lock.Close()
+}
+
+// supervise runs the server until stop, again and again with growing pauses if it
+// dies. The first outcome, nil or an error, goes to ready.
+func (c *child) supervise(ready chan<- error) {
+	// The kernel sends Pdeathsig when the thread that started the child ends, so the
+	// thread must live as long as the child does.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(c.done)
+	defer c.release()
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, 10*time.Second
+	first := true
+	for failures := 0; ; {
+		begin := time.Now()
+		err := c.run(func() {
+			if first {
+				first = false
+				ready <- nil
+			}
+		})
+		if err == nil {
+			return
+		}
+		if first {
+			c.err = err
+			ready <- err
+			return
+		}
+		if time.Since(begin) > steady {
+			failures = 0
+			pause.Reset()
+		}
+		if failures++; failures > maxFailures {
+			c.err = err
+			return
+		}
+		wait := pause.NextBackOff()
+		c.log.Error("backend died; starting it again", "err", err, "in", wait.Round(time.Millisecond))
+		select {
+		case <-time.After(wait):
+		case <-c.stop:
+			return
+		}
+	}
+}
+
+// run is one life of the server: nil when stop ended it, otherwise how it died.
+func (c *child) run(ready func()) error {
+	initFile := filepath.Join(c.dir, "start.sql")
+	if err := os.WriteFile(initFile, []byte(c.firstStatements()), 0o600); err != nil {
+		return midas.Errorf(midas.Unavailable, "start the backend: %w", err)
+	}
+	defer os.Remove(initFile)
+	cmd := exec.Command(c.program.path, c.arguments(initFile)...)
+	// A group of its own keeps the terminal's Ctrl-C away: midas stops its server
+	// when its last connection is done. SIGTERM at midas's death is a clean stop.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if err := cmd.Start(); err != nil {
+		return midas.Errorf(midas.Unavailable, "start %s: %w", c.program.path, err)
+	}
+	died := make(chan error, 1)
+	go func() { died <- cmd.Wait() }()
+	if err := c.answering(died); err != nil {
+		_ = cmd.Process.Kill()
+		if !errors.Is(err, errDied) {
+			<-died
+		}
+		if errors.Is(err, errStopped) {
+			return nil
+		}
+		return midas.Errorf(midas.Unavailable, "%s did not start: %w", c.program.path, err).
+			WithHint("its log %s ends: %s", c.logFile(), c.logEnd())
+	}
+	_ = os.Remove(initFile)
+	ready()
+	select {
+	case err := <-died:
+		return midas.Errorf(midas.Unavailable, "%s died: %w", c.program.path, ended(err)).WithHint("see %s", c.logFile())
+	case <-c.stop:
+	}
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-died:
+	case <-time.After(stopTimeout):
+		c.log.Warn("backend does not stop; killing it", "pid", cmd.Process.Pid)
+		_ = cmd.Process.Kill()
+		<-died
+	}
+	return nil
+}
+
+var (
+	errDied    = errors.New("it ended")
+	errStopped = errors.New("stopped before it was ready")
+)
+
+// answering waits until the service account gets an answer.
+func (c *child) answering(died <-chan error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := c.db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case err := <-died:
+			return fmt.Errorf("%w: %w", errDied, ended(err))
+		case <-c.stop:
+			return errStopped
+		case <-ctx.Done():
+			return fmt.Errorf("no answer within %v: %w", readyTimeout, err)
+		case <-tick.C:
+		}
+	}
+}
+
+func ended(err error) error {
+	if err == nil {
+		return errors.New("exit status 0")
+	}
+	return err
+}
+
+func (c *child) logEnd() string {
+	text, _ := os.ReadFile(c.logFile())
+	return lastLines(text, 2)
+}
+
+// arguments keep a server small that serves a workstation or a test environment, and
+// never trade away durability.
+func (c *child) arguments(initFile string) []string {
+	args := c.common("--datadir="+c.data, "--socket="+c.socket, "--pid-file="+c.pidFile(), "--log-error="+c.logFile(),
+		"--init-file="+initFile, "--skip-networking", "--skip-name-resolve", "--skip-log-bin",
+		"--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=64M", "--innodb-log-buffer-size=2M",
+		"--performance-schema=OFF", "--key-buffer-size=64K", "--table-open-cache=400", "--max-connections=1000",
+		"--character-set-server=utf8mb4")
+	if c.program.dialect == MariaDB {
+		return append(args, "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
+	}
+	return append(args, "--mysqlx=0")
+}
+
+// evictOrphan ends servers that outlived the midas which started them. The lock is
+// ours, so no living midas owns one. They are known by their command line: a process
+// number kept in a file may by now be anybody's.
+func (c *child) evictOrphan(ctx context.Context) error {
+	begin := time.Now()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	asked := map[int]bool{}
+	for {
+		left := c.orphans()
+		if len(left) == 0 {
+			return nil
+		}
+		for _, pid := range left {
+			if time.Since(begin) > stopTimeout {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			} else if !asked[pid] {
+				asked[pid] = true
+				c.log.Warn("ending a backend left over from before", "pid", pid)
+				_ = syscall.Kill(pid, syscall.SIGTERM)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return midas.Errorf(midas.Unavailable, "waiting for the end of processes %v: %w", left, ctx.Err())
+		}
+	}
+}
+
+// orphans lists the processes that serve our data directory.
+func (c *child) orphans() []int {
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	var pids []int
+	for _, file := range lines {
+		line, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(line), "\x00--datadir="+c.data+"\x00") {
+			continue
+		}
+		if pid, err := strconv.Atoi(strings.Split(file, "/")[2]); err == nil && pid != os.Getpid() {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

@@ -1,0 +1,108 @@
+package backend
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/midas-mysql/midas"
+)
+
+// common are the arguments that initialising and running share. --no-defaults must
+// stay first: the machine's own configuration is for another server.
+func (c *child) common(more ...string) []string {
+	args := append([]string{"--no-defaults"}, more...)
+	if os.Geteuid() == 0 {
+		args = append(args, "--user=root") // otherwise the servers refuse to be root
+	}
+	if c.program.dialect == MariaDB {
+		return append(args, "--innodb-log-file-size=16M")
+	}
+	return append(args, "--innodb-redo-log-capacity=32M", "--secure-file-priv=NULL")
+}
+
+// initialise makes the data directory under another name and renames it when it is
+// whole, so that an initialisation cut short leaves nothing that looks like data.
+func (c *child) initialise(ctx context.Context) error {
+	leftovers, _ := filepath.Glob(filepath.Join(c.dir, "init-*"))
+	for _, dir := range leftovers {
+		_ = os.RemoveAll(dir)
+	}
+	if _, err := os.Stat(c.data); err == nil {
+		return nil
+	}
+	begin := time.Now()
+	dir, err := os.MkdirTemp(c.dir, "init-")
+	if err != nil {
+		return midas.Errorf(midas.Unavailable, "initialise the backend: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	fresh := filepath.Join(dir, "data")
+	path, args := c.program.path, c.common("--initialize-insecure", "--datadir="+fresh)
+	if c.program.dialect == MariaDB {
+		if path, err = c.program.installer(); err != nil {
+			return err
+		}
+		args = c.common("--datadir="+fresh, "--auth-root-authentication-method=normal", "--skip-test-db")
+	}
+	out, err := runGroup(ctx, path, args)
+	if err != nil {
+		return midas.Errorf(midas.Unavailable, "initialise the backend with %s: %w", path, err).
+			WithHint("it said: %s", lastLines(out, 3))
+	}
+	if err := os.Rename(fresh, c.data); err != nil {
+		return midas.Errorf(midas.Unavailable, "initialise the backend: %w", err)
+	}
+	c.log.Info("backend initialised", "program", c.program.path, "data", c.data, "took", time.Since(begin).Round(time.Millisecond))
+	return nil
+}
+
+// runGroup runs a program in a process group of its own and ends the whole group when
+// ctx ends: MariaDB's installer is a script with children.
+func runGroup(ctx context.Context, path string, args []string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	return cmd.CombinedOutput()
+}
+
+// firstStatements run at every start, before the server takes a connection: the
+// service account gets the password of this start, and what the initialisation left
+// open is closed. No one knows root's password, and root is locked as well.
+func (c *child) firstStatements() string {
+	var b strings.Builder
+	if c.program.dialect == MariaDB {
+		b.WriteString("DELETE FROM mysql.global_priv WHERE User='' OR (User='root' AND Host<>'localhost');\n")
+		b.WriteString("FLUSH PRIVILEGES;\n")
+	}
+	password := quote(c.password)
+	for _, statement := range []string{
+		"CREATE USER IF NOT EXISTS root@localhost",
+		"ALTER USER root@localhost IDENTIFIED BY " + quote(rand.Text()) + " ACCOUNT LOCK",
+		"CREATE USER IF NOT EXISTS " + ServiceUser + "@localhost IDENTIFIED BY " + password,
+		"ALTER USER " + ServiceUser + "@localhost IDENTIFIED BY " + password + " ACCOUNT UNLOCK",
+		"GRANT ALL PRIVILEGES ON *.* TO " + ServiceUser + "@localhost WITH GRANT OPTION",
+	} {
+		b.WriteString(statement + ";\n")
+	}
+	return b.String()
+}
+
+// quote makes a string literal in the servers' default SQL mode.
+func quote(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`, "\n", `\n`, "\x00", `\0`).Replace(s) + "'"
+}
+
+func lastLines(out []byte, n int) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) > n {
+		lines = lines[len(lines)-n:]
+	}
+	return strings.Join(lines, " / ")
+}

@@ -1,0 +1,195 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/midas-mysql/midas"
+)
+
+// ExternalConfig names a server that somebody else runs.
+type ExternalConfig struct {
+	// URL is mysql://user:password@host:port[?tls=MODE&ca=FILE], unix:PATH or
+	// unix://user:password@/PATH. The port is 3306 unless given.
+	//
+	// MODE is verify (certificate and host name), required (certificate only, as for
+	// the certificate that MySQL makes for itself), insecure-skip-verify or disabled.
+	// It is disabled for loopback addresses and unix sockets, otherwise verify. FILE
+	// holds the authorities to trust, in PEM; otherwise the system's are trusted.
+	URL string
+	// User and Password stand in where the URL has none; without either the user is
+	// root.
+	User, Password string
+}
+
+// External connects to a running server and checks that the account may do what midas
+// needs. It takes at most 5 s. Errors: Invalid for a malformed URL, Unavailable when
+// no MySQL server answers there, Unauthenticated for a refused account, Forbidden for
+// missing privileges; none of them holds the password.
+func External(ctx context.Context, cfg ExternalConfig) (*Backend, error) {
+	t, err := parseURL(cfg)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	if err := t.greets(ctx); err != nil {
+		return nil, err
+	}
+	db, err := t.pool()
+	if err != nil {
+		return nil, err
+	}
+	b := &Backend{target: t, db: db, closed: make(chan struct{})}
+	if b.version, b.dialect, err = ask(ctx, db); err == nil {
+		err = enough(ctx, b)
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, t.explain(err)
+	}
+	b.describe = fmt.Sprintf("%s %s at %s, as %s%s", product(b.dialect), b.version, t.address, t.user, t.tlsWords())
+	return b, nil
+}
+
+func (t target) tlsWords() string {
+	switch {
+	case t.network == "unix":
+		return ""
+	case t.tls == nil:
+		return ", without TLS"
+	case t.tls.InsecureSkipVerify && t.tls.VerifyConnection == nil:
+		return ", TLS without verification"
+	}
+	return ", TLS"
+}
+
+// greets reads the server's first packet: some servers speak another protocol, and
+// some (HTTP) wait for the client to begin, which a driver can only call a timeout.
+func (t target) greets(ctx context.Context) error {
+	conn, err := t.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	var head [5]byte
+	_, err = io.ReadFull(conn, head[:])
+	length := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
+	// 10 is the protocol version; 255 is an error such as "too many connections",
+	// which the driver will put into words.
+	if err == nil && length > 1 && length < 4096 && head[3] == 0 && (head[4] == 10 || head[4] == 255) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("its first bytes are no MySQL greeting")
+	}
+	return midas.Errorf(midas.Unavailable, "%s does not speak the MySQL protocol: %w", t.address, cause(err)).
+		WithHint("check host and port in the backend URL; MySQL's classic protocol is usually on port 3306")
+}
+
+// cause shortens the network's errors: they repeat addresses and say "i/o timeout".
+func cause(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("no greeting within %v", dialTimeout)
+	}
+	return err
+}
+
+// explain turns what went wrong on the way to the server into words with a next step.
+func (t target) explain(err error) error {
+	var known *midas.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	var dns *net.DNSError
+	var refused *mysql.MySQLError
+	switch {
+	case errors.As(err, &dns):
+		return midas.Errorf(midas.Unavailable, "backend host %q cannot be found: %w", dns.Name, errors.New(dns.Err)).
+			WithHint("check the host name in the backend URL")
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
+		return midas.Errorf(midas.Unavailable, "nothing listens at backend %s: %w", t.address, err).
+			WithHint("is the server running, and is the address in the backend URL its own?")
+	case errors.As(err, &refused):
+		return t.refusal(refused)
+	case errors.Is(err, mysql.ErrNoTLS):
+		return midas.Errorf(midas.Unavailable, "backend %s offers no TLS", t.address).
+			WithHint("enable TLS on the server, or add ?tls=disabled to the backend URL if the network is trusted")
+	case isTLSError(err):
+		return midas.Errorf(midas.Unavailable, "backend %s: TLS: %w", t.address, err).
+			WithHint("name its authority with ?ca=FILE; ?tls=required leaves out the host name, ?tls=insecure-skip-verify everything")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return midas.Errorf(midas.Unavailable, "backend %s does not answer within %v: %w", t.address, dialTimeout, err).
+			WithHint("is it up and reachable from here?")
+	}
+	return midas.Errorf(midas.Unavailable, "backend %s: %w", t.address, err)
+}
+
+// Error numbers: MySQL manual, server error message reference.
+const (
+	erAccessDenied         = 1045
+	erHostNotPrivileged    = 1130
+	erAccessDeniedNoPlugin = 1698
+)
+
+func (t target) refusal(err *mysql.MySQLError) error {
+	switch err.Number {
+	case erAccessDenied, erAccessDeniedNoPlugin, erHostNotPrivileged:
+		return midas.Errorf(midas.Unauthenticated, "backend %s refuses user %q: %w", t.address, t.user, err).
+			WithHint("check user and password in the backend URL, and that the account may connect from this host")
+	}
+	return midas.Errorf(midas.Unavailable, "backend %s: %w", t.address, err)
+}
+
+// needed is what the service account must hold everywhere: accounts, their records in
+// schema midas, and everything that it passes on, which is what GRANT OPTION is for.
+var needed = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "CREATE USER"}
+
+func enough(ctx context.Context, b *Backend) error {
+	rows, err := b.db.QueryContext(ctx, "SHOW GRANTS")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	missing := append(slices.Clone(needed), "GRANT OPTION")
+	for rows.Next() {
+		var grant string
+		if err := rows.Scan(&grant); err != nil {
+			return err
+		}
+		missing = lacking(missing, grant)
+	}
+	if err := rows.Err(); err != nil || len(missing) == 0 {
+		return err
+	}
+	return midas.Errorf(midas.Forbidden, "backend account %q lacks %s on *.*", b.target.user, strings.Join(missing, ", ")).
+		WithHint("as an administrator of that server: GRANT ALL PRIVILEGES ON *.* TO the account WITH GRANT OPTION")
+}
+
+// lacking removes from missing what one line of SHOW GRANTS gives on *.*.
+func lacking(missing []string, grant string) []string {
+	privileges, rest, ok := strings.Cut(strings.TrimPrefix(grant, "GRANT "), " ON *.* TO ")
+	if !ok {
+		return missing
+	}
+	has := strings.Split(privileges, ", ")
+	all := slices.Contains(has, "ALL PRIVILEGES")
+	return slices.DeleteFunc(missing, func(p string) bool {
+		if p == "GRANT OPTION" {
+			return strings.Contains(rest, " WITH GRANT OPTION")
+		}
+		return all || slices.Contains(has, p)
+	})
+}

@@ -1,0 +1,254 @@
+package backend_test
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/backend"
+	"github.com/midas-mysql/midas/internal/mysqltest"
+)
+
+// programs are the kinds of private server; each test runs with both.
+func programs(t *testing.T, test func(t *testing.T, binary string)) {
+	for _, name := range []string{mysqltest.MariaDBServer, mysqltest.MySQLServer} {
+		t.Run(name, func(t *testing.T) { test(t, mysqltest.Require(t, name)) })
+	}
+}
+
+func open(t *testing.T, dir, binary string) *backend.Backend {
+	t.Helper()
+	begin := time.Now()
+	b, err := backend.Private(t.Context(), backend.PrivateConfig{Dir: dir, Binary: binary, Password: `it's a \ "secret"`})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, midas.HintOf(err))
+	}
+	t.Logf("%s, up in %v", b.Describe(), time.Since(begin).Round(time.Millisecond))
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+var templates sync.Map // program to directory
+
+// prepared copies a directory that Private initialised: MySQL takes seconds for that.
+func prepared(t *testing.T, binary string) string {
+	t.Helper()
+	template, ok := templates.Load(binary)
+	if !ok {
+		dir, err := os.MkdirTemp("", "midas-backend-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = open(t, dir, binary).Close()
+		templates.Store(binary, dir)
+		template = dir
+	}
+	dir := filepath.Join(t.TempDir(), "backend")
+	if err := os.CopyFS(dir, os.DirFS(template.(string))); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	templates.Range(func(_, dir any) bool { return os.RemoveAll(dir.(string)) == nil })
+	os.Exit(code)
+}
+
+func run(t *testing.T, db *sql.DB, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func pid(t *testing.T, dir string) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "mysqld.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// eventually polls: what it waits for is another process's doing.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(40 * time.Second)
+	for tick := time.Tick(10 * time.Millisecond); !ok(); {
+		select {
+		case <-tick:
+		case <-deadline:
+			t.Fatalf("in 40 s not: %s", what)
+		}
+	}
+}
+
+func TestPrivateKeepsDataAndLetsNobodyElseIn(t *testing.T) {
+	programs(t, func(t *testing.T, binary string) {
+		dir := prepared(t, binary)
+		b := open(t, dir, binary)
+		run(t, b.DB(), "CREATE DATABASE shop", "CREATE TABLE shop.t (a INT)", "INSERT INTO shop.t VALUES (7)")
+		for _, user := range []string{"root", "", "nobody", "mysql"} {
+			db, err := sql.Open("mysql", user+"@unix("+filepath.Join(dir, "mysqld.sock")+")/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Ping(); err == nil {
+				t.Errorf("%q gets in without a password", user)
+			}
+			_ = db.Close()
+		}
+		var name, networking string
+		if err := b.DB().QueryRow("SHOW VARIABLES LIKE 'skip_networking'").Scan(&name, &networking); err != nil || networking != "ON" {
+			t.Errorf("skip_networking is %q, %v", networking, err)
+		}
+		if _, err := backend.Private(t.Context(), backend.PrivateConfig{Dir: dir, Binary: binary, Password: "x"}); midas.CodeOf(err) != midas.Conflict {
+			t.Errorf("a second process on the directory: %v, want a conflict", err)
+		}
+		server := pid(t, dir)
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := b.Wait(); err != nil {
+			t.Errorf("Wait after Close: %v", err)
+		}
+		if syscall.Kill(server, 0) == nil {
+			t.Error("Close left the server running")
+		}
+		var a int
+		if err := open(t, dir, binary).DB().QueryRow("SELECT a FROM shop.t").Scan(&a); err != nil || a != 7 {
+			t.Errorf("after a restart: %d, %v", a, err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "*.sql")); len(left) != 0 {
+			t.Errorf("statements with passwords are left in %q", left)
+		}
+	})
+}
+
+func TestPrivateStartsAgainWhenTheServerDies(t *testing.T) {
+	programs(t, func(t *testing.T, binary string) {
+		dir := prepared(t, binary)
+		b := open(t, dir, binary)
+		run(t, b.DB(), "CREATE DATABASE shop", "CREATE TABLE shop.t (a INT)", "INSERT INTO shop.t VALUES (7)")
+		first := pid(t, dir)
+		if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		var a int
+		eventually(t, "the acknowledged row is back", func() bool {
+			return b.DB().QueryRow("SELECT a FROM shop.t").Scan(&a) == nil && a == 7
+		})
+		if pid(t, dir) == first {
+			t.Error("it is the same process")
+		}
+	})
+}
+
+// The child re-runs this test binary: it holds a private server and is killed.
+func TestPrivateServerEndsWithAKilledProcess(t *testing.T) {
+	if dir := os.Getenv("MIDAS_TEST_PRIVATE_DIR"); dir != "" {
+		b := open(t, dir, os.Getenv("MIDAS_TEST_PRIVATE_BINARY"))
+		run(t, b.DB(), "CREATE DATABASE shop", "CREATE TABLE shop.t (a INT)", "INSERT INTO shop.t VALUES (7)")
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	programs(t, func(t *testing.T, binary string) {
+		dir := prepared(t, binary)
+		cmd := exec.Command(os.Args[0], "-test.run=^TestPrivateServerEndsWithAKilledProcess$")
+		cmd.Env = append(os.Environ(), "MIDAS_TEST_PRIVATE_DIR="+dir, "MIDAS_TEST_PRIVATE_BINARY="+binary)
+		out, _ := cmd.CombinedOutput()
+		if cmd.ProcessState.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Fatalf("the holder was not killed: %s", out)
+		}
+		var a int
+		if err := open(t, dir, binary).DB().QueryRow("SELECT a FROM shop.t").Scan(&a); err != nil || a != 7 {
+			t.Errorf("after the kill: %d, %v", a, err)
+		}
+	})
+}
+
+// A stopped server cannot follow the signal of its parent's death, so the next start
+// finds it alive and has to end it.
+func TestPrivateEndsALeftOverServer(t *testing.T) {
+	binary := mysqltest.Require(t, mysqltest.MariaDBServer)
+	dir := prepared(t, binary)
+	args := []string{
+		"--no-defaults", "--datadir=" + filepath.Join(dir, "data"), "--socket=" + filepath.Join(dir, "left.sock"),
+		"--pid-file=" + filepath.Join(dir, "mysqld.pid"), "--skip-networking", "--innodb-log-file-size=16M",
+	}
+	if os.Geteuid() == 0 {
+		args = append(args, "--user=root")
+	}
+	left := exec.Command(binary, args...)
+	if err := left.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = left.Process.Kill() })
+	ended := make(chan error, 1)
+	go func() { ended <- left.Wait() }()
+	eventually(t, "the left-over server is up", func() bool {
+		_, err := os.Stat(filepath.Join(dir, "left.sock"))
+		return err == nil
+	})
+	open(t, dir, binary)
+	if err := <-ended; err != nil {
+		t.Errorf("the left-over server ended badly: %v", err)
+	}
+}
+
+func TestPrivateRepairsAKilledInitialisation(t *testing.T) {
+	programs(t, func(t *testing.T, binary string) {
+		dir := t.TempDir()
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		if b, err := backend.Private(ctx, backend.PrivateConfig{Dir: dir, Binary: binary, Password: "x"}); err == nil {
+			_ = b.Close()
+			t.Skip("this machine initialises a server in 300 ms")
+		}
+		if err := os.MkdirAll(filepath.Join(dir, "init-1", "data", "mysql"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		open(t, dir, binary)
+		if left, _ := filepath.Glob(filepath.Join(dir, "init-*")); len(left) != 0 {
+			t.Errorf("half an initialisation is left: %q", left)
+		}
+	})
+}
+
+func TestPrivateWithALongPath(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
+	run(t, open(t, dir, mysqltest.Require(t, mysqltest.MariaDBServer)).DB(), "DO 0")
+}
+
+func TestPrivateErrors(t *testing.T) {
+	_, err := backend.Private(t.Context(), backend.PrivateConfig{Dir: t.TempDir(), Binary: "/nonexistent/mysqld", Password: "x"})
+	expect(t, err, midas.NotFound, "/nonexistent/mysqld")
+
+	mariadb, mysql := mysqltest.Require(t, mysqltest.MariaDBServer), mysqltest.Require(t, mysqltest.MySQLServer)
+	dir := prepared(t, mariadb)
+	_, err = backend.Private(t.Context(), backend.PrivateConfig{Dir: dir, Binary: mysql, Password: "x"})
+	expect(t, err, midas.Conflict, "the data was made by MariaDB")
+
+	// A data directory that no server can use: the log says why.
+	if err := os.Truncate(filepath.Join(dir, "data", "ibdata1"), 1000); err != nil {
+		t.Fatal(err)
+	}
+	_, err = backend.Private(t.Context(), backend.PrivateConfig{Dir: dir, Binary: mariadb, Password: "x"})
+	expect(t, err, midas.Unavailable, "did not start")
+}
