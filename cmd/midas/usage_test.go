@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas"
+)
+
+func TestExitCodes(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want int
+	}{
+		{nil, exitOK},
+		{errors.New("any"), exitFailed},
+		{midas.Errorf(midas.Invalid, "the server says no"), exitFailed},
+		{midas.Errorf(midas.NotFound, "gone"), exitNotFound},
+		{fmt.Errorf("step: %w", midas.Errorf(midas.NotFound, "gone")), exitNotFound},
+		{fs.ErrNotExist, exitFailed},
+		{usagef("no such flag"), exitUsage},
+		{exitStatus(42), 42},
+		{context.Canceled, exitFailed},
+	} {
+		if got := exitCode(test.err); got != test.want {
+			t.Errorf("%v: exit code %d, want %d", test.err, got, test.want)
+		}
+	}
+}
+
+func TestReportIsOneLineAndAHint(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{midas.Errorf(midas.Invalid, "first\nsecond\x1b[2J").WithHint("do this"), "midas: first second [2J\nhint: do this\n"},
+		{fmt.Errorf("outer: %w", midas.Errorf(midas.Invalid, "inner").WithHint("do")), "midas: outer: inner\nhint: do\n"},
+		{midas.Errorf(midas.Unavailable, "get: %w", context.Canceled), "midas: interrupted\n"},
+		{exitStatus(3), ""},
+		{nil, ""},
+	} {
+		var b strings.Builder
+		report(&b, test.err)
+		if b.String() != test.want {
+			t.Errorf("%v: got %q, want %q", test.err, b.String(), test.want)
+		}
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	server := newScriptedARM(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+	state := server.state(t)
+	for _, test := range []struct{ args, stderr string }{
+		{"identty list", "unknown command \"identty\" for \"midas\"\nhint: did you mean: midas identity"},
+		{"vm idenity assign", "unknown command \"idenity\" for \"midas vm\"\nhint: did you mean: midas vm identity"},
+		{"mysql server", "unknown command \"server\" for \"midas mysql\"\nhint: see: midas mysql --help"},
+		{"group show --nmae g", "unknown flag: --nmae\nhint: did you mean: --name"},
+		{"group show -x", "unknown shorthand flag: 'x' in -x\nhint: see: midas group show --help"},
+		{"group show", "missing --name/-n\nhint: see: midas group show --help"},
+		{"mysql flexible-server create -n db", "missing --resource-group/-g\n"},
+		{"identity show -g G", "missing --name/-n\n"},
+		{"vm show -g G -n V --ids /x", "--ids stands in place of"},
+		{"vm show --ids /subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n", "is not the id of a VM"},
+		{"vm show --ids", "is not the id of a VM"},
+		{"group show -n g -o xml", "--output \"xml\" is not a format\nhint: formats: json,"},
+		{"group show -n g --query [", "--query \"[\": "},
+		{"group list --subscription other", "subscription \"other\" is not this midas's\nhint: "},
+		{"group list extra", "unknown command \"extra\" for \"midas group list\""},
+		{"group delete -n g", "cannot ask whether to delete resource group g with all that it holds: standard input is not a terminal\nhint: add --yes"},
+		{"vm delete -g g -n v", "cannot ask whether to delete VM v"},
+		{"mysql flexible-server delete -g g -n db", "cannot ask whether to delete server db"},
+		{"mysql flexible-server ad-admin delete -g g -s db", "cannot ask whether to remove the administrator of server db"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			code, stdout, stderr := ran(t, state, strings.Fields(test.args)...)
+			if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, "midas: ") || !strings.Contains(stderr, test.stderr) {
+				t.Errorf("exit code %d, stdout %q, stderr:\n%s", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+// An empty variable in `--identities $RESOURCE_ID` must not fall back to the VM's own
+// identity: the shell leaves "" when the variable is quoted.
+func TestEmptyIdentityIsRefused(t *testing.T) {
+	if _, err := identitiesOf(ref{"s", "g", "vm"}, []string{""}); exitCode(err) != exitUsage {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTheTourNamesEveryCommand(t *testing.T) {
+	code, stdout, stderr := ran(t, t.TempDir())
+	if code != 0 || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q", code, stderr)
+	}
+	root := (&cli{}).newRootCommand()
+	for _, cmd := range root.Commands() {
+		if !cmd.Hidden && !strings.Contains(stdout, "\n  "+cmd.Name()+" ") {
+			t.Errorf("%s is not in the tour", cmd.Name())
+		}
+	}
+}
+
+func TestHelpOfEveryCommand(t *testing.T) {
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("%s: short help is %q", cmd.CommandPath(), cmd.Short)
+		}
+		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
+		if code, stdout, stderr := ran(t, t.TempDir(), args...); code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
+			t.Errorf("%v: exit code %d, stderr %q", args, code, stderr)
+		}
+		for _, child := range cmd.Commands() {
+			walk(child)
+		}
+	}
+	walk((&cli{}).newRootCommand())
+}
+
+func TestConfirmation(t *testing.T) {
+	for input, want := range map[string]bool{"y\n": true, "what\nYES\n": true, "n\n": false, "": false, "y": true} {
+		var prompt strings.Builder
+		c := &cli{stdin: strings.NewReader(input), stderr: &prompt}
+		if got := c.ask("delete it") == nil; got != want {
+			t.Errorf("%q: %v, want %v", input, got, want)
+		}
+		if !strings.HasPrefix(prompt.String(), "Are you sure you want to delete it? (y/n): ") {
+			t.Errorf("asked %q", prompt.String())
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"create", "show", "list", "exists", "delete"}
+	for word, want := range map[string]string{"creat": "create", "shwo": "show", "del": "delete", "xyz": "", "": ""} {
+		if got := nearest(word, names); got != want {
+			t.Errorf("%q: %q, want %q", word, got, want)
+		}
+	}
+}
