@@ -101,9 +101,9 @@ func notRunning(err error) error {
 	return midas.Errorf(midas.Unavailable, "%w", err).WithHint("%s", midas.HintOf(err))
 }
 
-// do sends one request and returns the decoded answer, nil when it has no body. Where
+// call sends one request to an ARM path and returns the decoded answer, nil when it has no body. Where
 // the server says that the work goes on, it waits for the end.
-func (a *armClient) do(ctx context.Context, method, path string, body any) (any, error) {
+func (a *armClient) call(ctx context.Context, method, path string, body any) (any, error) {
 	request, err := a.request(ctx, method, path, body)
 	if err != nil {
 		return nil, err
@@ -131,6 +131,23 @@ func (a *armClient) do(ctx context.Context, method, path string, body any) (any,
 		return nil, midas.Errorf(midas.Internal, "%s %s: the answer is not JSON: %w", method, path, err)
 	}
 	return answer, nil
+}
+
+// do sends one request about what lies below the operator's subscription ("/resourceGroups/g"
+// and on, already escaped) and decodes the answer into into, unless that is nil.
+func (a *armClient) do(ctx context.Context, method, path string, body, into any) error {
+	answer, err := a.call(ctx, method, "/subscriptions/"+a.operator.SubscriptionID+path+"?api-version="+groupAPI, body)
+	if err != nil || into == nil {
+		return err
+	}
+	raw, err := json.Marshal(answer)
+	if err != nil {
+		return midas.Errorf(midas.Internal, "%s %s: %w", method, path, err)
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return midas.Errorf(midas.Internal, "%s %s: unexpected answer: %w", method, path, err)
+	}
+	return nil
 }
 
 func (a *armClient) request(ctx context.Context, method, path string, body any) (*policy.Request, error) {
@@ -178,7 +195,7 @@ func (a *armClient) wait(ctx context.Context, response *http.Response) (any, err
 func (a *armClient) list(ctx context.Context, path string) ([]any, error) {
 	all := []any{}
 	for path != "" {
-		answer, err := a.do(ctx, http.MethodGet, path, nil)
+		answer, err := a.call(ctx, http.MethodGet, path, nil)
 		if err != nil {
 			return nil, err
 		}

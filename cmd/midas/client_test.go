@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -245,6 +246,29 @@ func TestLongRunningOperationIsAwaited(t *testing.T) {
 		"--query", "host", "-o", "tsv")
 	if code != 0 || stdout != "mydb.mysql.database.azure.com\n" || polls != 1 {
 		t.Errorf("exit code %d, %d polls, stdout %q, stderr %q", code, polls, stdout, stderr)
+	}
+}
+
+func TestInterruptEndsARequest(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	server := newScriptedARM(t, func(_ http.ResponseWriter, r *http.Request) {
+		interrupt()
+		<-r.Context().Done()
+	})
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, []string{"--state", server.state(t), "group", "list"}, strings.NewReader(""), &stdout, &stderr)
+	if code != exitFailed || stdout.Len() > 0 || stderr.String() != "midas: interrupted\n" {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
+	}
+}
+
+func TestGroupsInATable(t *testing.T) {
+	server := newScriptedARM(t, answering(200, `{"value": [{"id": "/x", "name": "myResourceGroup", "location": "eastus",
+		"properties": {"provisioningState": "Succeeded"}}]}`))
+	_, stdout, _ := ran(t, server.state(t), "group", "list", "-o", "table")
+	want := "Name             Location    Status\n---------------  ----------  ---------\nmyResourceGroup  eastus      Succeeded\n"
+	if diff := cmp.Diff(want, stdout); diff != "" {
+		t.Error(diff)
 	}
 }
 

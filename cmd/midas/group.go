@@ -71,6 +71,7 @@ func (c *cli) newGroupListCommand() *cobra.Command {
 			for i := range all {
 				all[i] = groupShape(all[i])
 			}
+			c.columns = "[].{Name: name, Location: location, Status: properties.provisioningState}"
 			return c.print(all)
 		},
 	}
@@ -89,7 +90,7 @@ func (c *cli) newGroupExistsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = a.do(cmd.Context(), http.MethodHead, a.groupPath(name), nil)
+			_, err = a.call(cmd.Context(), http.MethodHead, a.groupPath(name), nil)
 			if err != nil && midas.CodeOf(err) != midas.NotFound {
 				return err
 			}
@@ -132,7 +133,7 @@ func (c *cli) onGroup(cmd *cobra.Command, method, name string, body any) error {
 	if err != nil {
 		return err
 	}
-	answer, err := a.do(cmd.Context(), method, a.groupPath(name), body)
+	answer, err := a.call(cmd.Context(), method, a.groupPath(name), body)
 	if err != nil {
 		return err
 	}

@@ -39,9 +39,8 @@ func (c *cli) newServerCreateCommand() *cobra.Command {
 		Use:   "create",
 		Short: "Create a MySQL server at the gateway",
 		Long: `Create a MySQL server: a name that the gateway answers for, in front of the backend
-that "midas up" was started with. The options that size and place a machine, and the
-administrator's password, are accepted for az's sake and are not used: sign-in is by
-token.`,
+that "midas up" was started with. Sign-in is by token, so that the MySQL
+administrator's password is not used either.`,
 		Example: "  midas mysql flexible-server create --resource-group myResourceGroup --name mydb",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			answer, err := c.create(cmd, &n, func(_ ref, body map[string]any) error {
@@ -65,10 +64,10 @@ token.`,
 	cmd.Flags().StringVar(&version, "version", "", "MySQL version, for show; the backend decides")
 	cmd.Flags().StringVar(&sku, "sku-name", "", "machine type, for show")
 	cmd.Flags().StringVar(&tier, "tier", "Burstable", "machine tier, for show")
-	bindUnused(cmd, "storage-size", "public-access", "storage-auto-grow", "backup-retention", "iops", "high-availability",
-		"geo-redundant-backup", "database-name", "vnet", "subnet", "zone", "standby-zone", "private-dns-zone")
 	cmd.Flags().StringP("admin-password", "p", "", "accepted, not used")
 	cmd.Flags().BoolP("yes", "y", false, "accepted, not used: nothing is asked")
+	bindUnused(cmd, "admin-password", "yes", "storage-size", "public-access", "storage-auto-grow", "backup-retention", "iops",
+		"high-availability", "geo-redundant-backup", "database-name", "vnet", "subnet", "zone", "standby-zone", "private-dns-zone")
 	return cmd
 }
 

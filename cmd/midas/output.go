@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jmespath-community/go-jmespath"
 	"github.com/jmespath-community/go-jmespath/pkg/parsing"
 	"github.com/mattn/go-isatty"
 	"go.yaml.in/yaml/v3"
@@ -37,12 +38,16 @@ func (c *cli) print(answer any) error {
 	if err != nil {
 		return err
 	}
+	query, selection := c.query, c.selection
+	if selection == nil && c.columns != "" && c.output == "table" {
+		query, selection = c.columns, jmespath.MustCompile(c.columns)
+	}
 	var orders [][]string
-	if c.selection != nil {
-		if answer, err = c.selection.Search(answer); err != nil {
-			return midas.Errorf(midas.Invalid, "--query %q: %w", c.query, err)
+	if selection != nil {
+		if answer, err = selection.Search(answer); err != nil {
+			return midas.Errorf(midas.Invalid, "--query %q: %w", query, err)
 		}
-		orders = hashOrders(c.query)
+		orders = hashOrders(query)
 	}
 	if answer == nil || c.output == "none" {
 		return nil

@@ -31,6 +31,7 @@ type cli struct {
 	subscription string // --subscription, as given
 	verbose      bool   // --verbose or --debug
 
+	columns   string            // query for the rows of a table, where az has one of its own
 	selection jmespath.JMESPath // --query compiled, nil without
 	running   bool              // a RunE has begun: errors are no longer about usage
 }
@@ -59,13 +60,16 @@ type commandGroup struct {
 	commands []*cobra.Command
 }
 
+// moreCommands is the last heading, under which cobra's own commands go too.
+const moreCommands = "More"
+
 // groups lists every command of the program, in the order of the tour.
 func (c *cli) groups() []commandGroup {
 	return []commandGroup{
 		{"Resources, in az's words", []*cobra.Command{
 			c.newGroupCommand(), c.newIdentityCommand(), c.newVMCommand(), c.newMySQLCommand(),
 		}},
-		{"More", []*cobra.Command{
+		{moreCommands, []*cobra.Command{
 			c.newCACommand(), c.newVersionCommand(),
 		}},
 	}
@@ -89,6 +93,8 @@ It speaks az's words, so that "alias az=midas" runs az's documented commands her
 			root.AddCommand(cmd)
 		}
 	}
+	root.SetHelpCommandGroupID(moreCommands)
+	root.SetCompletionCommandGroupID(moreCommands)
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -29,6 +30,7 @@ func (c *cli) newVMCommand() *cobra.Command {
 		c.newListCommand(vmKind),
 		c.newDeleteCommand(vmKind),
 		c.newVMIdentityCommand(),
+		c.newVMRunCommand(),
 	)
 	return cmd
 }
@@ -42,8 +44,7 @@ func (c *cli) newVMCreateCommand() *cobra.Command {
 		Use:   "create",
 		Short: "Create a VM: a name that a program on this machine can run as",
 		Long: `Create a VM. It is a record in the directory, nothing boots: a program runs as this
-VM through "midas vm run" or "midas env". The options that describe a machine are
-accepted for az's sake and are not used.`,
+VM through "midas vm run" or "midas env".`,
 		Example: `  midas vm create --resource-group myResourceGroup --name myVM
   midas vm create -g myResourceGroup -n myVM --assign-identity $RESOURCE_ID`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -63,8 +64,9 @@ accepted for az's sake and are not used.`,
 	}
 	n.bind(cmd)
 	cmd.Flags().StringArrayVar(&assign, "assign-identity", nil, "identities to hold, by id or by name in the same group; [system] or none for the VM's own")
-	bindUnused(cmd, "image", "size", "admin-username", "admin-password", "ssh-key-values", "public-ip-sku", "nsg", "vnet-name", "subnet", "zone")
 	cmd.Flags().Bool("generate-ssh-keys", false, "accepted, not used")
+	bindUnused(cmd, "generate-ssh-keys", "image", "size", "admin-username", "admin-password", "ssh-key-values",
+		"public-ip-sku", "nsg", "vnet-name", "subnet", "zone")
 	return cmd
 }
 
@@ -83,10 +85,15 @@ func createdVM(answer any) map[string]any {
 	return out
 }
 
-// bindUnused accepts flags of az that mean nothing here, so that its commands run.
+// bindUnused accepts flags of az that mean nothing here, so that its commands run, and
+// says so in the long help rather than among the flags that do something.
 func bindUnused(cmd *cobra.Command, names ...string) {
 	slices.Sort(names)
 	for _, name := range names {
-		cmd.Flags().String(name, "", "accepted, not used")
+		if cmd.Flags().Lookup(name) == nil {
+			cmd.Flags().String(name, "", "accepted, not used")
+		}
+		_ = cmd.Flags().MarkHidden(name)
 	}
+	cmd.Long += "\n\nAccepted and not used: --" + strings.Join(names, ", --") + "."
 }
