@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/wire"
+)
+
+// changeUser signs the client in anew on the same connection, with a token as at the
+// first time. The session moves to a new upstream, because the old one is signed in
+// as somebody else. As on a server, a refusal ends the connection.
+//
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_change_user.html
+func (r *relayed) changeUser(ctx context.Context) error {
+	r.conn.SetDeadline(time.Now().Add(r.SignInTimeout))
+	defer r.conn.SetDeadline(time.Time{})
+	signing, cancel := context.WithTimeout(ctx, r.SignInTimeout)
+	defer cancel()
+	next, err := r.signInAgain(signing)
+	r.audit(err)
+	if err != nil {
+		r.refuse(err)
+		return err
+	}
+	r.replaced.Store(true)
+	r.up.conn.Close()
+	<-r.answers
+	r.up, r.in.dst = next, next.conn
+	r.setUpstreamID(r.id, next.id)
+	r.resetSession()
+	if err := r.send(next.ok); err != nil {
+		return err
+	}
+	r.copyAnswers()
+	return nil
+}
+
+func (r *relayed) signInAgain(ctx context.Context) (upstream, error) {
+	payload, err := r.read()
+	if err != nil {
+		return upstream{}, err
+	}
+	asked, err := wire.ParseChangeUser(payload, r.caps())
+	if err != nil {
+		return upstream{}, errBadHandshake
+	}
+	r.login.User, r.login.Database = asked.User, asked.Database
+	r.login.Plugin, r.login.AuthData = asked.Plugin, asked.AuthData
+	if asked.Charset != 0 {
+		r.login.Charset = byte(asked.Charset)
+	}
+	r.principal, r.server, r.account, r.isAdmin = midas.Principal{}, midas.Server{}, account.Account{}, false
+	// What came with the command answers the first nonce, for a plugin that takes no
+	// token. A new question settles which plugin speaks now.
+	token, err := r.ask(wire.AuthSwitchRequest{Plugin: r.changePlugin(), Data: append(newNonce(), 0)}.Append(nil))
+	if err != nil {
+		return upstream{}, err
+	}
+	if r.changePlugin() == wire.PluginCachingSHA2 {
+		token, err = r.fullAuthentication(token)
+		if err != nil {
+			return upstream{}, err
+		}
+	}
+	if token = wire.CutToken(token); len(token) == 0 {
+		return upstream{}, errNoToken
+	}
+	if err := r.admit(ctx, token); err != nil {
+		return upstream{}, err
+	}
+	return r.enter(ctx)
+}
+
+// changePlugin is caching_sha2_password for clients that speak it, as at first sign-in.
+func (r *relayed) changePlugin() string {
+	if r.login.Plugin == wire.PluginCachingSHA2 {
+		return wire.PluginCachingSHA2
+	}
+	return wire.PluginClear
+}

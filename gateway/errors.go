@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/wire"
+)
+
+// errUnreachable is the number that clients know for a server that cannot be
+// reached: CR_CONN_HOST_ERROR, as MySQL Router sends it too.
+const errUnreachable = 2003
+
+// answer is an error with the number that a client gets for it. Its text is meant
+// for whoever reads it there.
+type answer struct {
+	number  uint16
+	message string
+}
+
+func (a *answer) Error() string { return a.message }
+
+func answerf(number uint16, format string, args ...any) *answer {
+	return &answer{number, fmt.Sprintf(format, args...)}
+}
+
+// What a client is told before it has proved anything, or about the protocol.
+var (
+	errTooManyConnections = answerf(wire.CodeConCount, "Too many connections are signing in")
+	errBadHandshake       = answerf(wire.CodeHandshake, "Bad handshake")
+	errInsecureTransport  = answerf(wire.CodeSecureTransport,
+		"Connections using insecure transport are prohibited while --require_secure_transport=ON. (use TLS: --ssl-mode=REQUIRED for mysql, --ssl for mariadb)")
+	errNoPluginAuth = answerf(wire.CodeNotSupportedAuthMode,
+		"Client does not support authentication protocol requested by server; it must be able to send a token (CLIENT_PLUGIN_AUTH)")
+	errNoToken = answerf(wire.CodeAccessDenied,
+		"no token received: the client sent an empty password; send an access token as the password")
+	errShutdown = answerf(wire.CodeServerShutdown, "Server shutdown in progress")
+	errNotAdmin = answerf(wire.CodeSpecificAccessDenied,
+		"Access denied; you need (at least one of) the MICROSOFT ENTRA ADMINISTRATOR privilege(s) for this operation (sign in as the server's Entra administrator)")
+)
+
+// errorPacket is the one place where an error becomes what a MySQL client reads. A
+// reason that is not public becomes a plain 1045: a stranger learns nothing by trying.
+func (s *session) errorPacket(err error) wire.ERR {
+	var (
+		own     *answer
+		backend wire.ERR
+		mapped  *account.Error
+		reason  *midas.Error
+	)
+	switch {
+	case errors.As(err, &own):
+		return wire.NewERR(own.number, "%s", own.message)
+	case errors.As(err, &backend):
+		return backend
+	case errors.As(err, &mapped) && mapped.Reason.Public:
+		e := wire.NewERR(mapped.Number, "%s", s.worded(mapped.Number, mapped.Reason))
+		e.State = mapped.SQLState
+		return e
+	case errors.As(err, &reason) && reason.Public:
+		return wire.NewERR(wire.CodeAccessDenied, "%s", s.worded(wire.CodeAccessDenied, reason))
+	case midas.CodeOf(err) == midas.Unavailable && s.proved():
+		s.Log.Error("sign-in could not be decided", "user", s.login.User, "error", err)
+		return wire.NewERR(wire.CodeUnknown, "midas could not decide this sign-in, try again (%v)", err)
+	case s.proved():
+		s.Log.Error("sign-in failed", "user", s.login.User, "error", err)
+		return wire.NewERR(wire.CodeUnknown, "midas failed: %v", err)
+	}
+	s.Log.Debug("refused", "remote", s.conn.RemoteAddr(), "user", s.login.User, "error", err)
+	return wire.NewERR(wire.CodeAccessDenied, "%s (using password: YES)", s.denied())
+}
+
+// proved tells whether the client's token held.
+func (s *session) proved() bool { return s.principal.Issuer != "" }
+
+func (s *session) denied() string {
+	return fmt.Sprintf("Access denied for user '%s'@'%s'", s.login.User, sourceOf(s.conn))
+}
+
+func (s *session) worded(number uint16, reason *midas.Error) string {
+	text := reason.Message
+	if number == wire.CodeAccessDenied {
+		text = s.denied() + ": " + text
+	}
+	if reason.Hint != "" {
+		text += " (" + reason.Hint + ")"
+	}
+	return text
+}

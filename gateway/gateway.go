@@ -1,0 +1,224 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+)
+
+// Servers tells which MySQL servers this gateway fronts.
+type Servers interface {
+	// Server finds a server by short or full name, NotFound otherwise.
+	Server(ctx context.Context, name string) (midas.Server, error)
+	Servers(ctx context.Context) ([]midas.Server, error)
+}
+
+// Accounts are the AADUSER accounts of one server. *account.Store is one.
+type Accounts interface {
+	Lookup(ctx context.Context, user string) ([]account.Account, error)
+	EnsureAdministrator(ctx context.Context, login, objectID string) (account.Account, error)
+	Create(ctx context.Context, r account.CreateRequest, ifNotExists bool) (account.Created, error)
+	Secret(a account.Account) string
+	Reassert(ctx context.Context, a account.Account) error
+}
+
+// Backend is the MySQL behind: where sessions are signed in to.
+type Backend interface {
+	Dial(ctx context.Context) (net.Conn, error) // before the server's greeting
+	TLS() *tls.Config                           // nil: this hop stays as dialled
+	DB() *sql.DB                                // privileged, for account storage
+}
+
+// Config is what a Gateway needs. Verifier, Servers, Backend, Accounts and TLS are
+// required.
+type Config struct {
+	Verifier midas.Verifier
+	Servers  Servers
+	Backend  Backend
+	// Accounts opens the account store of a server; it is called once per sign-in
+	// and is expected to keep what it opened.
+	Accounts func(ctx context.Context, s midas.Server) (Accounts, error)
+	TLS      *tls.Config
+
+	// Audit receives every sign-in, admitted or refused. It must not block.
+	Audit func(midas.SignIn)
+
+	SignInTimeout   time.Duration // from accept to OK; default 10 s
+	MaxSigningIn    int           // connections signing in at once; default 512
+	MaxSigningInPer int           // the same from one address; default 128
+	Now             func() time.Time
+	Log             *slog.Logger
+}
+
+// Gateway accepts MySQL clients. Make one with New.
+type Gateway struct {
+	Config
+	limits *limits
+	lastID atomic.Uint32
+	hello  hello
+
+	mu          sync.Mutex
+	sessions    map[*session]struct{}
+	upstreamIDs map[uint32]uint32 // connection ids that clients know → those of the backend
+	closing     bool
+	running     sync.WaitGroup
+}
+
+// firstID starts connection ids far from those of any backend, so that KILL can
+// tell an id that this gateway gave from one that the backend gave.
+const firstID = 0x70000000
+
+// New checks cfg and asks the backend what it can do, so that the first client is
+// greeted with what both sides can relay. It fails when the backend does not answer.
+func New(ctx context.Context, cfg Config) (*Gateway, error) {
+	if cfg.Verifier == nil || cfg.Servers == nil || cfg.Backend == nil || cfg.Accounts == nil || cfg.TLS == nil {
+		return nil, midas.Errorf(midas.Internal, "gateway: Verifier, Servers, Backend, Accounts and TLS are required")
+	}
+	cfg.SignInTimeout = orDefault(cfg.SignInTimeout, 10*time.Second)
+	cfg.MaxSigningIn = orDefault(cfg.MaxSigningIn, 512)
+	cfg.MaxSigningInPer = orDefault(cfg.MaxSigningInPer, 128)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Audit == nil {
+		cfg.Audit = func(midas.SignIn) {}
+	}
+	g := &Gateway{
+		Config:      cfg,
+		limits:      newLimits(cfg.MaxSigningIn, cfg.MaxSigningInPer),
+		sessions:    map[*session]struct{}{},
+		upstreamIDs: map[uint32]uint32{},
+	}
+	g.lastID.Store(firstID)
+	if err := g.hello.learn(ctx, cfg.Backend); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func orDefault[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// Serve accepts from ln until ctx ends or Shutdown is called; ln is then closed.
+func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
+	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	defer stop()
+	defer ln.Close()
+	pause := time.Millisecond
+	for {
+		conn, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = time.Millisecond
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			return nil
+		default:
+			// Out of descriptors, most likely: those in use will be given back, and
+			// ending here would turn a full house into a closed one.
+			g.Log.Warn("accept failed, trying again", "error", err, "in", pause)
+			if !sleep(ctx, pause) {
+				return nil
+			}
+			pause = min(2*pause, time.Second)
+			continue
+		}
+		g.handle(ctx, conn)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (g *Gateway) handle(ctx context.Context, conn net.Conn) {
+	s := &session{Gateway: g, raw: conn, conn: conn, from: conn, id: g.lastID.Add(1), validateIDs: true}
+	g.mu.Lock()
+	if g.closing {
+		g.mu.Unlock()
+		conn.Close()
+		return
+	}
+	g.sessions[s] = struct{}{}
+	g.running.Add(1)
+	g.mu.Unlock()
+	go func() {
+		defer g.running.Done()
+		defer func() {
+			g.mu.Lock()
+			delete(g.sessions, s)
+			delete(g.upstreamIDs, s.id)
+			g.mu.Unlock()
+		}()
+		s.run(ctx)
+	}()
+}
+
+// Sessions is how many connections there are now.
+func (g *Gateway) Sessions() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.sessions)
+}
+
+// Shutdown lets sessions end by themselves until ctx is done, then tells the rest
+// that the server goes away (error 1053) and closes them. The listener is closed
+// by ending Serve's context.
+func (g *Gateway) Shutdown(ctx context.Context) {
+	g.mu.Lock()
+	g.closing = true
+	g.mu.Unlock()
+	done := make(chan struct{})
+	go func() { g.running.Wait(); close(done) }()
+	select {
+	case <-done:
+		return
+	case <-ctx.Done():
+	}
+	g.each((*session).evict)
+	select {
+	case <-done:
+	case <-time.After(2 * time.Second):
+		g.each(func(s *session) { s.raw.Close() })
+		<-done
+	}
+}
+
+func (g *Gateway) each(do func(*session)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for s := range g.sessions {
+		do(s)
+	}
+}
+
+func sourceOf(conn net.Conn) netip.Addr {
+	if ap, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil {
+		return ap.Addr().Unmap()
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+	"strings"
+
+	"github.com/midas-mysql/midas/wire"
+)
+
+// A client knows its connection by the id of the greeting, which was sent before a
+// backend was chosen, and uses it to interrupt itself: the mysql client sends KILL
+// QUERY with it, over another connection, at Ctrl-C. Passed on as it is, it could end
+// somebody else's query.
+
+// upstreamID is the backend's id for a connection that this gateway greeted with id.
+// An id that the backend gave itself (CONNECTION_ID(), SHOW PROCESSLIST) stays.
+func (g *Gateway) upstreamID(id uint32) uint32 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if mapped, ok := g.upstreamIDs[id]; ok {
+		return mapped
+	}
+	return id
+}
+
+func (g *Gateway) setUpstreamID(id, backendID uint32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.upstreamIDs[id] = backendID
+}
+
+// looksLikeKill is a cheap test of the first word.
+func looksLikeKill(sql []byte) bool {
+	sql = bytes.TrimLeft(sql, " \t\r\n")
+	return len(sql) > 4 && bytes.EqualFold(sql[:4], []byte("kill")) && strings.IndexByte(" \t\r\n", sql[4]) >= 0
+}
+
+// kill passes KILL [HARD | SOFT] [CONNECTION | QUERY] id on with the backend's id.
+//
+// https://dev.mysql.com/doc/refman/9.7/en/kill.html
+func (r *relayed) kill(payload []byte) error {
+	query, err := wire.ParseQuery(payload, r.caps())
+	if err != nil {
+		return r.instead(payload)
+	}
+	words := strings.Fields(strings.TrimRight(string(query.SQL), "; \t\r\n\x00"))
+	last := len(words) - 1
+	id, err := strconv.ParseUint(words[last], 10, 32)
+	if err != nil || last > 3 {
+		return r.instead(payload)
+	}
+	words[last] = strconv.FormatUint(uint64(r.upstreamID(uint32(id))), 10)
+	return r.instead(append(payload[:query.Offset:query.Offset], strings.Join(words, " ")...))
+}
+
+// processKill is the same for the command that older clients send.
+func (r *relayed) processKill(length int) (bool, error) {
+	if length != 5 {
+		return false, nil
+	}
+	payload, err := r.take(length)
+	if err != nil {
+		return true, err
+	}
+	id, err := wire.ParseProcessKill(payload)
+	if err != nil {
+		return true, r.fail(answerf(wire.CodeMalformedPacket, "%v", err))
+	}
+	binary.LittleEndian.PutUint32(payload[1:], r.upstreamID(id))
+	return true, r.instead(payload)
+}

@@ -1,0 +1,191 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/relay"
+	"github.com/midas-mysql/midas/wire"
+)
+
+// lookAhead is how much of a statement is waited for to tell whether it is ours. A
+// longer comment in front of one makes it the backend's, which answers that it does
+// not know such a statement.
+const lookAhead = 1 << 10
+
+// relayed is the session's life after sign-in. Commands come through a stream that
+// looks at their first bytes; answers are copied unseen.
+type relayed struct {
+	*session
+	in *stream
+	up upstream
+
+	answers  chan struct{} // closed when the copying of answers has ended
+	replaced *atomic.Bool  // the upstream of that copying was put aside by us
+
+	lastSeq   byte // of the client's last packet
+	continues bool // that packet goes on in the next one, or carries file data
+}
+
+// relay carries commands and answers until one side ends.
+func (s *session) relay(ctx context.Context, up *upstream) {
+	r := &relayed{session: s, up: *up, in: newStream(s.conn, up.conn)}
+	r.from = r.in
+	r.copyAnswers()
+	err := r.commands(ctx)
+	*up = r.up
+	if s.evicted.Load() {
+		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		s.seq = 0
+		s.send(s.errorPacket(errShutdown).Append(nil))
+		r.up.conn.Close()
+	} else if errors.Is(err, io.EOF) {
+		r.in.flush()
+		relay.CloseWrite(r.up.conn) // the backend may still be answering
+	} else {
+		r.up.conn.Close()
+	}
+	<-r.answers
+}
+
+// copyAnswers starts carrying what the backend says. When the backend hangs up, so
+// does the client's connection, unless the session moved on to another upstream.
+func (r *relayed) copyAnswers() {
+	ended, replaced := make(chan struct{}), new(atomic.Bool)
+	r.answers, r.replaced = ended, replaced
+	client, backend := r.conn, r.up.conn
+	go func() {
+		defer close(ended)
+		relay.Copy(client, backend)
+		if !replaced.Load() {
+			client.Close()
+			backend.Close()
+		}
+	}()
+}
+
+// commands passes the client's packets on, one command after the other.
+func (r *relayed) commands(ctx context.Context) error {
+	for {
+		header, err := r.in.peek(packetHeader)
+		if err != nil {
+			return err
+		}
+		length := int(header[0]) | int(header[1])<<8 | int(header[2])<<16
+		starts := r.startsCommand(length, header[3])
+		if starts && length > 0 {
+			first, err := r.in.peek(packetHeader + 1)
+			if err != nil {
+				return err
+			}
+			handled, err := r.command(ctx, wire.Command(first[packetHeader]), length)
+			if err != nil {
+				return err
+			}
+			if handled {
+				continue
+			}
+		}
+		if err := r.in.forward(packetHeader + length); err != nil {
+			return err
+		}
+	}
+}
+
+// startsCommand tells a command from what merely looks like one: the rest of a packet
+// of 16 MiB, or a piece of the file that LOAD DATA LOCAL sends. Such a piece may have
+// any content, even that of a statement which only an administrator may run, and its
+// sequence number returns to zero after 255; then it follows a piece numbered 255 that
+// was not the empty one which ends the file.
+func (r *relayed) startsCommand(length int, seq byte) bool {
+	starts := seq == 0 && !r.continues
+	r.lastSeq = seq
+	r.continues = length == fullPacket || (seq == 255 && length > 0)
+	return starts
+}
+
+// command deals with the commands that are not simply passed on. handled means that
+// the packet has been taken out of the stream.
+func (r *relayed) command(ctx context.Context, c wire.Command, length int) (handled bool, err error) {
+	switch c {
+	case wire.ComQuery, wire.ComStmtPrepare:
+		return r.statement(ctx, c, length)
+	case wire.ComStmtExecute, wire.ComStmtClose, wire.ComStmtReset, wire.ComStmtSendLongData, wire.ComStmtFetch:
+		return r.preparedCommand(ctx, c, length)
+	case wire.ComChangeUser:
+		return true, r.changeUser(ctx)
+	case wire.ComProcessKill:
+		return r.processKill(length)
+	case wire.ComResetConnection:
+		r.resetSession()
+	}
+	return false, nil
+}
+
+// resetSession forgets what belongs to the session in the sense of SQL.
+func (r *relayed) resetSession() {
+	r.validateIDs = true
+	r.prepared = nil
+}
+
+// statement looks at the head of a statement, and takes it when it is ours.
+func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bool, error) {
+	head, err := r.in.peek(packetHeader + min(length, lookAhead))
+	if err != nil {
+		return false, unexpected(err)
+	}
+	sql, ok := r.sql(c, head[packetHeader:])
+	if !ok || length > maxStatementPacket {
+		return false, nil
+	}
+	ours, kill := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)
+	if !ours && !kill {
+		return false, nil
+	}
+	payload, err := r.take(length)
+	if err != nil {
+		return true, err
+	}
+	if kill {
+		return true, r.kill(payload)
+	}
+	return true, r.accountStatement(ctx, c, payload)
+}
+
+// sql finds the text in a command, or in its head.
+func (r *relayed) sql(c wire.Command, payload []byte) ([]byte, bool) {
+	if c == wire.ComStmtPrepare {
+		text, err := wire.ParsePrepare(payload)
+		return text, err == nil
+	}
+	query, err := wire.ParseQuery(payload, r.caps())
+	return query.SQL, err == nil
+}
+
+// take removes one packet from the stream and returns its payload.
+func (r *relayed) take(length int) ([]byte, error) {
+	packet := make([]byte, packetHeader+length)
+	if _, err := io.ReadFull(r.in, packet); err != nil {
+		return nil, unexpected(err)
+	}
+	return packet[packetHeader:], nil
+}
+
+// instead sends the backend another command in place of one that was taken, so that
+// its own answer, with its own status, is what the client gets.
+func (r *relayed) instead(payload []byte) error {
+	_, err := r.up.conn.Write(wire.AppendPacket(nil, 0, payload))
+	return err
+}
+
+// fail answers a command that was taken.
+func (r *relayed) fail(err error) error {
+	r.seq = 1
+	return r.send(r.errorPacket(err).Append(nil))
+}
+
+func (s *session) caps() wire.Capability { return s.login.Capabilities }

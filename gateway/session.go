@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/wire"
+)
+
+// session is the life of one client connection.
+type session struct {
+	*Gateway
+	raw  net.Conn  // as accepted
+	conn net.Conn  // raw, or TLS over it once secure has run
+	from io.Reader // where the client's packets come from: conn, or the relay's stream
+	id   uint32    // what the greeting said, and KILL may name
+	seq  byte      // of the next packet to the client
+
+	login     wire.HandshakeResponse
+	principal midas.Principal
+	server    midas.Server
+	accounts  Accounts
+	account   account.Account
+	isAdmin   bool // signed in as the server's Entra administrator
+
+	validateIDs  bool // aad_auth_validate_oids_in_tenant of this session
+	prepared     map[uint32]*preparedStatement
+	lastPrepared uint32
+	evicted      atomic.Bool
+}
+
+// run takes the session through its states. It owns conn and closes it.
+func (s *session) run(ctx context.Context) {
+	defer s.raw.Close()
+	leave, ok := s.limits.enter(sourceOf(s.raw))
+	defer leave()
+	if !ok {
+		s.refuse(errTooManyConnections)
+		return
+	}
+	s.raw.SetDeadline(time.Now().Add(s.SignInTimeout))
+	signing, cancel := context.WithTimeout(ctx, s.SignInTimeout)
+	up, err := s.signIn(signing)
+	cancel()
+	if err != nil {
+		s.refuse(err)
+		s.audit(err)
+		return
+	}
+	defer func() { up.conn.Close() }()
+	s.setUpstreamID(s.id, up.id)
+	s.audit(nil)
+	leave()
+	s.raw.SetDeadline(time.Time{})
+	if err := s.send(up.ok); err != nil {
+		return
+	}
+	s.relay(ctx, &up)
+}
+
+// signIn is everything up to the backend's OK, which is left for the caller to send.
+func (s *session) signIn(ctx context.Context) (upstream, error) {
+	nonce, err := s.greet()
+	if err != nil {
+		return upstream{}, err
+	}
+	if err := s.secure(ctx); err != nil {
+		return upstream{}, err
+	}
+	token, err := s.receive(nonce)
+	if err != nil {
+		return upstream{}, err
+	}
+	if err := s.admit(ctx, token); err != nil {
+		return upstream{}, err
+	}
+	return s.enter(ctx)
+}
+
+// greet sends the greeting of an ordinary server.
+//
+// It never names mysql_clear_password: several clients would then put the token
+// into their very first packet, before a connection without TLS can be refused.
+func (s *session) greet() (nonce []byte, err error) {
+	nonce = newNonce()
+	return nonce, s.send(s.hello.toClient(s.id, nonce).Append(nil))
+}
+
+// secure refuses a client that does not start TLS, and reads its login packet
+// from inside TLS when it does.
+func (s *session) secure(ctx context.Context) error {
+	first, err := s.read()
+	if err != nil {
+		return err
+	}
+	if !wire.IsSSLRequest(first) {
+		// Remembered for the audit log only. Whatever the packet carries beside the
+		// name is not looked at: it came in the clear.
+		if login, err := wire.ParseHandshakeResponse(first); err == nil {
+			s.login.User = login.User
+		}
+		return errInsecureTransport
+	}
+	secured := tls.Server(s.conn, s.TLS)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return &hangUp{err}
+	}
+	s.conn, s.from = secured, secured
+	login, err := s.read()
+	if err != nil {
+		return err
+	}
+	s.login, err = wire.ParseHandshakeResponse(login)
+	if err != nil {
+		return errBadHandshake
+	}
+	s.login.Capabilities &= s.hello.offered() | wire.ClientLongPassword
+	return nil
+}
+
+// maxSignInPacket bounds what a client that has proved nothing can make us hold. A
+// token with two hundred groups is about 12 KiB.
+const maxSignInPacket = 64 << 10
+
+// read returns the next packet of the client during sign-in.
+func (s *session) read() ([]byte, error) {
+	payload, seq, err := wire.ReadPacket(s.from, nil, maxSignInPacket)
+	if err != nil {
+		if errors.Is(err, wire.ErrTooLarge) {
+			return nil, errBadHandshake
+		}
+		return nil, &hangUp{err}
+	}
+	s.seq = seq + 1
+	return payload, nil
+}
+
+func (s *session) send(payload []byte) error {
+	_, err := s.conn.Write(wire.AppendPacket(nil, s.seq, payload))
+	s.seq++
+	if err != nil {
+		return &hangUp{err}
+	}
+	return nil
+}
+
+// hangUp is an end that nobody is there to be told of.
+type hangUp struct{ err error }
+
+func (h *hangUp) Error() string { return "connection lost during sign-in: " + h.err.Error() }
+func (h *hangUp) Unwrap() error { return h.err }
+
+// refuse tells the client, in MySQL's words, and lingers until it has hung up: a
+// close with unread bytes would reset the connection and take the reason with it.
+func (s *session) refuse(err error) {
+	var gone *hangUp
+	if errors.As(err, &gone) {
+		s.Log.Debug("client left during sign-in", "remote", s.conn.RemoteAddr(), "error", gone.err)
+		return
+	}
+	s.conn.SetDeadline(time.Now().Add(time.Second))
+	if s.send(s.errorPacket(err).Append(nil)) != nil {
+		return
+	}
+	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+		io.CopyN(io.Discard, s.conn, maxSignInPacket)
+	}
+}
+
+// evict ends a session that outlived the drain, from another goroutine: it wakes the
+// one that waits for the client, which then says why and closes.
+func (s *session) evict() {
+	s.evicted.Store(true)
+	s.raw.SetReadDeadline(time.Unix(1, 0))
+}
+
+func (s *session) audit(err error) {
+	var gone *hangUp
+	if errors.As(err, &gone) || s.login.User == "" && err != nil {
+		return
+	}
+	record := midas.SignIn{
+		Time: s.Now(), Remote: s.conn.RemoteAddr().String(), Server: s.server.Name,
+		User: s.login.User, Principal: s.principal, Outcome: midas.Admitted,
+	}
+	if err != nil {
+		record.Outcome, record.Reason = midas.Refused, err.Error()
+	} else {
+		record.Account = s.account.User + "@" + s.account.Host
+	}
+	s.Audit(record)
+}

@@ -1,0 +1,194 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/wire"
+)
+
+const (
+	// maxStatementPacket is the longest statement that is looked at as ours. Text may
+	// follow it after a semicolon, for clients that send several statements at once.
+	maxStatementPacket = 64 << 10
+	// maxPrepared bounds the statements of ours that a session keeps prepared.
+	maxPrepared = 64
+	// firstPrepared starts statement ids of ours where no backend gets to.
+	firstPrepared = 0xf0000000
+	// lastPreparedID is how MariaDB's clients name the statement prepared last.
+	lastPreparedID = 0xffffffff
+)
+
+// What the backend runs in place of a statement of ours that succeeded, so that its
+// own OK answers the client: CREATE USER commits implicitly, SET does nothing there.
+const (
+	insteadOfCreate = "COMMIT"
+	insteadOfSet    = "DO 0"
+)
+
+// preparedStatement is one of ours that a client prepared.
+type preparedStatement struct {
+	statement account.Statement
+	previous  []wire.Parameter
+	longData  bool
+}
+
+func (r *relayed) options() account.Options {
+	return account.Options{
+		NoBackslashEscapes: r.up.status.Has(wire.StatusNoBackslashEscapes),
+		AnsiQuotes:         r.up.status.Has(wire.StatusANSIQuotes),
+	}
+}
+
+// accountStatement runs or prepares a statement of ours.
+func (r *relayed) accountStatement(ctx context.Context, c wire.Command, payload []byte) error {
+	sql, _ := r.sql(c, payload)
+	statement, rest, ours, err := account.Parse(string(sql), r.options())
+	switch {
+	case err != nil:
+		return r.fail(err)
+	case !ours:
+		return r.instead(payload)
+	case c == wire.ComStmtPrepare:
+		return r.prepare(statement, rest)
+	case statement.Params() > 0:
+		return r.fail(answerf(wire.CodeParse, "a placeholder (?) needs a prepared statement"))
+	}
+	return r.execute(ctx, statement, payload, len(payload)-len(sql), rest)
+}
+
+// execute runs statement; head is the part of its packet before the text, rest the
+// text of the statements after it.
+func (r *relayed) execute(ctx context.Context, statement account.Statement, payload []byte, head int, rest string) error {
+	ctx, cancel := context.WithTimeout(ctx, r.SignInTimeout)
+	defer cancel()
+	done, err := r.perform(ctx, statement)
+	if err != nil {
+		return r.fail(err)
+	}
+	if rest != "" {
+		done += ";" + rest
+	}
+	return r.instead(append(payload[:head:head], done...))
+}
+
+// perform does what a statement says and returns what the backend shall run instead.
+func (r *relayed) perform(ctx context.Context, statement account.Statement) (instead string, err error) {
+	switch st := statement.(type) {
+	case account.SetValidate:
+		r.validateIDs = st.On
+		return insteadOfSet, nil
+	case account.CreateUser:
+		if !r.isAdmin {
+			return "", errNotAdmin
+		}
+		if err := r.stillAdministrator(ctx); err != nil {
+			return "", err
+		}
+		created, err := r.accounts.Create(ctx, account.CreateRequest{
+			Name: st.Name, Host: st.Host, Alias: st.Alias, ID: st.ID, SkipValidation: !r.validateIDs,
+		}, st.IfNotExists)
+		if err != nil {
+			return "", err
+		}
+		r.Log.Info("CREATE AADUSER", "server", r.server.Name, "by", r.principal.ObjectID,
+			"account", created.Account.String(), "id", created.Account.ID)
+		return insteadOfCreate, nil
+	}
+	return "", answerf(wire.CodeNotSupportedYet, "midas does not know what to do with %s", statement)
+}
+
+// stillAdministrator asks again: a session may be older than the last change of who
+// the administrator is.
+func (r *relayed) stillAdministrator(ctx context.Context) error {
+	server, err := r.Servers.Server(ctx, r.server.Name)
+	if err != nil || server.Admin == nil {
+		return errNotAdmin
+	}
+	asked := account.Account{User: server.Admin.Login, Host: "%", ID: server.Admin.ObjectID, Admin: true}
+	if account.Admit(asked, r.principal) != nil {
+		return errNotAdmin
+	}
+	return nil
+}
+
+// prepare keeps a statement of ours and answers as a server does.
+func (r *relayed) prepare(statement account.Statement, rest string) error {
+	if rest != "" {
+		return r.fail(answerf(wire.CodeParse, "only one statement can be prepared at a time"))
+	}
+	if len(r.prepared) >= maxPrepared {
+		return r.fail(answerf(1461, "Can't create more than %d prepared statements of this kind", maxPrepared))
+	}
+	if r.prepared == nil {
+		r.prepared = map[uint32]*preparedStatement{}
+	}
+	r.lastPrepared++
+	id := firstPrepared + r.lastPrepared%(1<<20)
+	r.prepared[id] = &preparedStatement{statement: statement}
+	answer := wire.PrepareOK{StatementID: id, Parameters: uint16(statement.Params()), Status: r.up.status}
+	_, err := r.conn.Write(answer.AppendPackets(nil, 1, r.caps()))
+	return err
+}
+
+// preparedCommand deals with commands about statements that only we know.
+func (r *relayed) preparedCommand(ctx context.Context, c wire.Command, length int) (bool, error) {
+	if len(r.prepared) == 0 {
+		return false, nil
+	}
+	head, err := r.in.peek(packetHeader + min(length, 5))
+	if err != nil {
+		return false, unexpected(err)
+	}
+	id, err := wire.StatementID(head[packetHeader:])
+	if err != nil {
+		return false, nil // the backend knows how to answer a broken packet
+	}
+	st := r.prepared[id]
+	if st == nil {
+		return false, nil
+	}
+	if length > maxStatementPacket {
+		return false, errBadHandshake
+	}
+	payload, err := r.take(length)
+	if err != nil {
+		return true, err
+	}
+	switch c {
+	case wire.ComStmtClose:
+		delete(r.prepared, id)
+		return true, nil // has no answer
+	case wire.ComStmtSendLongData:
+		st.longData = true
+		return true, nil // has no answer
+	case wire.ComStmtReset:
+		st.longData = false
+		return true, r.instead(wire.AppendQuery(nil, insteadOfSet, r.caps()))
+	case wire.ComStmtExecute:
+		return true, r.executePrepared(ctx, st, payload)
+	}
+	return true, r.fail(answerf(wire.CodeUnknownStmtHandler, "statement %d has no rows to fetch", id))
+}
+
+func (r *relayed) executePrepared(ctx context.Context, st *preparedStatement, payload []byte) error {
+	if st.longData {
+		return r.fail(answerf(wire.CodeWrongArguments, "the values of this statement cannot be sent in pieces"))
+	}
+	n := st.statement.Params()
+	execute, err := wire.ParseExecute(payload, r.caps(), n, st.previous)
+	if err != nil {
+		return r.fail(answerf(wire.CodeWrongArguments, "%v", err))
+	}
+	st.previous = execute.Parameters
+	values, err := execute.Texts(n)
+	if err != nil {
+		return r.fail(answerf(wire.CodeWrongArguments, "the values of this statement must be strings: %v", err))
+	}
+	bound, err := st.statement.Bind(values)
+	if err != nil {
+		return r.fail(err)
+	}
+	query := wire.AppendQuery(nil, "", r.caps())
+	return r.execute(ctx, bound, query, len(query), "")
+}
