@@ -1,0 +1,114 @@
+package issuer_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/issuer"
+)
+
+const (
+	tenant = "9f6d3a52-6b0e-4a7f-a2d4-2d1c8d3c4e5f"
+	app    = "0e8f6d4a-1111-4c3e-9a55-b2f8d7c6a510"
+	object = "5b9d2c1e-2222-4f6a-8c77-0d9e8f7a6b5c"
+	secret = "s3cret~value+with%specials"
+)
+
+type applications struct{}
+
+func (applications) CheckSecret(_ context.Context, clientID, given string) (midas.Identity, error) {
+	if clientID != app || given != secret {
+		return midas.Identity{}, midas.Errorf(midas.Unauthenticated, "wrong secret")
+	}
+	return midas.Identity{TenantID: tenant, ClientID: app, PrincipalID: object}, nil
+}
+
+// keyDir makes keys once and copies them for each test: making them takes long.
+var madeKeys = sync.OnceValue(func() map[string][]byte {
+	dir, err := os.MkdirTemp("", "issuer")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	_, err = issuer.New(issuer.Config{
+		Dir: dir, TenantID: tenant, BaseURL: func() string { return "" }, Applications: applications{},
+	})
+	if err != nil {
+		panic(err)
+	}
+	files := map[string][]byte{}
+	for _, name := range []string{"current.pem", "next.pem"} {
+		if files[name], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+			panic(err)
+		}
+	}
+	return files
+})
+
+func keyDir(tb testing.TB) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	for name, data := range madeKeys() {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// serve starts an issuer on a port of its own.
+func serve(tb testing.TB, change ...func(*issuer.Config)) (*issuer.Issuer, string) {
+	tb.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	cfg := issuer.Config{
+		Dir: keyDir(tb), TenantID: tenant, Applications: applications{},
+		BaseURL: func() string { return "http://" + server.Listener.Addr().String() },
+		Now:     func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 5e8, time.UTC) },
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	i, err := issuer.New(cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	server.Config.Handler = i
+	server.Start()
+	tb.Cleanup(server.Close)
+	return i, server.URL
+}
+
+func getJSON(tb testing.TB, url string) (int, http.Header, map[string]any) {
+	tb.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return readJSON(tb, res)
+}
+
+func readJSON(tb testing.TB, res *http.Response) (int, http.Header, map[string]any) {
+	tb.Helper()
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var doc map[string]any
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
+		if err := json.Unmarshal(data, &doc); err != nil {
+			tb.Fatalf("%s: %v in %s", res.Request.URL, err, data)
+		}
+	}
+	return res.StatusCode, res.Header, doc
+}
