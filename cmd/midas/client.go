@@ -23,6 +23,10 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
+// armAudience is the resource that our tokens name when they mean ARM: Azure's own
+// word for it, which every ARM API takes.
+const armAudience = "https://management.azure.com"
+
 // maxAnswer bounds what is read of one answer.
 const maxAnswer = 64 << 20
 
@@ -66,7 +70,7 @@ func newARMClient(cfg armConfig) (*armClient, error) {
 		operator: cfg.Operator,
 		wire:     wire,
 		pipeline: runtime.NewPipeline("midas", buildVersion(), runtime.PipelineOptions{
-			PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(credential, []string{base + "/.default"}, nil)},
+			PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(credential, []string{armAudience + "/.default"}, nil)},
 		}, &options),
 	}, nil
 }
@@ -101,9 +105,9 @@ func notRunning(err error) error {
 	return midas.Errorf(midas.Unavailable, "%w", err).WithHint("%s", midas.HintOf(err))
 }
 
-// call sends one request to an ARM path and returns the decoded answer, nil when it has no body. Where
+// do sends one request to an ARM path and returns the decoded answer, nil when it has no body. Where
 // the server says that the work goes on, it waits for the end.
-func (a *armClient) call(ctx context.Context, method, path string, body any) (any, error) {
+func (a *armClient) do(ctx context.Context, method, path string, body any) (any, error) {
 	request, err := a.request(ctx, method, path, body)
 	if err != nil {
 		return nil, err
@@ -133,10 +137,10 @@ func (a *armClient) call(ctx context.Context, method, path string, body any) (an
 	return answer, nil
 }
 
-// do sends one request about what lies below the operator's subscription ("/resourceGroups/g"
+// exchange sends one request about what lies below the operator's subscription ("/resourceGroups/g"
 // and on, already escaped) and decodes the answer into into, unless that is nil.
-func (a *armClient) do(ctx context.Context, method, path string, body, into any) error {
-	answer, err := a.call(ctx, method, "/subscriptions/"+a.operator.SubscriptionID+path+"?api-version="+groupAPI, body)
+func (a *armClient) exchange(ctx context.Context, method, path string, body, into any) error {
+	answer, err := a.do(ctx, method, "/subscriptions/"+a.operator.SubscriptionID+path+"?api-version="+groupAPI, body)
 	if err != nil || into == nil {
 		return err
 	}
@@ -195,7 +199,7 @@ func (a *armClient) wait(ctx context.Context, response *http.Response) (any, err
 func (a *armClient) list(ctx context.Context, path string) ([]any, error) {
 	all := []any{}
 	for path != "" {
-		answer, err := a.call(ctx, http.MethodGet, path, nil)
+		answer, err := a.do(ctx, http.MethodGet, path, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -49,7 +49,7 @@ func newScriptedARM(t *testing.T, answer http.HandlerFunc) *scriptedARM {
 			s.token(w, r)
 			return
 		}
-		if scope, secret := r.FormValue("scope"), r.FormValue("client_secret"); secret != testSecret || !strings.Contains(scope, s.URL+"/.default") {
+		if scope, secret := r.FormValue("scope"), r.FormValue("client_secret"); secret != testSecret || !strings.Contains(scope, armAudience+"/.default") {
 			t.Errorf("token asked for with scope %q", scope)
 		}
 		_, _ = io.WriteString(w, `{"access_token": "the-token", "token_type": "Bearer", "expires_in": 3599}`)

@@ -44,7 +44,7 @@ func (c *cli) create(cmd *cobra.Command, n *creation, extend func(r ref, body ma
 			return nil, err
 		}
 	}
-	return a.call(cmd.Context(), http.MethodPut, n.kind.path(r), body)
+	return a.do(cmd.Context(), http.MethodPut, n.kind.path(r), body)
 }
 
 // place returns the location for a new resource: the one asked for, or its group's.
@@ -52,7 +52,7 @@ func (a *armClient) place(ctx context.Context, group, location string) (string, 
 	if location != "" {
 		return locationOf(location), nil
 	}
-	answer, err := a.call(ctx, http.MethodGet, a.groupPath(group), nil)
+	answer, err := a.do(ctx, http.MethodGet, a.groupPath(group), nil)
 	if err != nil {
 		return "", err
 	}

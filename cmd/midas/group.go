@@ -90,7 +90,7 @@ func (c *cli) newGroupExistsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = a.call(cmd.Context(), http.MethodHead, a.groupPath(name), nil)
+			_, err = a.do(cmd.Context(), http.MethodHead, a.groupPath(name), nil)
 			if err != nil && midas.CodeOf(err) != midas.NotFound {
 				return err
 			}
@@ -133,7 +133,7 @@ func (c *cli) onGroup(cmd *cobra.Command, method, name string, body any) error {
 	if err != nil {
 		return err
 	}
-	answer, err := a.call(cmd.Context(), method, a.groupPath(name), body)
+	answer, err := a.do(cmd.Context(), method, a.groupPath(name), body)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (c *cli) newIdentityUpdateCommand() *cobra.Command {
 				body["tags"] = tagsOf(tags)
 			}
 			return c.printEach(refs, func(r ref) (any, error) {
-				answer, err := a.call(cmd.Context(), http.MethodPatch, identityKind.path(r), body)
+				answer, err := a.do(cmd.Context(), http.MethodPatch, identityKind.path(r), body)
 				return identityKind.shaped(answer), err
 			})
 		},

@@ -34,23 +34,19 @@ func (c *cli) newFlexibleServerCommand() *cobra.Command {
 
 func (c *cli) newServerCreateCommand() *cobra.Command {
 	n := creation{kind: serverKind}
-	var login, version, sku, tier string
+	var version string
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Create a MySQL server at the gateway",
 		Long: `Create a MySQL server: a name that the gateway answers for, in front of the backend
-that "midas up" was started with. Sign-in is by token, so that the MySQL
-administrator's password is not used either.`,
+that "midas up" was started with. Nobody administers it with a password: its first
+Microsoft Entra administrator is the operator of this midas.`,
 		Example: "  midas mysql flexible-server create --resource-group myResourceGroup --name mydb",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			answer, err := c.create(cmd, &n, func(_ ref, body map[string]any) error {
 				properties := map[string]any{"createMode": "Create"}
-				setGiven(properties, "administratorLogin", login)
 				setGiven(properties, "version", version)
 				body["properties"] = properties
-				if sku != "" {
-					body["sku"] = map[string]any{"name": sku, "tier": tier}
-				}
 				return nil
 			})
 			if err != nil {
@@ -60,13 +56,11 @@ administrator's password is not used either.`,
 		},
 	}
 	n.bind(cmd)
-	cmd.Flags().StringVarP(&login, "admin-user", "u", "", "name of the MySQL administrator, for show")
 	cmd.Flags().StringVar(&version, "version", "", "MySQL version, for show; the backend decides")
-	cmd.Flags().StringVar(&sku, "sku-name", "", "machine type, for show")
-	cmd.Flags().StringVar(&tier, "tier", "Burstable", "machine tier, for show")
+	cmd.Flags().StringP("admin-user", "u", "", "accepted, not used")
 	cmd.Flags().StringP("admin-password", "p", "", "accepted, not used")
 	cmd.Flags().BoolP("yes", "y", false, "accepted, not used: nothing is asked")
-	bindUnused(cmd, "admin-password", "yes", "storage-size", "public-access", "storage-auto-grow", "backup-retention", "iops",
+	bindUnused(cmd, "admin-user", "admin-password", "yes", "sku-name", "tier", "storage-size", "public-access", "storage-auto-grow", "backup-retention", "iops",
 		"high-availability", "geo-redundant-backup", "database-name", "vnet", "subnet", "zone", "standby-zone", "private-dns-zone")
 	return cmd
 }

@@ -66,10 +66,10 @@ Azure; here the server needs none, and the option may be left out.`,
 				}
 			}
 			path := serverKind.path(server, adminChild...)
-			if _, err := a.call(cmd.Context(), http.MethodPut, path, map[string]any{"properties": properties}); err != nil {
+			if _, err := a.do(cmd.Context(), http.MethodPut, path, map[string]any{"properties": properties}); err != nil {
 				return err
 			}
-			answer, err := a.call(cmd.Context(), http.MethodGet, path, nil)
+			answer, err := a.do(cmd.Context(), http.MethodGet, path, nil)
 			if err != nil {
 				return err
 			}
@@ -93,7 +93,7 @@ func (a *armClient) giveServer(ctx context.Context, server ref, identity string)
 	if wanted.system {
 		return "", usagef("--identity %s: a server has no identity of its own", identity)
 	}
-	before, err := a.call(ctx, http.MethodGet, serverKind.path(server), nil)
+	before, err := a.do(ctx, http.MethodGet, serverKind.path(server), nil)
 	if err != nil {
 		return "", err
 	}
@@ -102,7 +102,7 @@ func (a *armClient) giveServer(ctx context.Context, server ref, identity string)
 	if slices.ContainsFunc(has.assigned, func(have string) bool { return strings.EqualFold(have, id) }) {
 		return id, nil
 	}
-	_, err = a.call(ctx, http.MethodPatch, serverKind.path(server), map[string]any{"identity": wanted.body()})
+	_, err = a.do(ctx, http.MethodPatch, serverKind.path(server), map[string]any{"identity": wanted.body()})
 	return id, err
 }
 
@@ -116,7 +116,7 @@ func (c *cli) newAdminShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := a.call(cmd.Context(), http.MethodGet, serverKind.path(server, adminChild...), nil)
+			answer, err := a.do(cmd.Context(), http.MethodGet, serverKind.path(server, adminChild...), nil)
 			if err != nil {
 				return err
 			}
@@ -167,7 +167,7 @@ func (c *cli) newAdminDeleteCommand() *cobra.Command {
 			if err := c.confirm(yes, "remove the administrator of server "+server.name); err != nil {
 				return err
 			}
-			if _, err := a.call(cmd.Context(), http.MethodDelete, serverKind.path(server, adminChild...), nil); err != nil {
+			if _, err := a.do(cmd.Context(), http.MethodDelete, serverKind.path(server, adminChild...), nil); err != nil {
 				return err
 			}
 			return a.allowPasswords(cmd.Context(), server)
@@ -182,14 +182,14 @@ func (c *cli) newAdminDeleteCommand() *cobra.Command {
 // would lock everybody out.
 func (a *armClient) allowPasswords(ctx context.Context, server ref) error {
 	path := serverKind.path(server, "configurations", "aad_auth_only")
-	answer, err := a.call(ctx, http.MethodGet, path, nil)
+	answer, err := a.do(ctx, http.MethodGet, path, nil)
 	if midas.CodeOf(err) == midas.NotFound {
 		return nil
 	}
 	if err != nil || !strings.EqualFold(words(answer, "properties", "value"), "ON") {
 		return err
 	}
-	_, err = a.call(ctx, http.MethodPatch, path, parameterBody("OFF", ""))
+	_, err = a.do(ctx, http.MethodPatch, path, parameterBody("OFF", ""))
 	return err
 }
 

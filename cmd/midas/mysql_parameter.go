@@ -27,7 +27,7 @@ func (c *cli) newParameterSetCommand() *cobra.Command {
 				return err
 			}
 			path := serverKind.path(server, "configurations", name)
-			answer, err := a.call(cmd.Context(), http.MethodPatch, path, parameterBody(value, source))
+			answer, err := a.do(cmd.Context(), http.MethodPatch, path, parameterBody(value, source))
 			if err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ func (c *cli) newParameterShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := a.call(cmd.Context(), http.MethodGet, serverKind.path(server, "configurations", name), nil)
+			answer, err := a.do(cmd.Context(), http.MethodGet, serverKind.path(server, "configurations", name), nil)
 			if err != nil {
 				return err
 			}

@@ -179,7 +179,7 @@ func (c *cli) newShowCommand(k kind, example string) *cobra.Command {
 				return err
 			}
 			return c.printEach(refs, func(r ref) (any, error) {
-				answer, err := a.call(cmd.Context(), http.MethodGet, k.path(r), nil)
+				answer, err := a.do(cmd.Context(), http.MethodGet, k.path(r), nil)
 				return k.shaped(answer), err
 			})
 		},
@@ -237,7 +237,7 @@ func (c *cli) newDeleteCommand(k kind) *cobra.Command {
 				}
 			}
 			for _, r := range refs {
-				if _, err := a.call(cmd.Context(), http.MethodDelete, k.path(r), nil); err != nil {
+				if _, err := a.do(cmd.Context(), http.MethodDelete, k.path(r), nil); err != nil {
 					return err
 				}
 			}

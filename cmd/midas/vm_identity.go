@@ -73,7 +73,7 @@ func (c *cli) vmIdentityChange(use, short, example string, change func(r ref, ha
 }
 
 func (a *armClient) changeVMIdentity(ctx context.Context, r ref, named holdings, change func(r ref, has, named holdings) (map[string]any, error)) (any, error) {
-	before, err := a.call(ctx, http.MethodGet, vmKind.path(r), nil)
+	before, err := a.do(ctx, http.MethodGet, vmKind.path(r), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +81,10 @@ func (a *armClient) changeVMIdentity(ctx context.Context, r ref, named holdings,
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.call(ctx, http.MethodPatch, vmKind.path(r), map[string]any{"identity": body}); err != nil {
+	if _, err := a.do(ctx, http.MethodPatch, vmKind.path(r), map[string]any{"identity": body}); err != nil {
 		return nil, err
 	}
-	after, err := a.call(ctx, http.MethodGet, vmKind.path(r), nil)
+	after, err := a.do(ctx, http.MethodGet, vmKind.path(r), nil)
 	return member(after, "identity"), err
 }
 
@@ -103,7 +103,7 @@ func (c *cli) newVMIdentityShowCommand() *cobra.Command {
 				return err
 			}
 			return c.printEach(refs, func(r ref) (any, error) {
-				vm, err := a.call(cmd.Context(), http.MethodGet, vmKind.path(r), nil)
+				vm, err := a.do(cmd.Context(), http.MethodGet, vmKind.path(r), nil)
 				return identityShape(member(vm, "identity")), err
 			})
 		},
