@@ -1,0 +1,160 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/midas-mysql/midas"
+)
+
+// CreateRequest is a bound CREATE AADUSER of a session.
+type CreateRequest struct {
+	Name  string // directory name
+	Host  string // "" for "%"
+	Alias string // MySQL user name, "" for Name
+	ID    string // client id or object id, "" to look Name up
+	// SkipValidation is the session's aad_auth_validate_oids_in_tenant = OFF: ID is
+	// taken as written, and as an application's.
+	SkipValidation bool
+}
+
+// Created is what CREATE AADUSER did.
+type Created struct {
+	Account Account
+	// Existed is true when IF NOT EXISTS found the account; nothing was changed.
+	Existed bool
+	// Warning is for the session, "" for none.
+	Warning string
+}
+
+// Create makes an AADUSER: an account of the backend without privileges, and its
+// mapping. Errors carry MySQL error numbers (NumberOf): Invalid for names and ids that
+// cannot be; NotFound with 9102 when the directory does not know the identity; Conflict
+// when an account of that name exists; Unavailable when the backend fails. After an
+// error nothing is left behind.
+//
+// Source: Microsoft Learn, "Set up Microsoft Entra authentication for Azure Database for
+// MySQL - Flexible Server".
+func (s *Store) Create(ctx context.Context, r CreateRequest, ifNotExists bool) (Created, error) {
+	statement, err := CreateUser{Name: r.Name, Host: r.Host, Alias: r.Alias, ID: r.ID}.checked()
+	if err != nil {
+		return Created{}, err
+	}
+	a := Account{ServerID: s.server, User: statement.User(), Host: statement.Host, DirectoryName: r.Name, Generation: 1}
+	if a.Kind, a.ID, err = s.resolve(ctx, statement, r.SkipValidation); err != nil {
+		return Created{}, err
+	}
+	var done Created
+	err = s.locked(ctx, lockWait, func(conn *sql.Conn) error {
+		existing, found, err := s.clear(ctx, conn, &a)
+		switch {
+		case err != nil:
+			return err
+		case found && !ifNotExists:
+			return refuse(numberCannotUser, midas.Conflict, "operation CREATE AADUSER failed for %s: it exists and maps to id %s", existing, existing.ID).
+				WithHint("DROP USER %s; then create it again", existing)
+		case found:
+			done = Created{Account: existing, Existed: true, Warning: keptWarning(existing, a)}
+			return nil
+		}
+		done.Account, err = s.make(ctx, conn, a)
+		return err
+	})
+	s.Forget(a.User)
+	if err != nil {
+		return Created{}, err
+	}
+	return done, nil
+}
+
+func keptWarning(existing, wanted Account) string {
+	if existing.ID == wanted.ID && existing.Kind == wanted.Kind {
+		return fmt.Sprintf("AADUSER %s already exists", existing)
+	}
+	return fmt.Sprintf("AADUSER %s already exists and keeps id %s; the statement means %s. To map it anew, DROP USER and CREATE AADUSER",
+		existing, existing.ID, wanted.ID)
+}
+
+// clear prepares for making a: it returns the account if there is one already, refuses
+// names that others have, and settles the row of an account that is gone. A new account
+// of an old name gets the next generation, so that no secret is used twice.
+func (s *Store) clear(ctx context.Context, q querier, a *Account) (existing Account, found bool, err error) {
+	users, err := s.dialect.byName(ctx, q, a.User)
+	if err != nil {
+		return Account{}, false, err
+	}
+	rows, err := selectRows(ctx, q, "`user` = ? AND `host` = ?", a.User, a.Host)
+	if err != nil {
+		return Account{}, false, err
+	}
+	at := slices.IndexFunc(users, func(u backendUser) bool { return u.user == a.User && u.host == a.Host })
+	for _, row := range rows {
+		switch {
+		case at >= 0 && s.owned(users[at], row) && row.ServerID == s.server:
+			return row, true, nil
+		case at >= 0 && s.owned(users[at], row):
+			return Account{}, false, refuse(numberCannotUser, midas.Conflict,
+				"operation CREATE AADUSER failed for %s: the account belongs to server %s, which has the same backend", a, row.ServerID).
+				WithHint("choose another name with AS 'alias', or give each server a backend of its own")
+		}
+		if _, err := s.settle(ctx, q, row); err != nil {
+			return Account{}, false, err
+		}
+		a.Generation = max(a.Generation, row.Generation+1)
+	}
+	if at >= 0 {
+		return Account{}, false, refuse(numberCannotUser, midas.Conflict,
+			"operation CREATE AADUSER failed for %s: an account of that name exists and was not made by CREATE AADUSER", a).
+			WithHint("DROP USER %s; or choose another name with AS 'alias'", a)
+	}
+	return Account{}, false, nil
+}
+
+// make writes the row, then makes the account that carries its id. The row opens nothing
+// until the account exists, so a crash between the two is harmless. What went wrong is
+// undone: the account, if it came to be, before the row that explains it.
+func (s *Store) make(ctx context.Context, q querier, a Account) (Account, error) {
+	a.Mapping = uuid.NewString()
+	if err := insertRow(ctx, q, a, s.now()); err != nil {
+		return Account{}, err
+	}
+	// A caller who leaves must not leave the server half-way through: what a closed
+	// connection was doing may still come to be after undo has looked.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeTimeout)
+	defer cancel()
+	if err := s.dialect.create(ctx, q, a, s.Secret(a)); err != nil {
+		s.undo(ctx, a)
+		return Account{}, err
+	}
+	return a, nil
+}
+
+// undo takes back make on a connection of its own: the failing one may be gone.
+func (s *Store) undo(ctx context.Context, a Account) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTimeout)
+	defer cancel()
+	err := s.drop(ctx, s.db, a)
+	if err == nil {
+		err = deleteRow(ctx, s.db, a.Mapping)
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "a half-made account is left to the next lookup", "account", a.String(), "error", err)
+	}
+}
+
+// drop drops the account of a if it is ours.
+func (s *Store) drop(ctx context.Context, q querier, a Account) error {
+	users, err := s.dialect.byName(ctx, q, a.User)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(users, func(u backendUser) bool { return s.owned(u, a) }) {
+		return nil
+	}
+	_, err = q.ExecContext(ctx, "DROP USER "+quoteAccount(a.User, a.Host))
+	return unavailable("drop account "+a.String(), err)
+}

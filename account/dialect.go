@@ -1,0 +1,147 @@
+package account
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/midas-mysql/midas"
+)
+
+// backendUser is one line of the backend's own list of accounts.
+type backendUser struct {
+	user, host string
+	marker     string // id of the mapping row it was made for, "" for none
+	password   string // its password hash, where that is what tells accounts apart
+}
+
+// dialect is what differs between backends: how an account is marked as ours.
+type dialect interface {
+	// ready tells whether the backend can mark accounts.
+	ready(ctx context.Context, q querier) error
+	// byName lists the accounts of that name, with any host.
+	byName(ctx context.Context, q querier, user string) ([]backendUser, error)
+	// byMarker lists the accounts that carry the marker.
+	byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error)
+	// owns tells whether u was made for a; the two have the same name and host.
+	owns(u backendUser, a Account, secret string) bool
+	// create makes the account, marked, without privileges. It fails if it exists.
+	create(ctx context.Context, q querier, a Account, secret string) error
+	// setSecret gives the account its secret again, and no expiry. The
+	// caller has checked that it is ours and checks again afterwards.
+	setSecret(ctx context.Context, q querier, a Account, secret string) error
+}
+
+var dialects = map[string]dialect{
+	DialectMySQL:    mysqlDialect{},
+	DialectMariaDB:  mariadbDialect{},
+	DialectEmbedded: embeddedDialect{},
+}
+
+// selectUsers runs a query for user, host, marker and password hash.
+func selectUsers(ctx context.Context, q querier, query, argument string) ([]backendUser, error) {
+	rows, err := q.QueryContext(ctx, query, argument)
+	if err != nil {
+		return nil, unavailable("read the backend's accounts", err)
+	}
+	defer rows.Close()
+	var out []backendUser
+	for rows.Next() {
+		var u backendUser
+		if err := rows.Scan(&u.user, &u.host, &u.marker, &u.password); err != nil {
+			return nil, unavailable("read the backend's accounts", err)
+		}
+		out = append(out, u)
+	}
+	return out, unavailable("read the backend's accounts", rows.Err())
+}
+
+func readVersion(ctx context.Context, q querier) (version string, err error) {
+	rows, err := q.QueryContext(ctx, "SELECT VERSION()")
+	if err != nil {
+		return "", unavailable("ask the backend for its version", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(&version); err != nil {
+			return "", unavailable("ask the backend for its version", err)
+		}
+	}
+	return version, unavailable("ask the backend for its version", rows.Err())
+}
+
+// mysqlDialect marks accounts in their ATTRIBUTE.
+// Source: MySQL Reference Manual, CREATE USER, "User Comments and Attributes".
+type mysqlDialect struct{}
+
+const mysqlUsers = "SELECT User, Host, COALESCE(JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.midas')), ''), '' FROM mysql.user WHERE "
+
+func (d mysqlDialect) ready(ctx context.Context, q querier) error {
+	if _, err := d.byName(ctx, q, ""); err != nil {
+		version, versionErr := readVersion(ctx, q)
+		if versionErr != nil {
+			return versionErr
+		}
+		return midas.Errorf(midas.Unavailable, "the accounts of the backend (version %s) cannot be read: %w", version, err).
+			WithHint("MySQL 8.0.21 or later is needed, and a backend user that may read schema mysql")
+	}
+	return nil
+}
+
+func (mysqlDialect) byName(ctx context.Context, q querier, user string) ([]backendUser, error) {
+	return selectUsers(ctx, q, mysqlUsers+"User = ?", user)
+}
+
+func (mysqlDialect) byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error) {
+	return selectUsers(ctx, q, mysqlUsers+"JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.midas')) = ?", mapping)
+}
+
+func (mysqlDialect) owns(u backendUser, a Account, _ string) bool {
+	return a.Mapping != "" && u.marker == a.Mapping
+}
+
+// The server's own rules about old passwords must not get in the way of a secret that
+// nobody types.
+const mysqlPassword = " IDENTIFIED WITH caching_sha2_password BY '%s' PASSWORD EXPIRE NEVER PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY"
+
+func (mysqlDialect) create(ctx context.Context, q querier, a Account, secret string) error {
+	_, err := q.ExecContext(ctx, "CREATE USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(mysqlPassword, secret)+
+		fmt.Sprintf(` ATTRIBUTE '{"midas": "%s"}'`, a.Mapping))
+	return unavailable("create account "+a.String(), err, secret)
+}
+
+func (mysqlDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
+	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(mysqlPassword, secret))
+	return unavailable("set the secret of account "+a.String(), err, secret)
+}
+
+// embeddedDialect cannot mark accounts: the engine takes ATTRIBUTE and COMMENT and keeps
+// neither. An account is ours while it has the password that we derived.
+type embeddedDialect struct{}
+
+func (embeddedDialect) ready(ctx context.Context, q querier) error {
+	_, err := readVersion(ctx, q)
+	return err
+}
+
+func (embeddedDialect) byName(ctx context.Context, q querier, user string) ([]backendUser, error) {
+	return selectUsers(ctx, q, "SELECT User, Host, '', authentication_string FROM mysql.user WHERE User = ?", user)
+}
+
+// byMarker finds nothing: the engine has no RENAME USER either.
+func (embeddedDialect) byMarker(context.Context, querier, string) ([]backendUser, error) {
+	return nil, nil
+}
+
+func (embeddedDialect) owns(u backendUser, _ Account, secret string) bool {
+	return u.password == nativeHash(secret)
+}
+
+func (embeddedDialect) create(ctx context.Context, q querier, a Account, secret string) error {
+	_, err := q.ExecContext(ctx, "CREATE USER "+quoteAccount(a.User, a.Host)+" IDENTIFIED WITH mysql_native_password BY '"+secret+"'")
+	return unavailable("create account "+a.String(), err, secret)
+}
+
+func (embeddedDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
+	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+" IDENTIFIED WITH mysql_native_password BY '"+secret+"'")
+	return unavailable("set the secret of account "+a.String(), err, secret)
+}

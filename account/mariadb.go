@@ -1,0 +1,96 @@
+package account
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/midas-mysql/midas"
+)
+
+// mariadbDialect marks accounts with one more key of their JSON document in
+// mysql.global_priv. One INSERT makes account and marker together, so a crash cannot
+// leave an account without its marker, and neither statement shows the secret.
+// Source: MariaDB documentation, "mysql.global_priv Table".
+type mariadbDialect struct{}
+
+const mariadbUsers = "SELECT User, Host, COALESCE(JSON_VALUE(Priv, '$.midas'), ''), '' FROM mysql.global_priv WHERE "
+
+func (d mariadbDialect) ready(ctx context.Context, q querier) error {
+	version, err := readVersion(ctx, q)
+	if err != nil {
+		return err
+	}
+	if _, err := mariadbVersionID(version); err != nil {
+		return err
+	}
+	if _, err := d.byName(ctx, q, ""); err != nil {
+		return midas.Errorf(midas.Unavailable, "the accounts of the backend (version %s) cannot be read: %w", version, err).
+			WithHint("MariaDB 10.4 or later is needed, and a backend user that may read and write schema mysql")
+	}
+	return nil
+}
+
+// mariadbVersionID is the number that the server notes in each account, such as 101119.
+func mariadbVersionID(version string) (int, error) {
+	var major, minor, patch int
+	if n, _ := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); n != 3 {
+		return 0, midas.Errorf(midas.Invalid, "the backend says version %q, which is none of MariaDB", version)
+	}
+	return major*10000 + minor*100 + patch, nil
+}
+
+func (mariadbDialect) byName(ctx context.Context, q querier, user string) ([]backendUser, error) {
+	return selectUsers(ctx, q, mariadbUsers+"User = ?", user)
+}
+
+func (mariadbDialect) byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error) {
+	return selectUsers(ctx, q, mariadbUsers+"JSON_VALUE(Priv, '$.midas') = ?", mapping)
+}
+
+func (mariadbDialect) owns(u backendUser, a Account, _ string) bool {
+	return a.Mapping != "" && u.marker == a.Mapping
+}
+
+func (mariadbDialect) create(ctx context.Context, q querier, a Account, secret string) error {
+	version, err := readVersion(ctx, q)
+	if err != nil {
+		return err
+	}
+	id, err := mariadbVersionID(version)
+	if err != nil {
+		return err
+	}
+	document, err := json.Marshal(map[string]any{
+		"access": 0, "version_id": id,
+		"plugin": "mysql_native_password", "authentication_string": nativeHash(secret),
+		"password_lifetime": 0, // never expires: nobody types it
+		"midas":             a.Mapping,
+	})
+	if err != nil {
+		return midas.Errorf(midas.Internal, "encode account %s: %w", a, err)
+	}
+	if _, err := q.ExecContext(ctx, "INSERT INTO mysql.global_priv (Host, User, Priv) VALUES (?, ?, JSON_SET(?, '$.password_last_changed', UNIX_TIMESTAMP()))",
+		a.Host, a.User, string(document)); err != nil {
+		return unavailable("create account "+a.String(), err)
+	}
+	return flushPrivileges(ctx, q)
+}
+
+// setSecret changes the account only if it still carries the marker: the test and the
+// change are one statement.
+func (mariadbDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
+	if _, err := q.ExecContext(ctx, "UPDATE mysql.global_priv SET Priv = JSON_SET(JSON_REMOVE(Priv, '$.auth_or'), "+
+		"'$.plugin', 'mysql_native_password', '$.authentication_string', ?, "+
+		"'$.password_last_changed', UNIX_TIMESTAMP(), '$.password_lifetime', 0) "+
+		"WHERE User = ? AND Host = ? AND JSON_VALUE(Priv, '$.midas') = ?",
+		nativeHash(secret), a.User, a.Host, a.Mapping); err != nil {
+		return unavailable("set the secret of account "+a.String(), err)
+	}
+	return flushPrivileges(ctx, q)
+}
+
+func flushPrivileges(ctx context.Context, q querier) error {
+	_, err := q.ExecContext(ctx, "FLUSH PRIVILEGES")
+	return unavailable("make the backend reload its accounts", err)
+}

@@ -1,0 +1,132 @@
+package account
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/midas-mysql/midas"
+)
+
+// Limits of names, in characters. MySQL's is that of mysql.user; the directory's that
+// of a Microsoft Entra display name.
+const (
+	maxUserName      = 32
+	maxDirectoryName = 256
+	maxHost          = 255 // bytes, since a host is ASCII
+)
+
+const hintID = "use the client id of the identity, such as 11111111-2222-3333-4444-555555555555"
+
+// checkUserName tells whether name can be the name of a MySQL account, and if not why.
+func checkUserName(name string) error {
+	if err := checkText("user name", name); err != nil {
+		return err
+	}
+	// Servers write a character beyond the basic plane as '?', silently: two names
+	// would become one account.
+	if strings.IndexFunc(name, func(r rune) bool { return r > 0xFFFF }) >= 0 {
+		return refuse(numberCannotUser, midas.Invalid,
+			"user name '%s' holds a character beyond the basic plane, such as an emoji, which MySQL cannot keep", abridge(name)).
+			WithHint("write CREATE AADUSER '…' AS 'alias'; the alias signs in")
+	}
+	if n := utf8.RuneCountInString(name); n > maxUserName {
+		return refuse(numberTooLong, midas.Invalid,
+			"string '%s' is too long for user name: %d characters, MySQL allows %d", abridge(name), n, maxUserName).
+			WithHint("write CREATE AADUSER '…' AS 'alias'; the alias signs in")
+	}
+	return nil
+}
+
+// checkDirectoryName tells whether name can be what the directory calls somebody.
+func checkDirectoryName(name string) error {
+	if err := checkText("name", name); err != nil {
+		return err
+	}
+	if n := utf8.RuneCountInString(name); n > maxDirectoryName {
+		return refuse(numberTooLong, midas.Invalid,
+			"name '%s' is too long: %d characters, at most %d", abridge(name), n, maxDirectoryName)
+	}
+	return nil
+}
+
+// checkText has the rules that every name shares.
+func checkText(what, name string) error {
+	switch {
+	case name == "":
+		return refuse(numberCannotUser, midas.Invalid, "the %s is empty", what)
+	case !utf8.ValidString(name):
+		return refuse(numberCannotUser, midas.Invalid, "the %s is not valid UTF-8", what)
+	case strings.IndexFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }) >= 0:
+		return refuse(numberCannotUser, midas.Invalid, "the %s holds a control character", what)
+	case strings.TrimFunc(name, unicode.IsSpace) != name:
+		// MySQL drops such spaces, silently: the account would have another name.
+		return refuse(numberCannotUser, midas.Invalid, "%s '%s' begins or ends with a space", what, abridge(name))
+	}
+	return nil
+}
+
+// cleanHost returns host as servers keep it: lower case, "%" for none.
+func cleanHost(host string) (string, error) {
+	if host == "" {
+		return "%", nil
+	}
+	if len(host) > maxHost {
+		return "", refuse(numberTooLong, midas.Invalid, "the host name is too long: %d bytes, at most %d", len(host), maxHost)
+	}
+	for i := range len(host) {
+		if c := host[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("'\"`\\@?", c) >= 0 {
+			return "", refuse(numberCannotUser, midas.Invalid, "host name '%s' holds a character that no host name has", abridge(host)).
+				WithHint("a host is a name, an address, or a pattern such as '10.1.%%'")
+		}
+	}
+	return strings.ToLower(host), nil
+}
+
+// cleanID returns id in lower case if it is a GUID. The text is not repeated in the
+// error: somebody who takes IDENTIFIED BY for a password typed a password there.
+func cleanID(id string) (string, error) {
+	if !isGUID(id) {
+		return "", refuse(numberSyntax, midas.Invalid, "IDENTIFIED BY needs an object id or client id, a GUID; %d characters were given", utf8.RuneCountInString(id)).
+			WithHint(hintID)
+	}
+	return strings.ToLower(id), nil
+}
+
+// isGUID tells whether id is 8-4-4-4-12 hexadecimal digits and not all zero: the zero
+// GUID stands for nobody.
+func isGUID(id string) bool {
+	if len(id) != 36 {
+		return false
+	}
+	zero := true
+	for i := range len(id) {
+		c := id[i]
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if c != '-' {
+				return false
+			}
+			continue
+		}
+		if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return false
+		}
+		zero = zero && c == '0'
+	}
+	return !zero
+}
+
+// abridge cuts text that is repeated in an error, at a character.
+func abridge(text string) string {
+	const limit = 48
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit]) + "…"
+}

@@ -1,0 +1,72 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/midas-mysql/midas"
+)
+
+// Reassert gives the backend account its secret again, for a gateway whose sign-in there
+// was refused: somebody changed the password. It never touches an account that midas did
+// not make: if a's account has been dropped or replaced, the row is deleted and the error
+// is Forbidden and Public. Other errors are Unavailable. Grants, locks and limits stay as
+// they are. Look the account up again afterwards: its generation may have changed.
+func (s *Store) Reassert(ctx context.Context, a Account) error {
+	return s.renew(ctx, a, false)
+}
+
+// Rotate gives the account a new secret. Sessions stay; other gateways learn of it within
+// their CacheTTL, and a sign-in refused meanwhile succeeds after Reassert.
+func (s *Store) Rotate(ctx context.Context, a Account) error {
+	return s.renew(ctx, a, true)
+}
+
+func (s *Store) renew(ctx context.Context, a Account, rotate bool) error {
+	defer s.Forget(a.User)
+	return s.locked(ctx, lockWait, func(conn *sql.Conn) error {
+		row, err := s.current(ctx, conn, a)
+		if err != nil {
+			return err
+		}
+		if rotate {
+			row.Generation++
+		}
+		if err := s.dialect.setSecret(ctx, conn, row, s.Secret(row)); err != nil {
+			return err
+		}
+		// The row comes second: if it stays behind, Reassert makes both agree again.
+		if rotate {
+			if err := updateRow(ctx, conn, row); err != nil {
+				return err
+			}
+		}
+		// On MySQL the test and the change are two statements. If another account took
+		// the name between them, it has a password nobody knows, and no token opens it.
+		_, err = s.current(ctx, conn, row)
+		return err
+	})
+}
+
+// current reads the row of a again and tells whether its account is still ours.
+func (s *Store) current(ctx context.Context, q querier, a Account) (Account, error) {
+	rows, err := selectRows(ctx, q, "`server` = ? AND `mapping` = ?", s.server, a.Mapping)
+	if err != nil {
+		return Account{}, err
+	}
+	users, err := s.dialect.byName(ctx, q, a.User)
+	if err != nil {
+		return Account{}, err
+	}
+	for _, row := range rows {
+		if row.User == a.User && row.Host == a.Host && slices.ContainsFunc(users, func(u backendUser) bool { return s.owned(u, row) }) {
+			return row, nil
+		}
+		if _, err := s.settle(ctx, q, row); err != nil {
+			return Account{}, err
+		}
+	}
+	return Account{}, refuse(NumberDenied, midas.Forbidden, "account %s is no longer the one that CREATE AADUSER made", a).
+		WithHint("it was dropped, renamed or replaced; run CREATE AADUSER again")
+}

@@ -1,0 +1,90 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/midas-mysql/midas"
+)
+
+const maxServerID = 512
+
+// Names compare byte for byte, as MySQL compares user names. The unique key refuses one
+// backend account for two servers.
+var schema = []string{
+	"CREATE DATABASE IF NOT EXISTS midas CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+	"CREATE TABLE IF NOT EXISTS midas.aaduser (" +
+		"`mapping` VARCHAR(36) NOT NULL, " +
+		"`server` VARCHAR(512) NOT NULL, " +
+		"`user` VARCHAR(32) NOT NULL, " +
+		"`host` VARCHAR(255) NOT NULL, " +
+		"`kind` VARCHAR(16) NOT NULL, " +
+		"`principal` VARCHAR(36) NOT NULL, " +
+		"`directory_name` VARCHAR(256) NOT NULL, " +
+		"`admin` TINYINT NOT NULL, " +
+		"`generation` INT NOT NULL, " +
+		"`created` VARCHAR(32) NOT NULL, " +
+		"PRIMARY KEY (`mapping`), UNIQUE KEY `backend_account` (`user`, `host`)" +
+		") CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+}
+
+const columns = "`mapping`, `server`, `user`, `host`, `kind`, `principal`, `directory_name`, `admin`, `generation`"
+
+// querier is *sql.DB or *sql.Conn.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func makeSchema(ctx context.Context, q querier) error {
+	// Looking first spares gateways that start against a read-only replica or under an
+	// account that may not create.
+	if _, err := selectRows(ctx, q, "`mapping` = ''"); err == nil {
+		return nil
+	}
+	for _, statement := range schema {
+		if _, err := q.ExecContext(ctx, statement); err != nil {
+			return unavailable("make schema midas on the backend", err)
+		}
+	}
+	return nil
+}
+
+// selectRows reads mapping rows. where is always a constant of this package.
+func selectRows(ctx context.Context, q querier, where string, args ...any) ([]Account, error) {
+	rows, err := q.QueryContext(ctx, "SELECT "+columns+" FROM midas.aaduser WHERE "+where, args...)
+	if err != nil {
+		return nil, unavailable("read midas.aaduser", err)
+	}
+	defer rows.Close()
+	var out []Account
+	for rows.Next() {
+		var a Account
+		var kind string
+		if err := rows.Scan(&a.Mapping, &a.ServerID, &a.User, &a.Host, &kind, &a.ID, &a.DirectoryName, &a.Admin, &a.Generation); err != nil {
+			return nil, unavailable("read midas.aaduser", err)
+		}
+		a.Kind = midas.PrincipalKind(kind)
+		out = append(out, a)
+	}
+	return out, unavailable("read midas.aaduser", rows.Err())
+}
+
+func insertRow(ctx context.Context, q querier, a Account, now time.Time) error {
+	_, err := q.ExecContext(ctx, "INSERT INTO midas.aaduser ("+columns+", `created`) VALUES ("+strings.Repeat("?, ", 9)+"?)",
+		a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, now.UTC().Format(time.RFC3339))
+	return unavailable("write midas.aaduser", err)
+}
+
+func updateRow(ctx context.Context, q querier, a Account) error {
+	_, err := q.ExecContext(ctx, "UPDATE midas.aaduser SET `user` = ?, `host` = ?, `kind` = ?, `principal` = ?, `admin` = ?, `generation` = ? WHERE `mapping` = ?",
+		a.User, a.Host, string(a.Kind), a.ID, a.Admin, a.Generation, a.Mapping)
+	return unavailable("write midas.aaduser", err)
+}
+
+func deleteRow(ctx context.Context, q querier, mapping string) error {
+	_, err := q.ExecContext(ctx, "DELETE FROM midas.aaduser WHERE `mapping` = ?", mapping)
+	return unavailable("delete from midas.aaduser", err)
+}

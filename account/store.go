@@ -1,0 +1,128 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/midas-mysql/midas"
+)
+
+// Directory answers what an id or name of CREATE AADUSER is. Errors are NotFound, and
+// Conflict when a name is ambiguous.
+type Directory interface {
+	// ObjectByID takes an object id or a client id.
+	ObjectByID(ctx context.Context, id string) (midas.DirectoryObject, error)
+	// ObjectByName takes a user principal name or a display name.
+	ObjectByName(ctx context.Context, name string) (midas.DirectoryObject, error)
+}
+
+// The kinds of backend that Store knows. They differ in how an account is marked.
+const (
+	DialectMySQL    = "mysql"    // MySQL 8.0.21 or later, and what behaves like it
+	DialectMariaDB  = "mariadb"  // MariaDB 10.4 or later
+	DialectEmbedded = "embedded" // go-mysql-server
+)
+
+// StoreConfig says where accounts are kept and of which server they are.
+type StoreConfig struct {
+	// DB is a pool of a backend user that may do everything. Its connections must speak
+	// utf8mb4, as those of go-sql-driver/mysql do.
+	DB      *sql.DB
+	Dialect string
+	// ServerID is the ARM id of the server. Several servers may share one backend; an
+	// account belongs to one of them.
+	ServerID string
+	Deriver  Deriver
+	// Directory is asked by CREATE AADUSER. Without one, only statements with
+	// IDENTIFIED BY work, and only with validation OFF.
+	Directory Directory
+	// CacheTTL is how long Lookup may answer from memory: 3 s when zero. It bounds how
+	// long a dropped account can still be matched at this gateway.
+	CacheTTL time.Duration
+	Now      func() time.Time // nil: time.Now
+	Log      *slog.Logger     // nil: discard
+}
+
+// Store keeps the accounts of one server in schema midas of its backend. It is safe for
+// concurrent use, by several gateways too.
+type Store struct {
+	db        *sql.DB
+	dialect   dialect
+	server    string
+	deriver   Deriver
+	directory Directory
+	now       func() time.Time
+	log       *slog.Logger
+	cache     *cache
+	flights   singleflight.Group
+	admin     ensured
+}
+
+// New makes the schema if it is missing and returns the store. Errors are Invalid for a
+// wrong configuration and Unavailable when the backend does not answer.
+func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
+	d := dialects[cfg.Dialect]
+	switch {
+	case cfg.DB == nil || cfg.ServerID == "":
+		return nil, midas.Errorf(midas.Invalid, "account store needs a database and a server id")
+	case d == nil:
+		return nil, midas.Errorf(midas.Invalid, "unknown dialect %q of the backend", cfg.Dialect)
+	case len(cfg.Deriver.Master) < minMaster:
+		return nil, midas.Errorf(midas.Invalid, "the master key has %d bytes, at least %d are needed", len(cfg.Deriver.Master), minMaster)
+	case len(cfg.ServerID) > maxServerID:
+		return nil, midas.Errorf(midas.Invalid, "the server id has %d bytes, at most %d fit", len(cfg.ServerID), maxServerID)
+	}
+	s := &Store{
+		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), deriver: cfg.Deriver,
+		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.CacheTTL == 0 {
+		cfg.CacheTTL = 3 * time.Second
+	}
+	s.cache = newCache(cfg.CacheTTL, s.now)
+	if err := d.ready(ctx, s.db); err != nil {
+		return nil, err
+	}
+	return s, makeSchema(ctx, s.db)
+}
+
+// Secret is the password of the backend account.
+func (s *Store) Secret(a Account) string {
+	return s.deriver.Secret(a.ServerID, a.User, a.Host, a.Generation)
+}
+
+// Forget drops what Lookup remembers about user, for a gateway that has just relayed
+// DROP USER or RENAME USER.
+func (s *Store) Forget(user string) {
+	s.cache.forget(user)
+	s.flights.Forget(user) // an answer on its way tells of the time before
+	s.admin.forget()
+}
+
+// unavailable wraps an error of the backend. Its text may repeat the statement, so
+// secrets are cut out of it.
+func unavailable(doing string, err error, secrets ...string) error {
+	if err == nil {
+		return nil
+	}
+	if text := err.Error(); len(secrets) > 0 {
+		for _, secret := range secrets {
+			text = strings.ReplaceAll(text, secret, "…")
+		}
+		if text != err.Error() {
+			return midas.Errorf(midas.Unavailable, "%s: %s", doing, text)
+		}
+	}
+	return midas.Errorf(midas.Unavailable, "%s: %w", doing, err)
+}
