@@ -1,0 +1,200 @@
+package arm
+
+import (
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
+)
+
+// maxBody is the largest request that Resource Manager takes, 4 MiB.
+const maxBody = 4 << 20
+
+// Audiences returns the audiences by which tokens name Resource Manager. The first
+// is the one that clients are told to ask for; it is that of Azure's public cloud,
+// so that az works with and without a registered cloud.
+func Audiences() []string {
+	return []string{"https://management.core.windows.net/", "https://management.azure.com", "https://management.azure.com/"}
+}
+
+// Config says what the API stands on.
+type Config struct {
+	Directory *directory.Directory
+	// Verifier tells whose a bearer token is. Whatever it accepts, a token for another
+	// audience than Audiences is refused: one that was handed to a database must not
+	// open the control plane.
+	Verifier midas.Verifier
+	// BaseURL is where this API is reached, without a final slash.
+	BaseURL func() string
+	// LoginURL is the authority to sign in at; nil for BaseURL()/adfs. A last segment of
+	// "adfs" keeps every MSAL from asking login.microsoftonline.com about it.
+	LoginURL func() string
+	// DefaultAdmin administers servers that are made without an administrator; nil for
+	// none.
+	DefaultAdmin *midas.Administrator
+	// MetadataURL and WorkloadSecret are what a program needs to act as a machine: the
+	// base URL of the metadata endpoint and the machine's secret there. When either is
+	// nil, listIdentityEndpoint does not exist.
+	MetadataURL    func() string
+	WorkloadSecret func(vmID string) string
+
+	Now func() time.Time // nil for time.Now
+	Log *slog.Logger     // nil for silence
+}
+
+// API answers requests to Resource Manager. It routes by the escaped path itself, so
+// it must be given requests as they came: behind http.ServeMux, which redirects
+// double slashes, some clients fail.
+type API struct {
+	Config
+	routes []route
+}
+
+var _ http.Handler = (*API)(nil)
+
+// New returns the API, or an error when something that it needs is missing.
+func New(cfg Config) (*API, error) {
+	if cfg.Directory == nil || cfg.Verifier == nil || cfg.BaseURL == nil {
+		return nil, midas.Errorf(midas.Internal, "arm needs a directory, a verifier and a base URL")
+	}
+	if cfg.LoginURL == nil {
+		cfg.LoginURL = func() string { return cfg.BaseURL() + "/adfs" }
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &API{Config: cfg}
+	a.routes = a.table()
+	return a, nil
+}
+
+// call is one request on its way to a handler.
+type call struct {
+	*http.Request
+	id   string            // x-ms-request-id
+	vars map[string]string // variables of the route, unescaped
+	who  midas.Principal   // zero on an open route
+	body []byte
+}
+
+// answer is what a handler has to say. A nil body is an empty one.
+type answer struct {
+	status int
+	body   any
+}
+
+// ServeHTTP answers one request, with the two ids by which ARM's support finds it.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := a.Now()
+	c := &call{Request: r, id: uuid.NewString()}
+	h := w.Header()
+	h.Set("x-ms-request-id", c.id)
+	h.Set("x-ms-correlation-request-id", correlation(r, c.id))
+	if client := r.Header.Get("x-ms-client-request-id"); uuid.Validate(client) == nil && strings.EqualFold(r.Header.Get("x-ms-return-client-request-id"), "true") {
+		h.Set("x-ms-client-request-id", client)
+	}
+	// Answers may hold what only this caller may see.
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+
+	ans, err := a.handle(w, c)
+	if err != nil {
+		ans = a.fault(w, c, err)
+	}
+	send(w, r, ans)
+	level := slog.LevelDebug
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		level = slog.LevelInfo // the activity log: who changed what
+	}
+	a.Log.Log(r.Context(), level, "request", "method", r.Method, "path", r.URL.EscapedPath(), "status", ans.status,
+		"object", c.who.ObjectID, "client", c.who.ClientID, "id", c.id, "took", a.Now().Sub(start))
+}
+
+// handle takes the steps that no route can skip, in this order: who asks, what for,
+// whether they may, and only then anything that tells what exists.
+func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
+	segments, ok := splitPath(c.URL.EscapedPath())
+	if !ok {
+		segments = nil // matches no route
+	}
+	found, allowed := a.match(c, segments)
+	if found == nil || !found.open {
+		if err := a.authenticate(c); err != nil {
+			return answer{}, err
+		}
+		if err := a.authorize(c, found); err != nil {
+			return answer{}, err
+		}
+	}
+	if c.URL.Query().Get("api-version") == "" {
+		return answer{}, errMissingVersion
+	}
+	if found == nil {
+		if len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			return answer{}, errMethod(c.Method)
+		}
+		return answer{}, errNoRoute(segments, c.URL.Query().Get("api-version"))
+	}
+	if _, own := a.Directory.Tenant(); c.vars["sub"] != "" && !strings.EqualFold(c.vars["sub"], own) {
+		return answer{}, errSubscription(c.vars["sub"])
+	}
+	if err := readBody(w, c); err != nil {
+		return answer{}, err
+	}
+	return found.do(c)
+}
+
+// match finds the route of a request; without one, allowed lists the methods that
+// the path has.
+func (a *API) match(c *call, segments []string) (found *route, allowed []string) {
+	for i := range a.routes {
+		vars, ok := a.routes[i].vars(segments)
+		if !ok {
+			continue
+		}
+		if a.routes[i].method == c.Method {
+			c.vars = vars
+			return &a.routes[i], nil
+		}
+		if !slices.Contains(allowed, a.routes[i].method) {
+			allowed = append(allowed, a.routes[i].method)
+		}
+	}
+	return nil, allowed
+}
+
+// fault turns an error into an answer; what is ours to mend goes to the log, not to
+// the caller.
+func (a *API) fault(w http.ResponseWriter, c *call, err error) answer {
+	f := faultOf(err)
+	if f.status >= http.StatusInternalServerError {
+		a.Log.ErrorContext(c.Context(), "request failed", "id", c.id, "error", err)
+	}
+	if f.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	if f.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", a.challenge(f))
+	}
+	if f.close {
+		w.Header().Set("Connection", "close")
+	}
+	return answer{f.status, f.envelope()}
+}
+
+func correlation(r *http.Request, id string) string {
+	if given := r.Header.Get("x-ms-correlation-request-id"); uuid.Validate(given) == nil {
+		return given
+	}
+	return id
+}

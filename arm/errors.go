@@ -1,0 +1,109 @@
+package arm
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
+)
+
+// fault is an error with ARM's code for it.
+type fault struct {
+	status  int
+	code    string
+	message string
+	close   bool // the connection is of no more use
+}
+
+func (f *fault) Error() string { return f.message }
+
+// envelope is the body of every error.
+// Source: Microsoft, "Common API response for errors" (ErrorResponse).
+func (f *fault) envelope() object {
+	return object{"error": object{"code": f.code, "message": f.message}}
+}
+
+var (
+	errMissingVersion = &fault{
+		status: http.StatusBadRequest, code: "MissingApiVersionParameter",
+		message: "The api-version query parameter (?api-version=) is required for all requests.",
+	}
+	errNoToken = &fault{
+		status: http.StatusUnauthorized, code: "AuthenticationFailed",
+		message: "Authentication failed. The 'Authorization' header is missing.",
+	}
+	errTooLarge = &fault{
+		status: http.StatusRequestEntityTooLarge, code: "RequestContentTooLarge",
+		message: fmt.Sprintf("The request content size exceeds the maximum size of %d bytes.", maxBody), close: true,
+	}
+)
+
+func errToken(reason string) *fault {
+	return &fault{status: http.StatusUnauthorized, code: "InvalidAuthenticationToken", message: reason}
+}
+
+func errForbidden(p midas.Principal, action, scope string) *fault {
+	return &fault{status: http.StatusForbidden, code: "AuthorizationFailed", message: fmt.Sprintf(
+		"The client '%s' with object id '%s' does not have authorization to perform action '%s' over scope '%s' or the scope is invalid. "+
+			"If access was recently granted, please refresh your credentials.", p.ClientID, p.ObjectID, action, scope)}
+}
+
+func errSubscription(id string) *fault {
+	return &fault{status: http.StatusNotFound, code: "SubscriptionNotFound", message: fmt.Sprintf("The subscription '%s' could not be found.", id)}
+}
+
+func errMethod(method string) *fault {
+	return &fault{status: http.StatusMethodNotAllowed, code: "MethodNotAllowed", message: fmt.Sprintf("The requested resource does not support http method '%s'.", method)}
+}
+
+func errContent(why string) *fault {
+	return &fault{status: http.StatusBadRequest, code: "InvalidRequestContent", message: "The request content was invalid and could not be deserialized: '" + why + "'."}
+}
+
+// errNoRoute says as exactly as ARM what of the path is unknown.
+func errNoRoute(segments []string, version string) *fault {
+	for i, segment := range segments {
+		if !strings.EqualFold(segment, "providers") || i+1 == len(segments) {
+			continue
+		}
+		namespace := segments[i+1]
+		for _, known := range []string{identityType, machineType, serverType, groupType} {
+			if strings.EqualFold(namespace, known[:strings.IndexByte(known, '/')]) {
+				return &fault{status: http.StatusNotFound, code: "InvalidResourceType", message: fmt.Sprintf(
+					"The resource type could not be found in the namespace '%s' for api version '%s'.", namespace, version)}
+			}
+		}
+		return &fault{status: http.StatusNotFound, code: "InvalidResourceNamespace", message: fmt.Sprintf("The resource namespace '%s' is invalid.", namespace)}
+	}
+	return &fault{status: http.StatusNotFound, code: "MissingSubscription", message: "The request did not have a subscription or a valid tenant level resource provider."}
+}
+
+// faultOf is the one place where errors of the directory become ARM's.
+func faultOf(err error) *fault {
+	var f *fault
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.As(err, &tooLarge):
+		return errTooLarge
+	case errors.Is(err, directory.ErrNoGroup):
+		return &fault{status: http.StatusNotFound, code: "ResourceGroupNotFound", message: err.Error()}
+	case errors.Is(err, directory.ErrNoIdentity):
+		return &fault{status: http.StatusBadRequest, code: "FailedIdentityOperation", message: err.Error()}
+	}
+	switch midas.CodeOf(err) {
+	case midas.Invalid:
+		return &fault{status: http.StatusBadRequest, code: "InvalidParameter", message: err.Error()}
+	case midas.NotFound:
+		return &fault{status: http.StatusNotFound, code: "ResourceNotFound", message: err.Error()}
+	case midas.Conflict:
+		return &fault{status: http.StatusConflict, code: "Conflict", message: err.Error()}
+	case midas.Unavailable:
+		return &fault{status: http.StatusServiceUnavailable, code: "ServiceUnavailable", message: "The service is temporarily unavailable. Please retry."}
+	}
+	return &fault{status: http.StatusInternalServerError, code: "InternalServerError", message: "The server encountered an internal error. Its log tells more."}
+}

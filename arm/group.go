@@ -1,0 +1,60 @@
+package arm
+
+import (
+	"net/http"
+
+	"github.com/midas-mysql/midas/directory"
+)
+
+func showGroup(g directory.Group) any {
+	out := object{
+		"id": g.ID, "name": g.Name, "type": groupType, "location": g.Location,
+		"properties": object{"provisioningState": "Succeeded"},
+	}
+	if len(g.Tags) > 0 {
+		out["tags"] = g.Tags
+	}
+	return out
+}
+
+func (a *API) listGroups(c *call) (answer, error) {
+	groups, err := a.Directory.ListGroups(c.Context())
+	return list(groups, showGroup), err
+}
+
+func (a *API) getGroup(c *call) (answer, error) {
+	g, err := a.Directory.GetGroup(c.Context(), c.vars["group"])
+	return answer{http.StatusOK, showGroup(g)}, err
+}
+
+func (a *API) putGroup(c *call) (answer, error) {
+	var body resourceBody
+	if err := c.decode(&body); err != nil {
+		return answer{}, err
+	}
+	g, created, err := a.Directory.PutGroup(c.Context(), c.vars["group"], body.Location, body.Tags)
+	return answer{made(created), showGroup(g)}, err
+}
+
+func (a *API) patchGroup(c *call) (answer, error) {
+	var body resourceBody
+	if err := c.decode(&body); err != nil {
+		return answer{}, err
+	}
+	g, err := a.Directory.GetGroup(c.Context(), c.vars["group"])
+	if err != nil || body.Tags == nil {
+		return answer{http.StatusOK, showGroup(g)}, err
+	}
+	g, _, err = a.Directory.PutGroup(c.Context(), g.Name, g.Location, body.Tags)
+	return answer{http.StatusOK, showGroup(g)}, err
+}
+
+// deleteGroup, unlike the other deletions, tells of a group that is not there: so
+// does ARM.
+func (a *API) deleteGroup(c *call) (answer, error) {
+	existed, err := a.Directory.DeleteGroup(c.Context(), c.vars["group"])
+	if err == nil && !existed {
+		_, err = a.Directory.GetGroup(c.Context(), c.vars["group"])
+	}
+	return answer{status: http.StatusOK}, err
+}

@@ -1,0 +1,70 @@
+package arm
+
+import (
+	"net/http"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
+)
+
+func showIdentity(m directory.ManagedIdentity) any {
+	return object{
+		"id": m.ID, "name": m.Name, "type": identityType, "location": m.Location, "tags": m.Tags,
+		"properties": object{"tenantId": m.TenantID, "principalId": m.PrincipalID, "clientId": m.ClientID},
+	}
+}
+
+func (a *API) listIdentities(c *call) (answer, error) {
+	all, err := a.Directory.ListIdentities(c.Context(), c.vars["group"])
+	return list(all, showIdentity), err
+}
+
+func (a *API) getIdentity(c *call) (answer, error) {
+	m, err := a.Directory.GetIdentity(c.Context(), c.vars["group"], c.vars["name"])
+	return answer{http.StatusOK, showIdentity(m)}, err
+}
+
+func (a *API) putIdentity(c *call) (answer, error) {
+	var body resourceBody
+	if err := c.decode(&body); err != nil {
+		return answer{}, err
+	}
+	m, created, err := a.Directory.PutIdentity(c.Context(), c.vars["group"], c.vars["name"], body.Location, body.Tags)
+	return answer{made(created), showIdentity(m)}, err
+}
+
+func (a *API) patchIdentity(c *call) (answer, error) {
+	var body resourceBody
+	if err := c.decode(&body); err != nil {
+		return answer{}, err
+	}
+	m, err := a.Directory.PatchIdentity(c.Context(), c.vars["group"], c.vars["name"], body.Tags)
+	return answer{http.StatusOK, showIdentity(m)}, err
+}
+
+func (a *API) deleteIdentity(c *call) (answer, error) {
+	return removed(a.Directory.DeleteIdentity(c.Context(), c.vars["group"], c.vars["name"]))
+}
+
+// showAssigned is the identity member of a machine or server, or nil when there is
+// none: then the member is absent. Both kinds are one text with comma and blank.
+func showAssigned(system *midas.Identity, users []midas.Identity) object {
+	out := object{}
+	if system != nil {
+		out["type"], out["principalId"], out["tenantId"] = "SystemAssigned", system.PrincipalID, system.TenantID
+	}
+	if len(users) > 0 {
+		if out["type"] = "UserAssigned"; system != nil {
+			out["type"] = "SystemAssigned, UserAssigned"
+		}
+		byID := object{}
+		for _, id := range users {
+			byID[id.ResourceID] = object{"principalId": id.PrincipalID, "clientId": id.ClientID}
+		}
+		out["userAssignedIdentities"] = byID
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}

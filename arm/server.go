@@ -1,0 +1,207 @@
+package arm
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
+)
+
+func showServer(s directory.Server) any {
+	out := show(s.Resource, serverType, object{
+		"version": s.Version, "fullyQualifiedDomainName": s.FQDN,
+		"state": "Ready", "replicationRole": "None", "provisioningState": "Succeeded",
+	})
+	if assigned := showAssigned(nil, s.UserAssigned); assigned != nil {
+		out["identity"] = assigned
+	}
+	return out
+}
+
+func (a *API) listServers(c *call) (answer, error) {
+	all, err := a.Directory.ListServers(c.Context(), c.vars["group"])
+	return list(all, showServer), err
+}
+
+func (a *API) loadServer(c *call) (directory.Server, error) {
+	return a.Directory.GetServer(c.Context(), c.vars["group"], c.vars["name"])
+}
+
+func (a *API) getServer(c *call) (answer, error) {
+	s, err := a.loadServer(c)
+	return answer{http.StatusOK, showServer(s)}, err
+}
+
+// serverChange reads the request's content as a change of a server.
+func (c *call) serverChange() (directory.ServerChange, error) {
+	var body struct {
+		Properties struct {
+			Version string `json:"version"`
+		} `json:"properties"`
+	}
+	if err := c.decode(&body); err != nil {
+		return directory.ServerChange{}, err
+	}
+	change, err := c.change()
+	return directory.ServerChange{Change: change, Version: body.Properties.Version}, err
+}
+
+func (a *API) putServer(c *call) (answer, error) {
+	change, err := c.serverChange()
+	if err != nil {
+		return answer{}, err
+	}
+	if a.DefaultAdmin != nil {
+		change.Admin = &directory.Administrator{Administrator: *a.DefaultAdmin}
+	}
+	s, created, err := a.Directory.PutServer(c.Context(), c.vars["group"], c.vars["name"], change)
+	return answer{made(created), showServer(s)}, err
+}
+
+func (a *API) patchServer(c *call) (answer, error) {
+	change, err := c.serverChange()
+	if err != nil {
+		return answer{}, err
+	}
+	s, err := a.Directory.PatchServer(c.Context(), c.vars["group"], c.vars["name"], change)
+	return answer{http.StatusOK, showServer(s)}, err
+}
+
+func (a *API) deleteServer(c *call) (answer, error) {
+	return removed(a.Directory.DeleteServer(c.Context(), c.vars["group"], c.vars["name"]))
+}
+
+// listReplicas is asked by az before it sets an administrator: a server here has none.
+func (a *API) listReplicas(c *call) (answer, error) {
+	_, err := a.loadServer(c)
+	return answer{http.StatusOK, object{"value": []object{}}}, err
+}
+
+// administratorName is the only name an administrator can have.
+const administratorName = "ActiveDirectory"
+
+func showAdministrator(s directory.Server, admin directory.Administrator) any {
+	properties := object{
+		"administratorType": administratorName, "login": admin.Login, "sid": admin.ObjectID, "tenantId": admin.TenantID,
+	}
+	if admin.IdentityID != "" {
+		properties["identityResourceId"] = admin.IdentityID
+	}
+	return object{
+		"id": s.ID + "/administrators/" + administratorName, "name": administratorName,
+		"type": serverType + "/administrators", "properties": properties,
+	}
+}
+
+func (a *API) listAdministrators(c *call) (answer, error) {
+	s, err := a.loadServer(c)
+	var all []directory.Administrator
+	if s.Admin != nil {
+		all = append(all, *s.Admin)
+	}
+	return list(all, func(admin directory.Administrator) any { return showAdministrator(s, admin) }), err
+}
+
+func (a *API) getAdministrator(c *call) (answer, error) {
+	s, err := a.loadServer(c)
+	if err != nil {
+		return answer{}, err
+	}
+	if s.Admin == nil {
+		return answer{}, midas.Errorf(midas.NotFound, "The server '%s' has no Microsoft Entra administrator.", s.Name)
+	}
+	return answer{http.StatusOK, showAdministrator(s, *s.Admin)}, nil
+}
+
+func (a *API) putAdministrator(c *call) (answer, error) {
+	var body struct {
+		Properties struct {
+			AdministratorType  string `json:"administratorType"`
+			Login              string `json:"login"`
+			SID                string `json:"sid"`
+			TenantID           string `json:"tenantId"`
+			IdentityResourceID string `json:"identityResourceId"`
+		} `json:"properties"`
+	}
+	if err := c.decode(&body); err != nil {
+		return answer{}, err
+	}
+	p := body.Properties
+	if p.AdministratorType != "" && !strings.EqualFold(p.AdministratorType, administratorName) {
+		return answer{}, midas.Errorf(midas.Invalid, "The value '%s' of the property 'administratorType' is invalid. It must be '%s'.", p.AdministratorType, administratorName)
+	}
+	_, created, err := a.Directory.SetAdministrator(c.Context(), c.vars["group"], c.vars["name"], directory.Administrator{
+		Administrator: midas.Administrator{Login: p.Login, ObjectID: p.SID, TenantID: p.TenantID}, IdentityID: p.IdentityResourceID,
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	ans, err := a.getAdministrator(c)
+	ans.status = made(created)
+	return ans, err
+}
+
+func (a *API) deleteAdministrator(c *call) (answer, error) {
+	return removed(a.Directory.DeleteAdministrator(c.Context(), c.vars["group"], c.vars["name"]))
+}
+
+const systemDefault = "system-default"
+
+func showConfiguration(s directory.Server, p directory.Parameter) any {
+	source := systemDefault
+	if p.Set {
+		source = "user-override"
+	}
+	return object{
+		"id": s.ID + "/configurations/" + p.Name, "name": p.Name, "type": serverType + "/configurations",
+		"properties": object{
+			"value": p.Value, "currentValue": p.Value, "defaultValue": p.Default, "source": source,
+			"dataType": "Enumeration", "allowedValues": strings.Join(p.Allowed, ","), "description": p.Description,
+			"isReadOnly": "False", "isDynamicConfig": "True", "isConfigPendingRestart": "False",
+		},
+	}
+}
+
+func (a *API) listConfigurations(c *call) (answer, error) {
+	s, err := a.loadServer(c)
+	if err != nil {
+		return answer{}, err
+	}
+	all, err := a.Directory.Parameters(c.Context(), c.vars["group"], c.vars["name"])
+	return list(all, func(p directory.Parameter) any { return showConfiguration(s, p) }), err
+}
+
+func (a *API) getConfiguration(c *call) (answer, error) {
+	s, err := a.loadServer(c)
+	if err != nil {
+		return answer{}, err
+	}
+	p, err := a.Directory.Parameter(c.Context(), c.vars["group"], c.vars["name"], c.vars["parameter"])
+	return answer{http.StatusOK, showConfiguration(s, p)}, err
+}
+
+func (a *API) putConfiguration(c *call) (answer, error) {
+	var body struct {
+		Properties struct {
+			Value  string `json:"value"`
+			Source string `json:"source"`
+		} `json:"properties"`
+	}
+	if err := c.decode(&body); err != nil {
+		return answer{}, err
+	}
+	s, err := a.loadServer(c)
+	if err != nil {
+		return answer{}, err
+	}
+	value := body.Properties.Value
+	switch {
+	case strings.EqualFold(body.Properties.Source, systemDefault):
+		value = "" // back to the default, whatever it is
+	case value == "":
+		return answer{}, midas.Errorf(midas.Invalid, "The property 'value' is required.")
+	}
+	p, err := a.Directory.SetParameter(c.Context(), c.vars["group"], c.vars["name"], c.vars["parameter"], value)
+	return answer{http.StatusOK, showConfiguration(s, p)}, err
+}
