@@ -27,8 +27,7 @@ type relayed struct {
 	answers  chan struct{} // closed when the copying of answers has ended
 	replaced *atomic.Bool  // the upstream of that copying was put aside by us
 
-	lastSeq   byte // of the client's last packet
-	continues bool // that packet goes on in the next one, or carries file data
+	continues bool // the client's last packet goes on in the next, or so does file data
 }
 
 // relay carries commands and answers until one side ends.
@@ -103,7 +102,6 @@ func (r *relayed) commands(ctx context.Context) error {
 // was not the empty one which ends the file.
 func (r *relayed) startsCommand(length int, seq byte) bool {
 	starts := seq == 0 && !r.continues
-	r.lastSeq = seq
 	r.continues = length == fullPacket || (seq == 255 && length > 0)
 	return starts
 }
@@ -143,6 +141,9 @@ func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bo
 		return false, nil
 	}
 	ours, kill := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)
+	if c == wire.ComStmtPrepare {
+		r.oursLast = 0
+	}
 	if !ours && !kill {
 		return false, nil
 	}

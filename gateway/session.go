@@ -30,10 +30,11 @@ type session struct {
 	account   account.Account
 	isAdmin   bool // signed in as the server's Entra administrator
 
-	validateIDs  bool // aad_auth_validate_oids_in_tenant of this session
-	prepared     map[uint32]*preparedStatement
-	lastPrepared uint32
-	evicted      atomic.Bool
+	validateIDs   bool // aad_auth_validate_oids_in_tenant of this session
+	prepared      map[uint32]*preparedStatement
+	countPrepared uint32
+	oursLast      uint32 // id of the statement prepared last, 0 when it is the backend's
+	evicted       atomic.Bool
 }
 
 // run takes the session through its states. It owns conn and closes it.

@@ -15,8 +15,9 @@ const (
 	maxPrepared = 64
 	// firstPrepared starts statement ids of ours where no backend gets to.
 	firstPrepared = 0xf0000000
-	// lastPreparedID is how MariaDB's clients name the statement prepared last.
-	lastPreparedID = 0xffffffff
+	// preparedLast is how MariaDB's clients name the statement prepared last, when they
+	// execute it before they have read its id.
+	preparedLast = 0xffffffff
 )
 
 // What the backend runs in place of a statement of ours that succeeded, so that its
@@ -123,9 +124,10 @@ func (r *relayed) prepare(statement account.Statement, rest string) error {
 	if r.prepared == nil {
 		r.prepared = map[uint32]*preparedStatement{}
 	}
-	r.lastPrepared++
-	id := firstPrepared + r.lastPrepared%(1<<20)
+	r.countPrepared++
+	id := firstPrepared + r.countPrepared%(1<<20)
 	r.prepared[id] = &preparedStatement{statement: statement}
+	r.oursLast = id
 	answer := wire.PrepareOK{StatementID: id, Parameters: uint16(statement.Params()), Status: r.up.status}
 	_, err := r.conn.Write(answer.AppendPackets(nil, 1, r.caps()))
 	return err
@@ -143,6 +145,9 @@ func (r *relayed) preparedCommand(ctx context.Context, c wire.Command, length in
 	id, err := wire.StatementID(head[packetHeader:])
 	if err != nil {
 		return false, nil // the backend knows how to answer a broken packet
+	}
+	if id == preparedLast {
+		id = r.oursLast
 	}
 	st := r.prepared[id]
 	if st == nil {

@@ -1,0 +1,244 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/gateway"
+)
+
+func TestSignInGrantAndRevoke(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		id := w.identity("app")
+		user, schema := w.name("app"), w.name("shop")
+		admin := w.asAdmin()
+		w.exec(
+			admin,
+			"SET aad_auth_validate_oids_in_tenant = OFF;",
+			fmt.Sprintf("CREATE AADUSER '%s' IDENTIFIED BY '%s';", user, id.ClientID),
+			"CREATE DATABASE "+schema,
+			"CREATE TABLE "+schema+".orders (id INT PRIMARY KEY, item VARCHAR(20))",
+			"INSERT INTO "+schema+".orders VALUES (1, 'a lamp')",
+		)
+		t.Cleanup(func() { w.backend.DB().Exec("DROP DATABASE " + schema) })
+
+		read := func(user string) (who, item string, err error) {
+			db := w.open(user, w.token(id))
+			defer db.Close()
+			if err := db.QueryRow("SELECT CURRENT_USER()").Scan(&who); err != nil {
+				return "", "", err
+			}
+			err = db.QueryRow("SELECT item FROM "+schema+".orders WHERE id = ?", 1).Scan(&item)
+			return who, item, err
+		}
+		if _, _, err := read(user); err == nil {
+			t.Fatal("read without a grant")
+		}
+		w.exec(admin, fmt.Sprintf("GRANT SELECT ON %s.* TO '%s'@'%%'", schema, user))
+		for _, name := range []string{user, user + "@mydb", user + "@mydb.mysql.database.azure.com", user + "@MYDB"} {
+			who, item, err := read(name)
+			if err != nil || item != "a lamp" || who != user+"@%" {
+				t.Errorf("as %s: CURRENT_USER() %q, item %q, %v", name, who, item, err)
+			}
+		}
+		w.exec(admin, fmt.Sprintf("REVOKE SELECT ON %s.* FROM '%s'@'%%'", schema, user))
+		if _, _, err := read(user); err == nil {
+			t.Error("read after REVOKE")
+		}
+		w.exec(admin, fmt.Sprintf("DROP USER '%s'@'%%'", user))
+		_, _, err := read(user)
+		w.refused(err, 1045, "there is no AADUSER")
+	})
+}
+
+func TestManyStatementsAndPlaceholders(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		a, b := w.identity("a"), w.identity("b")
+		multi := w.open(w.name("admin"), w.token(w.admin), func(c *mysql.Config) { c.MultiStatements = true })
+		w.exec(multi, fmt.Sprintf("SET aad_auth_validate_oids_in_tenant = OFF; CREATE AADUSER '%s' IDENTIFIED BY '%s'; SELECT 1", w.name("a"), a.ClientID))
+		// Terraform's provider and Azure Service Operator write placeholders.
+		if _, err := w.asAdmin().ExecContext(t.Context(), "CREATE AADUSER ? IDENTIFIED BY ?", w.name("b"), b.ClientID); err != nil {
+			t.Fatal(err)
+		}
+		for name, id := range map[string]midas.Identity{"a": a, "b": b} {
+			if err := w.open(w.name(name), w.token(id)).Ping(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+func TestOnlyTheAdministratorCreatesUsers(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		user, id := w.user("plain")
+		db := w.open(user, w.token(id))
+		_, err := db.Exec(fmt.Sprintf("CREATE AADUSER '%s' IDENTIFIED BY '%s'", w.name("evil"), id.ClientID))
+		w.refused(err, 1227, "ENTRA ADMINISTRATOR")
+		_, err = db.Exec("CREATE AADUSER ? IDENTIFIED BY ?", w.name("evil"), id.ClientID)
+		w.refused(err, 1227)
+		w.refused(w.open(w.name("evil"), w.token(id)).Ping(), 1045, "there is no AADUSER")
+		if err := db.Ping(); err != nil {
+			t.Errorf("the session after a refused statement: %v", err)
+		}
+	})
+}
+
+func TestAdministratorRemovedDuringASession(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	admin := w.asAdmin()
+	if _, err := w.directory.DeleteAdministrator(t.Context(), tenantGroup, "mydb"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := admin.ExecContext(t.Context(), fmt.Sprintf("CREATE AADUSER '%s' IDENTIFIED BY '%s'", w.name("late"), id.ClientID))
+	w.refused(err, 1227)
+	// Removing the administrator stops all Entra sign-ins to the server.
+	w.refused(w.open(user, w.token(id)).Ping(), 1045, "no Microsoft Entra administrator")
+	w.refused(w.open(w.name("admin"), w.token(w.admin)).Ping(), 1045, "no Microsoft Entra administrator")
+}
+
+func TestAdministratorsNameIsNotEnough(t *testing.T) {
+	w := oneBackend(t)
+	stranger := w.identity("stranger")
+	w.refused(w.open(w.name("admin"), w.token(stranger)).Ping(), 1045, "the token is for")
+}
+
+func TestRecreatedIdentityDoesNotInherit(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	if err := w.open(user, w.token(id)).Ping(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.directory.DeleteIdentity(t.Context(), tenantGroup, "app"); err != nil {
+		t.Fatal(err)
+	}
+	again := w.identity("app")
+	w.refused(w.open(user, w.token(again)).Ping(), 1045, "maps to client id "+id.ClientID, again.ClientID)
+	// IF NOT EXISTS keeps the old id, as on Azure.
+	w.exec(w.asAdmin(), fmt.Sprintf("CREATE AADUSER IF NOT EXISTS '%s' IDENTIFIED BY '%s'", user, again.ClientID))
+	w.refused(w.open(user, w.token(again)).Ping(), 1045)
+}
+
+func TestValidationAgainstTheDirectory(t *testing.T) {
+	w := oneBackend(t)
+	admin := w.asAdmin()
+	nobody := "00000000-1111-2222-3333-444444444444"
+	create := fmt.Sprintf("CREATE AADUSER '%s' IDENTIFIED BY '%s'", w.name("ghost"), nobody)
+	_, err := admin.ExecContext(t.Context(), create)
+	w.refused(err, 9102, nobody)
+	w.exec(admin, "SET aad_auth_validate_oids_in_tenant = OFF", create)
+	w.exec(admin, "SET aad_auth_validate_oids_in_tenant = ON")
+	// By display name, without an id.
+	id := w.identity("byname" + w.suffix)
+	w.exec(admin, "CREATE AADUSER 'byname"+w.suffix+"'")
+	if err := w.open("byname"+w.suffix, w.token(id)).Ping(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUserWhoChangedTheSecretIsNotLockedOut(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		user, id := w.user("app")
+		if _, err := w.backend.DB().Exec(fmt.Sprintf("ALTER USER '%s'@'%%' IDENTIFIED BY 'Something-else-1'", user)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.open(user, w.token(id)).Ping(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestNativeAccountIsNeverTakenOver: an AADUSER was dropped, and somebody made a
+// native account of the same name. A token must not open it.
+func TestNativeAccountIsNeverTakenOver(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		user, id := w.user("app")
+		for _, statement := range []string{
+			fmt.Sprintf("DROP USER '%s'@'%%'", user),
+			fmt.Sprintf("CREATE USER '%s'@'%%' IDENTIFIED BY 'Native-secret-1'", user),
+		} {
+			if _, err := w.backend.DB().Exec(statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Cleanup(func() { w.backend.DB().Exec(fmt.Sprintf("DROP USER '%s'@'%%'", user)) })
+		w.refused(w.open(user, w.token(id)).Ping(), 1045)
+	})
+}
+
+func TestAuditRecordsWhoAndWhy(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	if err := w.open(user, w.token(id)).Ping(); err != nil {
+		t.Fatal(err)
+	}
+	got := w.lastSignIn()
+	if got.Outcome != midas.Admitted || got.User != user || got.Account != user+"@%" || got.Server != "mydb" ||
+		got.Principal.ObjectID != id.PrincipalID || got.Principal.TokenID == "" || !strings.HasPrefix(got.Remote, "127.0.0.1:") {
+		t.Errorf("audit record %+v", got)
+	}
+	w.open("nobody", w.token(id)).Ping()
+	if got := w.lastSignIn(); got.Outcome != midas.Refused || !strings.Contains(got.Reason, "there is no AADUSER") {
+		t.Errorf("audit record of a refusal %+v", got)
+	}
+}
+
+func TestDatabaseOfTheBackendRefuses(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	err := w.open(user, w.token(id), func(c *mysql.Config) { c.DBName = "no_such_database" }).Ping()
+	w.refused(err, 1044)
+}
+
+// deadBackend answers until it is cut.
+type deadBackend struct {
+	testBackend
+	dead bool
+}
+
+func (d *deadBackend) Dial(ctx context.Context) (net.Conn, error) {
+	if d.dead {
+		return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", "127.0.0.1:1")
+	}
+	return d.testBackend.Dial(ctx)
+}
+
+var _ gateway.Backend = (*deadBackend)(nil)
+
+func TestDeadBackendIsAPromptClearError(t *testing.T) {
+	b := &deadBackend{testBackend: backends["MariaDB"](t)}
+	w := newWorld(t, b)
+	user, id := w.user("app")
+	b.dead = true
+	began := time.Now()
+	err := w.open(user, w.token(id)).Ping()
+	w.refused(err, 2003, "Can't connect to the database behind server 'mydb'")
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+	b.dead = false
+	if err := w.open(user, w.token(id)).Ping(); err != nil {
+		t.Errorf("after the backend came back: %v", err)
+	}
+}
+
+func TestShutdownTellsSessions(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	c := w.signIn(user, w.token(id))
+	w.stop()
+	if e := c.readERR(); e.Code != 1053 {
+		t.Errorf("got %v", e)
+	}
+	if _, err := tls.Dial("tcp", w.addr, nil); err == nil {
+		t.Error("still accepting")
+	}
+}

@@ -1,0 +1,287 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"go.uber.org/goleak"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/backend"
+	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/gateway"
+	"github.com/midas-mysql/midas/internal/ca"
+	"github.com/midas-mysql/midas/internal/mysqltest"
+	"github.com/midas-mysql/midas/issuer"
+	"github.com/midas-mysql/midas/token"
+)
+
+var keyDir string // signing keys take seconds to make: the worlds share them
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "midas-gateway-test-")
+	if err != nil {
+		panic(err)
+	}
+	keyDir = filepath.Join(dir, "keys")
+	code := m.Run()
+	os.RemoveAll(dir)
+	if code == 0 {
+		if err := goleak.Find(goleak.IgnoreTopFunction("database/sql.(*DB).connectionOpener")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// testBackend is what a world runs on.
+type testBackend interface {
+	gateway.Backend
+	Dialect() string
+	Version() string
+	Close() error
+}
+
+// backends are the three kinds; embedded_test.go adds the engine of its build tag.
+var backends = map[string]func(t *testing.T) testBackend{
+	"MariaDB":   func(t *testing.T) testBackend { return external(t, mysqltest.MariaDB(t)) },
+	"MySQL 9.7": func(t *testing.T) testBackend { return external(t, mysqltest.MySQL97(t)) },
+}
+
+func external(t *testing.T, server *mysqltest.Server) testBackend {
+	t.Helper()
+	b, err := backend.External(t.Context(), backend.ExternalConfig{URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// everyBackend runs a test in a new world on each kind of backend.
+func everyBackend(t *testing.T, test func(t *testing.T, w *world)) {
+	for name, open := range backends {
+		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
+	}
+}
+
+// oneBackend is for tests of the gateway's own behaviour.
+func oneBackend(t *testing.T) *world { return newWorld(t, backends["MariaDB"](t)) }
+
+// world is an identity plane and a gateway in front of a real server, with one MySQL
+// server "mydb" whose administrator is the application admin.
+type world struct {
+	*testing.T
+	backend   testBackend
+	directory *directory.Directory
+	issuer    *issuer.Issuer
+	ca        *ca.CA
+	gateway   *gateway.Gateway
+	addr      string
+	stop      func()
+
+	server directory.Server
+	admin  midas.Identity
+	suffix string // makes names of this world its own on a shared server
+
+	mu      sync.Mutex
+	signIns []midas.SignIn
+}
+
+const tenantGroup = "rg"
+
+func newWorld(t *testing.T, b testBackend) *world {
+	t.Helper()
+	w := &world{T: t, backend: b, suffix: fmt.Sprintf("%d", time.Now().UnixNano()%1e9)}
+	t.Cleanup(func() { b.Close() })
+	dir := t.TempDir()
+	var err error
+	w.directory, err = directory.Open(t.Context(), directory.Config{Path: filepath.Join(dir, "directory.db")})
+	w.must(err)
+	t.Cleanup(func() { w.directory.Close() })
+	tenant, _ := w.directory.Tenant()
+	w.issuer, err = issuer.New(issuer.Config{
+		Dir: keyDir, TenantID: tenant, Applications: w.directory,
+		BaseURL: func() string { return "https://127.0.0.1:7443" },
+	})
+	w.must(err)
+	w.ca, err = ca.Open(ca.Config{Dir: filepath.Join(dir, "ca")})
+	w.must(err)
+	_, _, err = w.directory.PutGroup(t.Context(), tenantGroup, "eastus", nil)
+	w.must(err)
+	w.admin = w.identity("admin")
+	w.server, _, err = w.directory.PutServer(t.Context(), tenantGroup, "mydb", directory.ServerChange{
+		Change: directory.Change{Location: "eastus"},
+		Admin:  &directory.Administrator{Administrator: midas.Administrator{Login: w.name("admin"), ObjectID: w.admin.PrincipalID, TenantID: tenant}},
+	})
+	w.must(err)
+	w.startGateway()
+	return w
+}
+
+func (w *world) startGateway() {
+	w.Helper()
+	stores := map[string]*account.Store{}
+	var mu sync.Mutex
+	g, err := gateway.New(w.Context(), gateway.Config{
+		Verifier: w.verifier(), Servers: w.directory, Backend: w.backend, TLS: w.ca.TLSConfig(nil),
+		Accounts: func(ctx context.Context, s midas.Server) (gateway.Accounts, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if stores[s.ResourceID] == nil {
+				store, err := account.New(ctx, account.StoreConfig{
+					DB: w.backend.DB(), Dialect: w.backend.Dialect(), ServerID: s.ResourceID, Directory: w.directory,
+					Deriver: account.Deriver{Master: []byte(strings.Repeat("k", 32))}, CacheTTL: time.Nanosecond,
+				})
+				if err != nil {
+					return nil, err
+				}
+				stores[s.ResourceID] = store
+			}
+			return stores[s.ResourceID], nil
+		},
+		Audit: func(r midas.SignIn) { w.mu.Lock(); w.signIns = append(w.signIns, r); w.mu.Unlock() },
+		Log:   slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	w.must(err)
+	w.gateway = g
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	w.must(err)
+	w.addr = ln.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- g.Serve(ctx, ln) }()
+	w.stop = sync.OnceFunc(func() {
+		cancel()
+		now, cancelNow := context.WithCancel(context.Background())
+		cancelNow()
+		g.Shutdown(now)
+		<-served
+	})
+	w.Cleanup(w.stop)
+}
+
+func (w *world) verifier() midas.Verifier {
+	tenant, _ := w.directory.Tenant()
+	v, err := token.NewVerifier(token.VerifierConfig{
+		Issuers:   []token.Issuer{{URLs: w.issuer.IssuerURLs(), TenantID: tenant, Keys: w.issuer.Keys()}},
+		Audiences: []string{midas.Resource, midas.ResourceAppID},
+	})
+	w.must(err)
+	return v
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// name is a database user name that no other world uses on a shared server.
+func (w *world) name(base string) string { return base + "_" + w.suffix }
+
+func (w *world) identity(name string) midas.Identity {
+	w.Helper()
+	made, _, err := w.directory.PutIdentity(w.Context(), tenantGroup, name, "eastus", nil)
+	w.must(err)
+	return made.Identity
+}
+
+func (w *world) token(id midas.Identity) string {
+	w.Helper()
+	minted, err := w.issuer.Mint(w.Context(), midas.TokenRequest{Identity: id, Resource: midas.Resource})
+	w.must(err)
+	return minted.Raw
+}
+
+func (w *world) tls() *tls.Config {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(w.ca.PEM())
+	return &tls.Config{RootCAs: roots, ServerName: "localhost"}
+}
+
+// open is an ordinary driver with a token as its password.
+func (w *world) open(user, password string, change ...func(*mysql.Config)) *sql.DB {
+	w.Helper()
+	config := mysql.NewConfig()
+	config.Net, config.Addr, config.User, config.Passwd = "tcp", w.addr, user, password
+	config.TLS = w.tls()
+	config.Timeout, config.ReadTimeout = 10*time.Second, 20*time.Second
+	config.Logger = &mysql.NopLogger{}
+	for _, c := range change {
+		c(config)
+	}
+	connector, err := mysql.NewConnector(config)
+	w.must(err)
+	db := sql.OpenDB(connector)
+	w.Cleanup(func() { db.Close() })
+	return db
+}
+
+// asAdmin is one connection signed in as the server's Entra administrator.
+func (w *world) asAdmin() *sql.Conn {
+	w.Helper()
+	conn, err := w.open(w.name("admin"), w.token(w.admin)).Conn(w.Context())
+	w.must(err)
+	w.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func (w *world) exec(on interface {
+	ExecContext(context.Context, string, ...any) (sql.Result, error)
+}, statements ...string,
+) {
+	w.Helper()
+	for _, statement := range statements {
+		if _, err := on.ExecContext(w.Context(), statement); err != nil {
+			w.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// user makes an identity with an AADUSER of its own.
+func (w *world) user(base string) (string, midas.Identity) {
+	w.Helper()
+	id := w.identity(base)
+	w.exec(w.asAdmin(), fmt.Sprintf("CREATE AADUSER '%s' IDENTIFIED BY '%s'", w.name(base), id.ClientID))
+	return w.name(base), id
+}
+
+func (w *world) lastSignIn() midas.SignIn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.signIns) == 0 {
+		return midas.SignIn{}
+	}
+	return w.signIns[len(w.signIns)-1]
+}
+
+// refused checks that err is MySQL's error number, with words in its text.
+func (w *world) refused(err error, number uint16, words ...string) {
+	w.Helper()
+	var e *mysql.MySQLError
+	if !errors.As(err, &e) || e.Number != number {
+		w.Errorf("want error %d, got %v", number, err)
+		return
+	}
+	for _, word := range words {
+		if !strings.Contains(e.Message, word) {
+			w.Errorf("error %d does not say %q: %s", number, word, e.Message)
+		}
+	}
+}
