@@ -83,6 +83,10 @@ func ParseGreeting(payload []byte) (Greeting, error) {
 			size = 0
 		}
 		data = append(data, c.authDataPart2(size)...)
+		if size == 0 {
+			// Nothing tells a longer nonce from the byte after a usual one.
+			data = data[:min(len(data), NonceSize)]
+		}
 	}
 	g.AuthData = data
 	if g.Capabilities.Has(ClientPluginAuth) {
