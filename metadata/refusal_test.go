@@ -1,0 +1,185 @@
+package metadata_test
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/midas-mysql/midas"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestRefusals holds every refusal of both protocols, with status and body, in one
+// golden file.
+//
+// Fact 3 of Azure's wire: the SDKs' probe has no Metadata header; it must be answered
+// with 400 and JSON.
+func TestRefusals(t *testing.T) {
+	w := newWorld(t)
+	w.identity("identity-one")
+	w.identity("identity-two")
+	with := func(r request, change func(*request)) request {
+		r.header = r.header.Clone()
+		change(&r)
+		return r
+	}
+	header := func(name string, values ...string) func(*request) {
+		return func(r *request) { r.header[name] = values }
+	}
+	without := func(name string) func(*request) { return func(r *request) { r.header.Del(name) } }
+	query := func(text string) func(*request) { return func(r *request) { r.query = text } }
+	method := func(name string) func(*request) { return func(r *request) { r.method = name } }
+	imds, app := w.imds(), w.appService()
+	const good = "api-version=2018-02-01&resource=https%3A%2F%2Fx"
+
+	for _, protocol := range []struct {
+		name  string
+		cases []refusalCase
+	}{
+		{"imds", []refusalCase{
+			{"an SDK's probe: no header, no query", request{http.MethodGet, imds.path, "", http.Header{}}},
+			{"no Metadata header", with(imds, without("Metadata"))},
+			{"Metadata: True", with(imds, header("Metadata", "True"))},
+			{"Metadata twice", with(imds, header("Metadata", "true", "true"))},
+			{"X-Forwarded-For", with(imds, header("X-Forwarded-For", "10.0.0.1"))},
+			{"an empty X-Forwarded-For", with(imds, header("X-Forwarded-For", ""))},
+			{"POST", with(imds, method(http.MethodPost))},
+			{"HEAD", with(imds, method(http.MethodHead))},
+			{"no api-version", with(imds, query("resource=https%3A%2F%2Fx"))},
+			{"an unknown api-version", with(imds, query("api-version=2018-02-02&resource=https%3A%2F%2Fx"))},
+			{"an api-version before identities", with(imds, query("api-version=2017-12-01&resource=https%3A%2F%2Fx"))},
+			{"no resource", with(imds, query("api-version=2018-02-01"))},
+			{"an empty resource", with(imds, query("api-version=2018-02-01&resource="))},
+			{"a resource that is nobody's", with(imds, query("api-version=2018-02-01&resource=mysql"))},
+			{"a resource twice", with(imds, query(good+"&resource=https%3A%2F%2Fy"))},
+			{"client_id twice", with(imds, query(good+"&client_id=a&client_id=b"))},
+			{"client_id and object_id", with(imds, query(good+"&client_id=a&object_id=b"))},
+			{"msi_res_id and mi_res_id", with(imds, query(good+"&msi_res_id=a&mi_res_id=b"))},
+			{"an empty client_id", with(imds, query(good+"&client_id="))},
+			{"a broken query", with(imds, query(good+"&client_id=%zz"))},
+			{"a semicolon in the query", with(imds, query(good+";client_id=a"))},
+			{"no secret", with(imds, without("X-Identity-Header"))},
+			{"the secret twice", with(imds, header("X-Identity-Header", secretOf(w.vm.VMID), secretOf(w.vm.VMID)))},
+			{"an empty secret", with(imds, header("X-Identity-Header", ""))},
+			{"a wrong secret", with(imds, header("X-Identity-Header", w.vm.VMID+".proof-of-another"))},
+			{"a secret of no machine", with(imds, header("X-Identity-Header", secretOf("22222222-2222-2222-2222-222222222222")))},
+			{"a long secret", with(imds, header("X-Identity-Header", strings.Repeat("x.", 5000)))},
+			{"several identities and no selector", imds},
+		}},
+		{"appservice", []refusalCase{
+			{"no secret", with(app, without("X-Identity-Header"))},
+			{"a wrong secret", with(app, header("X-Identity-Header", w.vm.VMID+".proof-of-another"))},
+			{"POST", with(app, method(http.MethodPost))},
+			{"no api-version", with(app, query("resource=https%3A%2F%2Fx"))},
+			{"IMDS's api-version", with(app, query(good))},
+			{"no resource", with(app, query("api-version=2019-08-01"))},
+			{"two selectors", with(app, query("api-version=2019-08-01&resource=https%3A%2F%2Fx&client_id=a&mi_res_id=b"))},
+			{"no selector and no system-assigned identity", app},
+			{"an identity that is not assigned", w.appService("client_id", "11111111-1111-1111-1111-111111111111")},
+		}},
+	} {
+		t.Run(protocol.name, func(t *testing.T) {
+			compareGolden(t, "testdata/refusals-"+protocol.name+".golden", w.refusals(protocol.cases))
+		})
+	}
+}
+
+type refusalCase struct {
+	title   string
+	request request
+}
+
+var random = regexp.MustCompile(`"correlationId":"[0-9a-f-]{36}"`)
+
+func (w *world) refusals(cases []refusalCase) string {
+	var b strings.Builder
+	for _, c := range cases {
+		out := w.send(c.request)
+		body := random.ReplaceAllString(strings.TrimSpace(out.Body.String()), `"correlationId":"…"`)
+		if strings.Contains(body, "eyJ") || strings.Contains(body, "proof-of") {
+			w.Errorf("%s: a token or a secret in %s", c.title, body)
+		}
+		fmt.Fprintf(&b, "%s\n  %d %s\n", c.title, out.Code, body)
+	}
+	return b.String()
+}
+
+func compareGolden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-update writes it anew):\n%s", path, diff)
+	}
+}
+
+// A body, a redirect and a hanging answer are what no SDK expects of a refusal.
+func TestNoRefusalRedirects(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"//metadata/identity/oauth2/token", "/metadata/identity/oauth2/token/", "/msi//token", "/x"} {
+		out := w.send(request{http.MethodGet, path, "", http.Header{}})
+		if out.Code < 400 || out.Header().Get("Location") != "" {
+			t.Errorf("%s: status %d, Location %q", path, out.Code, out.Header().Get("Location"))
+		}
+	}
+}
+
+// Fact 6, App Service's half: it never falls back to the only user-assigned identity.
+func TestAppServiceAnswer(t *testing.T) {
+	w := newWorld(t)
+	user := w.identity("user-assigned")
+	if out := w.send(w.appService()); out.Code != 400 {
+		t.Fatalf("status %d without a selector", out.Code)
+	}
+	answer := w.token(w.appService("client_id", user.ClientID))
+	if _, has := answer["expires_in"]; has || answer["expires_on"] == "" || answer["client_id"] != user.ClientID {
+		t.Errorf("answer without its token: %v", without(answer, "access_token"))
+	}
+	for by, id := range map[string]string{"mi_res_id": user.ResourceID, "object_id": user.PrincipalID, "principal_id": user.PrincipalID} {
+		if p := w.principal(w.token(w.appService(by, id))); p.ClientID != user.ClientID {
+			t.Errorf("%s: token of %s", by, p.ClientID)
+		}
+	}
+	system := w.system()
+	if p := w.principal(w.token(w.appService())); p.ClientID != system.ClientID || p.Audience != midas.Resource {
+		t.Errorf("token of %s for %s", p.ClientID, p.Audience)
+	}
+}
+
+func without(m map[string]string, name string) map[string]string {
+	out := map[string]string{}
+	for k, v := range m {
+		if k != name {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func TestAClosedDirectoryIsAnErrorAndNoToken(t *testing.T) {
+	w := newWorld(t)
+	w.identity("myManagedIdentity")
+	w.token(w.imds())
+	if err := w.directory.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []request{w.imds(), w.appService()} {
+		if out := w.send(r); out.Code != http.StatusInternalServerError || strings.Contains(out.Body.String(), "sql") {
+			t.Errorf("%s: status %d, %s", r.path, out.Code, out.Body)
+		}
+	}
+}
