@@ -14,7 +14,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/token"
 )
 

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/token"
 )
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/token"
 )

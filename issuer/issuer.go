@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/token"
 )
 

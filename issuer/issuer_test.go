@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/token"
 )

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/issuer"
 )
 

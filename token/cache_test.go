@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/token"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4/json"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 )
 
 // Claims are the claims of an access token that the product writes or reads, in the

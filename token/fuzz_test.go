@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/token"
 )
 

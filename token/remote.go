@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 )
 
 // When a published key set is asked for again.

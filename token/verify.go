@@ -10,7 +10,7 @@ import (
 	"time"
 	"unsafe"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 )
 
 var _ midas.Verifier = (*Verifier)(nil)

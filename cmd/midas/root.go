@@ -66,8 +66,14 @@ const moreCommands = "More"
 // groups lists every command of the program, in the order of the tour.
 func (c *cli) groups() []commandGroup {
 	return []commandGroup{
+		{"Running midas", []*cobra.Command{
+			c.newDemoCommand(), c.newUpCommand(),
+		}},
 		{"Resources, in az's words", []*cobra.Command{
 			c.newGroupCommand(), c.newIdentityCommand(), c.newVMCommand(), c.newMySQLCommand(),
+		}},
+		{"Being a VM, and connecting as it", []*cobra.Command{
+			c.newEnvCommand(), c.newTokenCommand(), c.newConnectCommand(),
 		}},
 		{moreCommands, []*cobra.Command{
 			c.newCACommand(), c.newVersionCommand(),

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 )
 
 // setupTimeout bounds the inside half from its start to its listeners: milliseconds

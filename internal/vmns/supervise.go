@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 )
 
 // stopGrace is how long a command may take to end after SIGTERM when the context is

@@ -12,7 +12,7 @@ import (
 	"sort"
 	"strings"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 )
 
 // ErrForbidden says that this system does not let the caller have the namespaces.

@@ -5,7 +5,7 @@ package vmns
 import (
 	"context"
 
-	midas "github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas"
 )
 
 // Enter does nothing: this system has no network namespaces.

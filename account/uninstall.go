@@ -1,0 +1,43 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Installed tells whether the backend of q holds accounts' mappings already, of any
+// server.
+func Installed(ctx context.Context, db *sql.DB) bool {
+	_, err := selectRows(ctx, db, "`mapping` = ''")
+	return err == nil
+}
+
+// Uninstall drops every account of this server, the administrator's too, and, if
+// schema is true and no other server has accounts in it, schema midas. What native
+// accounts own stays. The store is of no use afterwards.
+func (s *Store) Uninstall(ctx context.Context, schema bool) error {
+	return s.locked(ctx, lockWait, func(conn *sql.Conn) error {
+		rows, err := selectRows(ctx, conn, "`server` = ?", s.server)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if err := s.drop(ctx, conn, row); err != nil {
+				return err
+			}
+			if err := deleteRow(ctx, conn, row.Mapping); err != nil {
+				return err
+			}
+			s.Forget(row.User)
+		}
+		if !schema {
+			return nil
+		}
+		others, err := selectRows(ctx, conn, "1 = 1")
+		if err != nil || len(others) > 0 {
+			return err
+		}
+		_, err = conn.ExecContext(ctx, "DROP DATABASE midas")
+		return unavailable("drop schema midas", err)
+	})
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/go-sql-driver/mysql"
+	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/connector"
+)
+
+// connection is what `midas connect` is asked for.
+type connection struct {
+	host, port, user, database, statement string
+	clientID                              string
+}
+
+func (c *cli) newConnectCommand() *cobra.Command {
+	var want connection
+	cmd := &cobra.Command{
+		Use:   "connect",
+		Short: "Connect to MySQL with a token, and run a statement",
+		Long: `Connect to MySQL with an access token of whoever is here (see "midas token") and say
+what answers, or run statements and print the rows, tab-separated. The connection is
+TLS with a verified certificate, or none.
+
+Without --host it connects to the gateway of the running midas; the operator connects
+as the server's administrator unless --user says otherwise.`,
+		Example: `  midas connect
+  midas connect -e 'SELECT CURRENT_USER()'
+  midas vm run myVM -- midas connect -h mydb.mysql.database.azure.com -u myuser`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.connect(cmd.Context(), want) },
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&want.host, "host", "h", "", "server (default $MYSQL_HOST, else the gateway here)")
+	flags.StringVarP(&want.port, "port", "P", "", "port (default $MYSQL_TCP_PORT, else 3306, or the gateway's)")
+	flags.StringVarP(&want.user, "user", "u", "", "MySQL user name")
+	flags.StringVarP(&want.database, "database", "D", "", "database to use")
+	flags.StringVarP(&want.statement, "execute", "e", "", "run these statements and print the rows")
+	flags.StringVar(&want.clientID, "client-id", "", "which user-assigned identity of the workload")
+	flags.Bool("help", false, "help for connect") // -h is the host, as in mysql
+	return cmd
+}
+
+func (c *cli) connect(ctx context.Context, want connection) error {
+	credential, workload, err := c.credential(want.clientID)
+	if err != nil {
+		return err
+	}
+	cfg, err := c.connectConfig(ctx, want, workload)
+	if err != nil {
+		return err
+	}
+	if want.statement == "" {
+		credential = announcing{credential, c.stderr}
+	}
+	conn, err := connector.New(cfg, connector.WithCredential(credential))
+	if err != nil {
+		return err
+	}
+	db := sql.OpenDB(conn)
+	defer db.Close()
+	if want.statement != "" {
+		return printRows(ctx, db, want.statement, c.stdout)
+	}
+	var version string
+	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+		return statementError(err)
+	}
+	fmt.Fprintf(c.stdout, "Connected!\n\nMySQL version: %s\n", version)
+	return nil
+}
+
+// connectConfig decides where to connect and as whom.
+func (c *cli) connectConfig(ctx context.Context, want connection, workload bool) (*mysql.Config, error) {
+	if want.host == "" {
+		want.host = os.Getenv("MYSQL_HOST")
+	}
+	if want.port == "" {
+		want.port = os.Getenv("MYSQL_TCP_PORT")
+	}
+	var address string
+	if workload {
+		if want.user == "" {
+			return nil, usagef("missing --user/-u").WithHint("it is the name that CREATE AADUSER was given for this identity")
+		}
+	} else if err := c.completeAsOperator(ctx, &want, &address); err != nil {
+		return nil, err
+	}
+	if address == "" {
+		address = c.addressOf(want)
+	}
+	roots, err := c.roots()
+	if err != nil {
+		return nil, err
+	}
+	cfg := mysql.NewConfig()
+	cfg.Net, cfg.Addr, cfg.User, cfg.DBName = "tcp", address, want.user, want.database
+	cfg.Timeout = 10 * time.Second
+	cfg.MultiStatements = true
+	cfg.TLS = &tls.Config{RootCAs: roots, ServerName: want.host, MinVersion: tls.VersionTLS12}
+	return cfg, nil
+}
+
+// addressOf is where a name leads to without asking the control endpoint.
+func (c *cli) addressOf(want connection) string {
+	if want.host == "" && os.Getenv("MIDAS_VM") == "" {
+		if running, err := readRunning(c.stateDir); err == nil {
+			return running.MySQL
+		}
+	}
+	host, port := want.host, want.port
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	if port == "" {
+		port = "3306"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// completeAsOperator knows what only the control endpoint tells: that a server's name
+// is at the gateway here, and who its administrator is.
+func (c *cli) completeAsOperator(ctx context.Context, want *connection, address *string) error {
+	running, err := readRunning(c.stateDir)
+	if err != nil {
+		return notRunning(err)
+	}
+	a, err := c.arm()
+	if err != nil {
+		return err
+	}
+	servers, err := listServers(ctx, a)
+	if err != nil {
+		return err
+	}
+	var chosen *server
+	for i, s := range servers {
+		_, suffix, _ := strings.Cut(want.user, "@")
+		if s.called(want.host) || s.called(suffix) || len(servers) == 1 {
+			chosen = &servers[i]
+		}
+	}
+	if want.host == "" || chosen != nil && chosen.called(want.host) {
+		*address = running.MySQL
+	}
+	if want.user != "" {
+		return nil
+	}
+	switch {
+	case chosen != nil:
+	case len(servers) == 0:
+		return midas.Errorf(midas.NotFound, "there is no MySQL server yet").
+			WithHint("for one: midas mysql flexible-server create --resource-group myResourceGroup --name mydb")
+	default:
+		return usagef("there are %d MySQL servers", len(servers)).WithHint("say which with --host, for one -h %s", servers[0].name)
+	}
+	r, err := serverKind.parseID(chosen.id)
+	if err != nil {
+		return err
+	}
+	admin, err := a.do(ctx, http.MethodGet, serverKind.path(r, adminChild...), nil)
+	if err != nil {
+		return err
+	}
+	// The suffix tells the gateway which server, whatever name the client dials.
+	want.user = words(admin, "properties", "login") + "@" + chosen.name
+	return nil
+}
+
+// roots are the authorities that the system trusts and, where there is one, ours.
+func (c *cli) roots() (*x509.CertPool, error) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	authority, err := os.ReadFile(caPath(c.stateDir))
+	if err == nil && !roots.AppendCertsFromPEM(authority) {
+		return nil, midas.Errorf(midas.Invalid, "certificate authority %s: no PEM certificate", caPath(c.stateDir))
+	}
+	return roots, nil
+}
+
+// announcing tells people what is being done with a credential.
+type announcing struct {
+	azcore.TokenCredential
+	to io.Writer
+}
+
+func (a announcing) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	fmt.Fprintln(a.to, "Getting access token...")
+	t, err := a.TokenCredential.GetToken(ctx, options)
+	if err == nil {
+		fmt.Fprintln(a.to, "Opening connection using access token...")
+	}
+	return t, err
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+)
+
+func (c *cli) newDemoCommand() *cobra.Command {
+	var backend string
+	var keep bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "The whole story on one machine: from nothing to a row fetched with a managed identity",
+		Long: `Starts everything in a temporary state, does what an operator, an administrator and a
+program would do, each step through the real interfaces, and prints each with its time.
+Of a server that is named with --backend it leaves nothing changed.`,
+		Example: `  midas demo
+  midas demo --backend mysql://root:secret@127.0.0.1:3306`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), backend, keep) },
+	}
+	cmd.Flags().StringVar(&backend, "backend", "embedded", "the MySQL behind: embedded, auto, mysqld, mysql://user:password@host:port, unix:/path")
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep the temporary state and say where it is")
+	return cmd
+}
+
+func (c *cli) demo(ctx context.Context, backend string, keep bool) error {
+	dir, err := os.MkdirTemp("", "midas-demo-")
+	if err != nil {
+		return midas.Errorf(midas.Internal, "make a temporary state: %w", err)
+	}
+	if keep {
+		defer fmt.Fprintf(c.stderr, "state kept in %s\n", dir)
+	} else {
+		defer os.RemoveAll(dir)
+	}
+	d := &demo{out: c.stdout, now: c.now}
+	names := chooseNames(backend)
+	var s *stack
+	err = d.step("midas up", func() (detail string, err error) {
+		s, err = openStack(ctx, stackConfig{
+			State: dir, Control: "127.0.0.1:0", Metadata: "127.0.0.1:0", MySQL: "127.0.0.1:0", Backend: backend,
+			AdminLogin: names.admin,
+			Log:        slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		})
+		if err != nil {
+			return "", err
+		}
+		return s.backend.Describe(), nil
+	})
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	version, err := d.on(ctx, s, names)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "\nConnected!\n\nMySQL version: %s\n", version)
+	return nil
+}
+
+// on serves the stack while the story is told, and leaves the backend as it was.
+func (d *demo) on(ctx context.Context, s *stack, names demoNames) (version string, err error) {
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(serving) }()
+	t := &tale{demo: d, stack: s, demoNames: names, midasWasThere: account.Installed(ctx, s.backend.DB())}
+	err = t.tell(ctx)
+	// Also when a step failed or was interrupted: the server may be somebody's.
+	cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	err = errors.Join(err, t.cleanUp(cleaning))
+	stop()
+	return t.version, errors.Join(err, <-ended)
+}
+
+// demoNames are what the demo makes on the backend.
+type demoNames struct{ admin, user, schema string }
+
+// chooseNames takes names that nobody has on a server which other demos, or people,
+// use.
+func chooseNames(backend string) demoNames {
+	if backend == "embedded" {
+		return demoNames{operatorLogin, "myuser", "demo"}
+	}
+	var random [4]byte
+	rand.Read(random[:])
+	suffix := "_" + hex.EncodeToString(random[:])
+	return demoNames{operatorLogin + suffix, "myuser" + suffix, "midas_demo" + suffix}
+}
+
+// demo prints steps as they are done.
+type demo struct {
+	out   io.Writer
+	now   func() time.Time
+	count int
+}
+
+// step does one thing and prints it with how long it took; detail is what a person
+// would want to know of the result.
+func (d *demo) step(title string, do func() (detail string, err error)) error {
+	d.count++
+	began := d.now()
+	detail, err := do()
+	took := d.now().Sub(began)
+	mark := "ok"
+	if err != nil {
+		mark = "FAILED"
+	}
+	fmt.Fprintf(d.out, "%2d  %7.1f ms  %-6s  %s\n", d.count, float64(took.Microseconds())/1000, mark, title)
+	if detail != "" {
+		fmt.Fprintf(d.out, "                        %s\n", detail)
+	}
+	if err != nil {
+		return midas.Errorf(midas.CodeOf(err), "demo step %d, %s: %w", d.count, title, err).WithHint("%s", midas.HintOf(err))
+	}
+	return nil
+}

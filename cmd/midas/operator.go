@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+
+	"github.com/midas-mysql/midas"
+)
+
+// operatorLogin is the MySQL user name of the local operator, the administrator of
+// servers that were created without one.
+const operatorLogin = "operator"
+
+// ensureOperator returns the operator of this state, making it at the first start.
+//
+// The application comes first and the file last: a crash between them leaves an
+// application whose secret nobody knows, which is harmless, and never a file that
+// names something that does not exist.
+func (s *stack) ensureOperator(ctx context.Context) (Operator, error) {
+	o, err := readOperator(s.State)
+	if err == nil {
+		if _, err := s.directory.CheckSecret(ctx, o.ClientID, o.ClientSecret); err == nil {
+			return o, nil
+		}
+		// The directory was replaced under the file: what it names is gone.
+		s.Log.Warn("the operator's credential is not of this directory, making a new one", "client id", o.ClientID)
+	} else if midas.CodeOf(err) != midas.NotFound {
+		return o, err
+	}
+	tenant, subscription := s.directory.Tenant()
+	app, secret, err := s.directory.CreateApplication(ctx, operatorLogin)
+	if err != nil {
+		return o, err
+	}
+	if err := s.directory.AssignOwner(ctx, app.ObjectID); err != nil {
+		return o, err
+	}
+	o = Operator{ClientID: app.ClientID, ClientSecret: secret, TenantID: tenant, SubscriptionID: subscription}
+	return o, writeOperator(s.State, o)
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/midas-mysql/midas"
+)
+
+// escapeCell spells what would break a line of tab-separated text as the mysql client
+// does in batch mode.
+var escapeCell = strings.NewReplacer("\t", `\t`, "\n", `\n`, "\x00", `\0`, `\`, `\\`)
+
+// printRows runs statements and writes the rows of all of their results, one line
+// each, tab-separated, NULL as NULL.
+func printRows(ctx context.Context, db *sql.DB, statements string, w io.Writer) error {
+	rows, err := db.QueryContext(ctx, statements)
+	if err != nil {
+		return statementError(err)
+	}
+	defer rows.Close()
+	out := bufio.NewWriter(w)
+	for more := true; more; more = rows.NextResultSet() {
+		if err := printResult(rows, out); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return errors.Join(out.Flush(), statementError(err))
+	}
+	return out.Flush()
+}
+
+func printResult(rows *sql.Rows, out *bufio.Writer) error {
+	columns, err := rows.Columns()
+	if err != nil {
+		return statementError(err)
+	}
+	cells := make([]sql.NullString, len(columns))
+	into := make([]any, len(columns))
+	for i := range cells {
+		into[i] = &cells[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return statementError(err)
+		}
+		for i, cell := range cells {
+			if i > 0 {
+				out.WriteByte('\t')
+			}
+			if cell.Valid {
+				escapeCell.WriteString(out, cell.String)
+			} else {
+				out.WriteString("NULL")
+			}
+		}
+		out.WriteByte('\n')
+	}
+	return nil
+}
+
+// statementError classes what the server said of a statement. Errors of connecting
+// have a class already.
+func statementError(err error) error {
+	var refusal *mysql.MySQLError
+	if errors.As(err, new(*midas.Error)) || !errors.As(err, &refusal) {
+		return err
+	}
+	return midas.Errorf(midas.Invalid, "the server refused: %w", err)
+}

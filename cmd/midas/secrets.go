@@ -1,0 +1,87 @@
+package main
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/midas-mysql/midas"
+)
+
+const (
+	masterFile   = "master.key"
+	masterLength = 32
+)
+
+// masterKey is the root of everything this state derives and therefore need not
+// store: backend secrets and the secrets of workloads.
+type masterKey []byte
+
+// openMasterKey reads the key of a state directory, or makes one.
+func openMasterKey(dir string) (masterKey, error) {
+	path := filepath.Join(dir, masterFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return makeMasterKey(path)
+	}
+	if err != nil {
+		return nil, midas.Errorf(midas.Internal, "read the master key: %w", err)
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != masterLength {
+		return nil, midas.Errorf(midas.Internal, "the master key %s is damaged: it should hold %d hexadecimal digits", path, 2*masterLength).
+			WithHint("restore it from a backup; without it, remove it and every account's secret is set anew at its next sign-in")
+	}
+	return key, nil
+}
+
+// makeMasterKey writes the key before anything is derived from it: a key that was
+// used and then lost in a crash would lock its own accounts out.
+func makeMasterKey(path string) (masterKey, error) {
+	key := make(masterKey, masterLength)
+	rand.Read(key)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, midas.Errorf(midas.Internal, "make the master key: %w", err)
+	}
+	_, err = f.WriteString(hex.EncodeToString(key) + "\n")
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return nil, midas.Errorf(midas.Internal, "make the master key: %w", err)
+	}
+	return key, nil
+}
+
+// derive returns a key of its own for each purpose, so that one that leaks tells
+// nothing of the others.
+func (m masterKey) derive(purpose string) []byte {
+	key, err := hkdf.Key(sha256.New, m, nil, "midas/"+purpose, sha256.Size)
+	if err != nil {
+		panic(err) // only for lengths that SHA-256 cannot give
+	}
+	return key
+}
+
+// workloadSecret returns what a workload proves itself with (IDENTITY_HEADER). It
+// names the machine, so that it can be checked without being stored, and it ends
+// with the machine: a recreated one has another id.
+func (m masterKey) workloadSecret() func(vmID string) string {
+	key := m.derive("identity-header")
+	return func(vmID string) string {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(vmID))
+		return vmID + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}
+}
+
+// servicePassword is what midas signs in to its own private server with.
+func (m masterKey) servicePassword() string {
+	return base64.RawURLEncoding.EncodeToString(m.derive("private-server"))
+}

@@ -1,0 +1,326 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/arm"
+	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/gateway"
+	"github.com/midas-mysql/midas/internal/ca"
+	"github.com/midas-mysql/midas/issuer"
+	"github.com/midas-mysql/midas/metadata"
+	"github.com/midas-mysql/midas/token"
+)
+
+// stackConfig says where a stack keeps its state and listens.
+type stackConfig struct {
+	State    string // directory, made with mode 0700
+	Control  string // address of ARM and issuer, https
+	Metadata string // address of the metadata endpoint, http
+	MySQL    string // address of the gateway
+	Ops      string // address of metrics and health, http; "" for none
+	Backend  string // auto, embedded, mysqld, mysql://…, unix:PATH
+	// AdminLogin is the MySQL user name of the administrator of servers that are made
+	// without one.
+	AdminLogin string
+	Log        *slog.Logger
+}
+
+// stack is everything that `midas up` runs, in one process. open makes one that is
+// ready and listening, run serves until its context ends, close gives all back.
+type stack struct {
+	stackConfig
+	master    masterKey
+	ca        *ca.CA
+	directory *directory.Directory
+	issuer    *issuer.Issuer
+	backend   stackBackend
+	gateway   *gateway.Gateway
+	operator  Operator
+	metrics   *metrics
+
+	controlHandler  http.Handler
+	metadataHandler http.Handler
+	controlLn       net.Listener
+	metadataLn      net.Listener
+	mysqlLn         net.Listener
+	opsLn           net.Listener
+
+	stores  sync.Map // ARM id of a server → *account.Store
+	opening singleflight.Group
+
+	closers []func()
+}
+
+// openStack makes the parts in the order in which they need each other. On failure
+// it takes down again what it had put up.
+func openStack(ctx context.Context, cfg stackConfig) (_ *stack, err error) {
+	s := &stack{stackConfig: cfg, metrics: newMetrics()}
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	for _, step := range []func(context.Context) error{
+		s.openState, s.listen, s.openIdentityPlane, s.openOperator, s.openBackend, s.openGateway, s.announce,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// close undoes open, last first. It is safe after a failed open.
+func (s *stack) close() {
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		s.closers[i]()
+	}
+	s.closers = nil
+}
+
+func (s *stack) onClose(f func()) { s.closers = append(s.closers, f) }
+
+func (s *stack) openState(ctx context.Context) error {
+	if err := os.MkdirAll(s.State, 0o700); err != nil {
+		return midas.Errorf(midas.Internal, "make the state directory: %w", err).WithHint("name another with --state")
+	}
+	unlock, err := lockState(s.State)
+	if err != nil {
+		return err
+	}
+	s.onClose(unlock)
+	if s.master, err = openMasterKey(s.State); err != nil {
+		return err
+	}
+	if s.ca, err = ca.Open(ca.Config{Dir: filepath.Join(s.State, "ca")}); err != nil {
+		return err
+	}
+	if err := writeBundle(s.State, s.ca.PEM()); err != nil {
+		return err
+	}
+	s.directory, err = directory.Open(ctx, directory.Config{Path: filepath.Join(s.State, "directory.db"), Log: s.Log})
+	if err != nil {
+		return err
+	}
+	s.onClose(func() { s.directory.Close() })
+	return nil
+}
+
+// listen takes all the ports at once, so that a port that is taken is an error at
+// the start and not a stack that half works.
+func (s *stack) listen(context.Context) error {
+	for _, l := range []struct {
+		what, address string
+		into          *net.Listener
+	}{
+		{"control", s.Control, &s.controlLn},
+		{"metadata", s.Metadata, &s.metadataLn},
+		{"mysql", s.MySQL, &s.mysqlLn},
+		{"ops", s.Ops, &s.opsLn},
+	} {
+		if l.address == "" {
+			continue
+		}
+		ln, err := net.Listen("tcp", l.address)
+		if err != nil {
+			return midas.Errorf(midas.Unavailable, "cannot listen for %s on %s: %w", l.what, l.address, err).
+				WithHint("free the port, or choose another with --%s", l.what)
+		}
+		*l.into = ln
+		s.onClose(func() { ln.Close() })
+	}
+	return nil
+}
+
+func (s *stack) controlURL() string  { return "https://" + s.controlLn.Addr().String() }
+func (s *stack) metadataURL() string { return "http://" + s.metadataLn.Addr().String() }
+
+func (s *stack) openIdentityPlane(context.Context) (err error) {
+	tenant, _ := s.directory.Tenant()
+	s.issuer, err = issuer.New(issuer.Config{
+		Dir: filepath.Join(s.State, "issuer"), TenantID: tenant, BaseURL: s.controlURL,
+		Applications: s.directory, Log: s.Log,
+	})
+	if err != nil {
+		return err
+	}
+	endpoint, err := metadata.New(metadata.Config{
+		Workloads: s.directory, Minter: s.issuer, Secret: s.master.workloadSecret(), Log: s.Log,
+	})
+	if err != nil {
+		return err
+	}
+	s.metadataHandler = endpoint
+	return nil
+}
+
+func (s *stack) verifier(audiences ...string) (*token.Verifier, error) {
+	tenant, _ := s.directory.Tenant()
+	return token.NewVerifier(token.VerifierConfig{
+		Issuers:   []token.Issuer{{URLs: s.issuer.IssuerURLs(), TenantID: tenant, Keys: s.issuer.Keys()}},
+		Audiences: audiences,
+	})
+}
+
+// openOperator makes the local operator on the first start, and the API that it
+// speaks to: whoever can read its file may do everything here.
+func (s *stack) openOperator(ctx context.Context) error {
+	var err error
+	if s.operator, err = s.ensureOperator(ctx); err != nil {
+		return err
+	}
+	admin, err := s.directory.ObjectByID(ctx, s.operator.ClientID)
+	if err != nil {
+		return err
+	}
+	verifier, err := s.verifier(arm.Audiences()...)
+	if err != nil {
+		return err
+	}
+	api, err := arm.New(arm.Config{
+		Directory: s.directory, Verifier: verifier, BaseURL: s.controlURL, MetadataURL: s.metadataURL,
+		WorkloadSecret: s.master.workloadSecret(), Log: s.Log,
+		DefaultAdmin: &midas.Administrator{Login: s.AdminLogin, ObjectID: admin.ObjectID, TenantID: s.operator.TenantID},
+	})
+	if err != nil {
+		return err
+	}
+	s.controlHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if armPath(r.URL.Path) {
+			api.ServeHTTP(w, r)
+		} else {
+			s.issuer.ServeHTTP(w, r)
+		}
+	})
+	return nil
+}
+
+// armPath tells the API from the issuer, which share one address as they share
+// nothing else: ARM's paths begin with a known word, the issuer's with a tenant.
+func armPath(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
+	switch strings.ToLower(first) {
+	case "subscriptions", "tenants", "providers", "metadata":
+		return true
+	}
+	return false
+}
+
+func (s *stack) openGateway(ctx context.Context) error {
+	verifier, err := s.verifier(midas.Resource, midas.ResourceAppID)
+	if err != nil {
+		return err
+	}
+	s.gateway, err = gateway.New(ctx, gateway.Config{
+		Verifier: verifier, Servers: s.directory, Backend: s.backend,
+		Accounts: func(ctx context.Context, server midas.Server) (gateway.Accounts, error) {
+			return s.account(ctx, server)
+		},
+
+		TLS: s.ca.TLSConfig(s.serverNames), Audit: s.auditSignIn, Log: s.Log,
+	})
+	return err
+}
+
+// account opens the account store of a server at its first use. Those who wait for
+// one server's do not hold up those of another.
+func (s *stack) account(ctx context.Context, server midas.Server) (*account.Store, error) {
+	if store, ok := s.stores.Load(server.ResourceID); ok {
+		return store.(*account.Store), nil
+	}
+	store, err, _ := s.opening.Do(server.ResourceID, func() (any, error) {
+		store, err := account.New(ctx, account.StoreConfig{
+			DB: s.backend.DB(), Dialect: s.backend.Dialect(), ServerID: server.ResourceID,
+			Deriver: account.Deriver{Master: s.master.derive("accounts")}, Directory: s.directory,
+		})
+		if err == nil {
+			s.stores.Store(server.ResourceID, store)
+		}
+		return store, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return store.(*account.Store), nil
+}
+
+// serverNames are what clients may verify the gateway's certificate against.
+func (s *stack) serverNames() []string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	servers, err := s.directory.Servers(ctx)
+	if err != nil {
+		s.Log.Warn("cannot list the servers for the certificate", "error", err)
+	}
+	names := make([]string, 0, 2*len(servers))
+	for _, server := range servers {
+		names = append(names, server.Name, server.FQDN)
+	}
+	return names
+}
+
+func (s *stack) auditSignIn(r midas.SignIn) {
+	s.metrics.signIn(r)
+	s.Log.Info("sign-in", "outcome", r.Outcome, "remote", r.Remote, "server", r.Server, "user", r.User,
+		"account", r.Account, "oid", r.Principal.ObjectID, "appid", r.Principal.ClientID,
+		"uti", r.Principal.TokenID, "reason", r.Reason)
+}
+
+// drainTime is how long sessions may go on after an interrupt.
+const drainTime = 5 * time.Second
+
+// run serves until ctx ends, then drains. It fails when a part cannot go on.
+func (s *stack) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var parts sync.WaitGroup
+	part := func(serve func(context.Context) error) {
+		parts.Go(func() {
+			if err := serve(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	control := s.ca.TLSConfig(nil)
+	control.NextProtos = []string{"h2", "http/1.1"}
+	part(func(ctx context.Context) error {
+		return serveHTTP(ctx, tls.NewListener(s.controlLn, control), s.controlHandler)
+	})
+	part(func(ctx context.Context) error { return serveHTTP(ctx, s.metadataLn, s.metadataHandler) })
+	part(func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mysqlLn) })
+	if s.opsLn != nil {
+		part(func(ctx context.Context) error { return serveHTTP(ctx, s.opsLn, s.opsHandler()) })
+	}
+	go func() {
+		if err := s.backend.Wait(); err != nil {
+			cancel(err)
+		}
+	}()
+	<-ctx.Done()
+	draining, stop := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer stop()
+	s.gateway.Shutdown(draining)
+	parts.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) newUpCommand() *cobra.Command {
+	cfg := stackConfig{}
+	var accessLog bool
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Serve the identity plane, the metadata endpoint and the MySQL gateway",
+		Long: `Serves everything on loopback until interrupted, keeping its state:
+
+  control   ARM-compatible API and token issuer, https
+  metadata  the metadata (IMDS) endpoint, http
+  mysql     the gateway that takes tokens as passwords, TLS
+  ops       /metrics, /healthz and /readyz, http
+
+The first start makes a local operator: the account that the other commands use, and
+the Microsoft Entra administrator of servers that are created without one.`,
+		Example: `  midas up
+  midas up --backend mysql://root:secret@127.0.0.1:3306`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for flag, address := range map[string]string{"metadata": cfg.Metadata, "ops": cfg.Ops} {
+				if err := requireLoopback(flag, address); err != nil {
+					return err
+				}
+			}
+			cfg.State, cfg.AdminLogin = c.stateDir, operatorLogin
+			level := slog.LevelWarn
+			if accessLog || c.verbose {
+				level = slog.LevelInfo
+			}
+			cfg.Log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: level}))
+			return c.up(cmd.Context(), cfg)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&cfg.Control, "control", "127.0.0.1:7443", "address of the API and the token issuer")
+	flags.StringVar(&cfg.Metadata, "metadata", "127.0.0.1:7169", "address of the metadata endpoint")
+	flags.StringVar(&cfg.MySQL, "mysql", "127.0.0.1:7306", "address of the gateway")
+	flags.StringVar(&cfg.Ops, "ops", "127.0.0.1:7090", "address of metrics and health; empty for none")
+	flags.StringVar(&cfg.Backend, "backend", "auto",
+		"the MySQL behind: auto, embedded, mysqld (a private server), mysql://user:password@host:port, unix:/path")
+	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in")
+	return cmd
+}
+
+func (c *cli) up(ctx context.Context, cfg stackConfig) error {
+	s, err := openStack(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	s.welcome(c.stdout)
+	if err := s.run(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.stdout, "midas is down")
+	return nil
+}
+
+// announce tells the other commands where this stack is, until it closes.
+func (s *stack) announce(context.Context) error {
+	r := Running{
+		Control: s.controlURL(), Metadata: s.metadataURL(), MySQL: s.mysqlLn.Addr().String(),
+		PID: os.Getpid(), CA: s.ca.CertPath(),
+	}
+	if s.opsLn != nil {
+		r.Ops = "http://" + s.opsLn.Addr().String()
+	}
+	if err := writeRunning(s.State, r); err != nil {
+		return err
+	}
+	s.onClose(func() {
+		if err := removeRunning(s.State); err != nil {
+			s.Log.Warn("could not remove the announcement", "error", err)
+		}
+	})
+	return nil
+}
+
+// welcome says what runs where and what to do next.
+func (s *stack) welcome(w io.Writer) {
+	lines := [][2]string{
+		{"control", s.controlURL()},
+		{"metadata", s.metadataURL()},
+		{"mysql", s.mysqlLn.Addr().String() + "  (TLS; midas ca --path prints the authority)"},
+		{"backend", s.backend.Describe()},
+		{"state", s.State},
+	}
+	fmt.Fprintln(w, "midas is up")
+	for _, line := range lines {
+		fmt.Fprintf(w, "  %-9s %s\n", line[0], line[1])
+	}
+	fmt.Fprint(w, nextSteps)
+}
+
+const nextSteps = `
+next, in another terminal:
+  alias az=midas
+  az group create --name myResourceGroup --location eastus
+  az identity create --resource-group myResourceGroup --name myManagedIdentity
+  az vm create --resource-group myResourceGroup --name myVM
+  az mysql flexible-server create --resource-group myResourceGroup --name mydb
+  midas connect          # as the administrator
+  midas vm run myVM -- bash
+
+Ctrl-C ends it; the state is kept.
+`
+
+// requireLoopback refuses an address that others can reach for what is served there
+// in plain text: the metadata endpoint answers with tokens.
+func requireLoopback(flag, address string) error {
+	if address == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return usagef("--%s %q: %v", flag, address, err).WithHint("an address is host:port, such as 127.0.0.1:7169")
+	}
+	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+		return usagef("--%s %s is plain text and would be reachable from outside this machine", flag, address).
+			WithHint("use a loopback address, such as 127.0.0.1:7169")
+	}
+	return nil
+}

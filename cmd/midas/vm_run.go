@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/relay"
+	"github.com/midas-mysql/midas/internal/vmns"
+)
+
+// Where a program on a VM finds things.
+const (
+	insideMetadata = "169.254.169.254:80"
+	insideMySQL    = "127.0.0.1:3306"
+)
+
+// dialTimeout bounds reaching the gateway, which is on the same machine.
+const dialTimeout = 5 * time.Second
+
+func (c *cli) newVMRunCommand() *cobra.Command {
+	var vm machine
+	cmd := &cobra.Command{
+		Use:   "run NAME [flags] -- COMMAND [ARGUMENT]…",
+		Short: "Run a command as if on the VM",
+		Long: `Run a command as if on the VM, as yourself and in the present directory: in a private
+network where http://169.254.169.254 is the VM's metadata endpoint, where the names of
+the MySQL servers lead to the gateway on port 3306, and from where nothing else can be
+reached. The exit status is the command's. Servers created later are found at the next
+run.
+
+Where the system allows no private network, it says so and runs the command with the
+variables of "midas env" instead.`,
+		Example: `  midas vm run myVM -- curl -H Metadata:true 'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fossrdbms-aad.database.windows.net'
+  midas vm run myVM -g myResourceGroup -- bash`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usagef("vm run needs the name of a VM and a command").WithHint("for one: midas vm run myVM -- bash")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			vm.name = args[0]
+			return c.vmRun(cmd.Context(), vm, args[1:])
+		},
+	}
+	cmd.Flags().StringVarP(&vm.group, "resource-group", "g", "", "resource group of the VM, if several have one of that name")
+	return cmd
+}
+
+func (c *cli) vmRun(ctx context.Context, vm machine, command []string) error {
+	running, err := readRunning(c.stateDir)
+	if err != nil {
+		return notRunning(err)
+	}
+	a, err := c.arm()
+	if err != nil {
+		return err
+	}
+	if err := vm.find(ctx, a); err != nil {
+		return err
+	}
+	servers, err := listServers(ctx, a)
+	if err != nil {
+		return err
+	}
+	metadata, err := metadataProxy(running.Metadata, vm.secret)
+	if err != nil {
+		return err
+	}
+	trust, err := trustVariables(c.stateDir)
+	if err != nil {
+		return err
+	}
+	cfg := vmns.Config{
+		Forwards: []vmns.Forward{
+			{Inside: insideMetadata, Serve: func(l net.Listener) error { return serveMetadata(l, metadata) }},
+			{Inside: insideMySQL, Serve: func(l net.Listener) error { return forwardTo(l, running.MySQL) }},
+		},
+		Hosts:   map[string]string{},
+		Command: command,
+		Env:     insideEnvironment(os.Environ(), vm.name, servers, trust),
+		Stdin:   c.stdin, Stdout: c.stdout, Stderr: c.stderr,
+	}
+	for _, s := range servers {
+		cfg.Hosts[s.name], cfg.Hosts[s.fqdn] = "127.0.0.1", "127.0.0.1"
+	}
+	// The command hears the signals itself; ours must not cut it short.
+	ctx = context.WithoutCancel(ctx)
+	code, err := vmns.Run(ctx, cfg)
+	if errors.Is(err, vmns.ErrForbidden) {
+		code, err = c.vmRunPlain(ctx, vm, cfg, err)
+	}
+	return commandEnded(c, code, err)
+}
+
+// vmRunPlain is vm run where there can be no private network.
+func (c *cli) vmRunPlain(ctx context.Context, vm machine, cfg vmns.Config, why error) (int, error) {
+	fmt.Fprintf(c.stderr, "midas: %s; 169.254.169.254 is not served, the variables of \"midas env --vm %s\" are set instead\n",
+		oneLine(why.Error()), vm.name)
+	vars, err := c.environment(ctx, vm)
+	if err != nil {
+		return 0, err
+	}
+	cfg.Env = withVariables(os.Environ(), append(vars, variable{"MIDAS_VM", vm.name}))
+	return vmns.Plain(ctx, cfg)
+}
+
+// commandEnded turns the end of the command into ours. A command that could not be
+// started has a shell's exit status, and a reason.
+func commandEnded(c *cli, code int, err error) error {
+	if err != nil && code == 0 {
+		return err
+	}
+	report(c.stderr, err)
+	if code == 0 {
+		return nil
+	}
+	return exitStatus(code)
+}
+
+// metadataProxy forwards requests to the metadata endpoint and says who asks. It
+// passes X-Forwarded-For and the query on as they came, so that the endpoint itself
+// can refuse what it refuses anywhere; it logs nothing, since answers hold tokens.
+func metadataProxy(endpoint, secret string) (http.Handler, error) {
+	target, err := url.Parse(endpoint)
+	if err != nil || target.Host == "" {
+		return nil, midas.Errorf(midas.Internal, "address of the metadata endpoint: %q", endpoint)
+	}
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
+			r.Out.URL.RawQuery = r.In.URL.RawQuery
+			if hops, sent := r.In.Header["X-Forwarded-For"]; sent {
+				r.Out.Header["X-Forwarded-For"] = hops
+			}
+			r.Out.Header.Set("X-IDENTITY-HEADER", secret)
+		},
+		Transport: &http.Transport{Proxy: nil, ResponseHeaderTimeout: 30 * time.Second}, // never a proxy of the user's
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+			w.Header().Set("Content-Type", "application/json; charset=utf-8")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintf(w, `{"error":"service_unavailable","error_description":"midas does not answer at %s: is midas up running?"}`, target.Host)
+		},
+	}, nil
+}
+
+func serveMetadata(l net.Listener, handler http.Handler) error {
+	s := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
+	return s.Serve(l)
+}
+
+// forwardTo joins each connection with a new one to address, until l is closed.
+func forwardTo(l net.Listener, address string) error {
+	for {
+		client, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			upstream, err := net.DialTimeout("tcp", address, dialTimeout)
+			if err != nil {
+				client.Close() // a client of MySQL reports the lost connection
+				return
+			}
+			_ = relay.Join(client, upstream) // both ends know when it breaks
+		}()
+	}
+}
+
+// elsewhere are variables that point Azure SDKs and MySQL clients to places other
+// than those of a VM; they would win over what the private network serves.
+var elsewhere = []string{
+	"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET",
+	"AZURE_POD_IDENTITY_AUTHORITY_HOST", "AZURE_FEDERATED_TOKEN_FILE", "MYSQL_HOST", "MYSQL_TCP_PORT",
+}
+
+// insideEnvironment is the environment of the command on the VM.
+func insideEnvironment(environ []string, vm string, servers []server, trust []variable) []string {
+	direct := []string{"169.254.169.254"}
+	for _, s := range servers {
+		direct = append(direct, s.name, s.fqdn)
+	}
+	vars := append([]variable{{"MIDAS_VM", vm}}, trust...)
+	for _, name := range []string{"NO_PROXY", "no_proxy"} { // programs read either
+		list := strings.Join(direct, ",")
+		if before := os.Getenv(name); before != "" {
+			list = before + "," + list
+		}
+		vars = append(vars, variable{name, list})
+	}
+	kept := make([]string, 0, len(environ))
+	for _, kv := range environ {
+		name, _, _ := strings.Cut(kv, "=")
+		if !slices.Contains(elsewhere, name) {
+			kept = append(kept, kv)
+		}
+	}
+	return withVariables(kept, vars)
+}
+
+// withVariables sets vars in an environment, in place of those of the same name.
+func withVariables(environ []string, vars []variable) []string {
+	set := make([]string, 0, len(vars))
+	for _, v := range vars {
+		set = append(set, v.name)
+	}
+	out := make([]string, 0, len(environ)+len(vars))
+	for _, kv := range environ {
+		name, _, _ := strings.Cut(kv, "=")
+		if !slices.Contains(set, name) {
+			out = append(out, kv)
+		}
+	}
+	for _, v := range vars {
+		out = append(out, v.name+"="+v.value)
+	}
+	return out
+}

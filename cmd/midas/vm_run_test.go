@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/midas-mysql/midas/internal/ca"
+	"github.com/midas-mysql/midas/internal/vmns"
+)
+
+// fakeVM is a state in which a midas runs that knows the VM myVM and the server mydb.
+// Its metadata endpoint tells what it was asked, its gateway greets and echoes.
+type fakeVM struct {
+	state    string
+	metadata *httptest.Server
+	gateway  net.Listener
+	port     string
+	ca       *ca.CA
+}
+
+func newFakeVM(t *testing.T, identity string) *fakeVM {
+	t.Helper()
+	f := &fakeVM{}
+	f.metadata = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s secret=%s forwarded=%q metadata=%s\n", r.Method, r.RequestURI,
+			r.Header.Get("X-Identity-Header"), r.Header["X-Forwarded-For"], r.Header.Get("Metadata"))
+	}))
+	t.Cleanup(f.metadata.Close)
+	var err error
+	if f.gateway, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.gateway.Close() })
+	_, f.port, _ = net.SplitHostPort(f.gateway.Addr().String())
+	go f.greet()
+
+	group := "/subscriptions/" + testSubscription + "/resourceGroups/myResourceGroup/providers/"
+	arm := newScriptedARM(t, func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case strings.HasSuffix(path, "/virtualMachines"):
+			fmt.Fprintf(w, `{"value": [{"id": "%sMicrosoft.Compute/virtualMachines/myVM", "name": "myVM", "identity": %s}]}`, group, identity)
+		case strings.HasSuffix(path, "/virtualMachines/myVM/listIdentityEndpoint") && r.Method == http.MethodPost:
+			fmt.Fprintf(w, `{"identityEndpoint": "%s/msi/token", "identityHeader": "id.secret"}`, f.metadata.URL)
+		case strings.HasSuffix(path, "/flexibleServers"):
+			fmt.Fprintf(w, `{"value": [{"id": "%sMicrosoft.DBforMySQL/flexibleServers/mydb", "name": "mydb",
+				"properties": {"fullyQualifiedDomainName": "mydb.mysql.database.azure.com"}}]}`, group)
+		default:
+			t.Errorf("unexpected request %s %s", r.Method, path)
+		}
+	})
+	f.state = arm.state(t)
+	running, err := readRunning(f.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running.Metadata, running.MySQL = f.metadata.URL, f.gateway.Addr().String()
+	if err := writeRunning(f.state, running); err != nil {
+		t.Fatal(err)
+	}
+	if f.ca, err = ca.Open(ca.Config{Dir: filepath.Join(f.state, "ca")}); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// greet answers each connection of the fake gateway after its client has finished.
+func (f *fakeVM) greet() {
+	for {
+		conn, err := f.gateway.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			said, _ := io.ReadAll(conn) // until the half-close arrives
+			fmt.Fprintf(conn, "gateway heard %q\n", said)
+		}()
+	}
+}
+
+func (f *fakeVM) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	args = slices.Insert(slices.Clone(args), 1, "--state="+f.state)
+	code = run(t.Context(), args, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// clearEnvironment takes away what a developer's shell may have set.
+func clearEnvironment(t *testing.T) {
+	t.Helper()
+	for _, name := range append(slices.Clone(elsewhere), "MIDAS_VM", "MIDAS_STATE", "AZURE_CLIENT_ID",
+		"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "MYSQL_HOME", "MARIADB_HOME",
+		"NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy") {
+		t.Setenv(name, "")
+		os.Unsetenv(name)
+	}
+}
+
+// needNamespaces ends a test where the system has none.
+func needNamespaces(t *testing.T) {
+	t.Helper()
+	if _, err := vmns.Run(t.Context(), vmns.Config{Command: []string{"true"}, Env: os.Environ()}); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("CI must have namespaces: %v", err)
+		}
+		t.Skipf("left out, no namespaces here: %v", err)
+	}
+}
+
+func needProgram(t *testing.T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("CI must have %s: %v", name, err)
+		}
+		t.Skipf("left out: no %s on PATH", name)
+	}
+}
+
+func TestVMRunServesTheMetadataEndpoint(t *testing.T) {
+	needNamespaces(t)
+	needProgram(t, "curl")
+	clearEnvironment(t)
+	t.Setenv("http_proxy", "http://127.0.0.1:1") // nothing of it reaches the VM
+	t.Setenv("IDENTITY_ENDPOINT", "http://127.0.0.1:1")
+	vm := newFakeVM(t, `null`)
+	for name, test := range map[string]struct{ curl, want string }{
+		"the caller is named, the rest is untouched": {
+			`-H Metadata:true 'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fx'`,
+			"GET /metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fx secret=id.secret forwarded=[] metadata=true\n",
+		},
+		"a query that Go cannot parse goes on as it is": {
+			`'http://169.254.169.254/?a=1;b=2&c=%zz'`,
+			"GET /?a=1;b=2&c=%zz secret=id.secret forwarded=[] metadata=\n",
+		},
+		"X-Forwarded-For goes on, for the endpoint to refuse": {
+			`-H 'X-Forwarded-For: 10.0.0.1' http://169.254.169.254/`,
+			"GET / secret=id.secret forwarded=[\"10.0.0.1\"] metadata=\n",
+		},
+		"a double slash goes on": {
+			`http://169.254.169.254//metadata/identity`,
+			"GET //metadata/identity secret=id.secret forwarded=[] metadata=\n",
+		},
+		"a caller cannot speak for another VM, nor have the proof dropped": {
+			`-H 'X-IDENTITY-HEADER: other' -H 'Connection: X-IDENTITY-HEADER' http://169.254.169.254/`,
+			"GET / secret=id.secret forwarded=[] metadata=\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, stderr := vm.run(t, "vm", "run", "myVM", "--", "sh", "-c", "curl -sS --path-as-is --globoff "+test.curl)
+			if code != 0 || out != test.want || stderr != "" {
+				t.Errorf("exit code %d, %s%s", code, stderr, cmp.Diff(test.want, out))
+			}
+		})
+	}
+}
+
+func TestVMRunForwardsMySQL(t *testing.T) {
+	needNamespaces(t)
+	needProgram(t, "bash")
+	clearEnvironment(t)
+	vm := newFakeVM(t, `null`)
+	for _, name := range []string{"mydb", "mydb.mysql.database.azure.com", "127.0.0.1"} {
+		code, out, stderr := vm.run(t, "vm", "run", "myVM", "-g", "", "--", "bash", "-c",
+			"exec 3<>/dev/tcp/"+name+"/3306; echo hello >&3; exec 0<&3; "+closeWrite+"; cat <&3")
+		if want := "gateway heard \"hello\\n\"\n"; code != 0 || out != want {
+			t.Errorf("%s: exit code %d, output %q, %s", name, code, out, stderr)
+		}
+	}
+}
+
+// closeWrite half-closes descriptor 3 of a shell.
+const closeWrite = `python3 -c 'import socket; socket.socket(fileno=3).shutdown(socket.SHUT_WR)'`
+
+func TestVMRunPassesTheExitStatus(t *testing.T) {
+	needNamespaces(t)
+	clearEnvironment(t)
+	vm := newFakeVM(t, `null`)
+	for _, test := range []struct {
+		command      []string
+		code         int
+		out, message string
+	}{
+		{[]string{"sh", "-c", "echo $MIDAS_VM; exit 7"}, 7, "myVM\n", ""},
+		{[]string{"sh", "-c", "kill -TERM $$"}, 143, "", ""},
+		{[]string{"no-such-command"}, 127, "", "midas: run command: exec: \"no-such-command\": executable file not found in $PATH\n"},
+		{[]string{"sh", "-c", "echo [$IDENTITY_ENDPOINT$MYSQL_TCP_PORT]"}, 0, "[]\n", ""},
+	} {
+		code, out, stderr := vm.run(t, append([]string{"vm", "run", "myvm", "--"}, test.command...)...)
+		if code != test.code || out != test.out || stderr != test.message {
+			t.Errorf("%v: exit code %d, output %q, %q", test.command, code, out, stderr)
+		}
+	}
+}
+
+func TestVMRunNeedsACommand(t *testing.T) {
+	for _, args := range [][]string{{"vm", "run"}, {"vm", "run", "myVM"}, {"vm", "run", "myVM", "--"}} {
+		var out, errs bytes.Buffer
+		code := run(t.Context(), args, strings.NewReader(""), &out, &errs)
+		if code != exitUsage || !strings.HasPrefix(errs.String(), "midas: vm run needs the name of a VM and a command\n") {
+			t.Errorf("%v: exit code %d, %s", args, code, &errs)
+		}
+	}
+}
+
+func TestVMRunFallsBackSayingSo(t *testing.T) {
+	clearEnvironment(t)
+	vm := newFakeVM(t, `null`)
+	var out, errs bytes.Buffer
+	c := &cli{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, stateDir: vm.state}
+	why := fmt.Errorf("%w (operation not permitted)", vmns.ErrForbidden)
+	code, err := c.vmRunPlain(context.Background(), machine{name: "myVM"}, vmns.Config{
+		Command: []string{"sh", "-c", "echo $MIDAS_VM $IDENTITY_ENDPOINT $IDENTITY_HEADER $MYSQL_HOST:$MYSQL_TCP_PORT; exit 7"},
+		Stdout:  &out, Stderr: &errs,
+	}, why)
+	if code != 7 || err != nil {
+		t.Errorf("exit code %d, error %v", code, err)
+	}
+	want := "myVM " + vm.metadata.URL + "/msi/token id.secret 127.0.0.1:" + vm.port + "\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+	said := "midas: this system does not allow a private network namespace (operation not permitted); " +
+		"169.254.169.254 is not served, the variables of \"midas env --vm myVM\" are set instead\n"
+	if diff := cmp.Diff(said, errs.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestMetadataProxyWithoutAnEndpoint(t *testing.T) {
+	proxy, err := metadataProxy("http://127.0.0.1:1", "id.secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	proxy.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://169.254.169.254/metadata/identity/oauth2/token", nil))
+	if body := w.Body.String(); w.Code != http.StatusServiceUnavailable || !strings.Contains(body, "midas does not answer at 127.0.0.1:1") ||
+		strings.Contains(body, "secret") {
+		t.Errorf("%d %s", w.Code, body)
+	}
+}
+
+func TestInsideEnvironment(t *testing.T) {
+	clearEnvironment(t)
+	t.Setenv("NO_PROXY", "corp.example")
+	got := insideEnvironment(
+		[]string{"HOME=/h", "MYSQL_HOST=x", "MIDAS_VM=old", "SSL_CERT_FILE=old", "NO_PROXY=corp.example"}, "myVM",
+		[]server{{name: "mydb", fqdn: "mydb.mysql.database.azure.com"}}, []variable{{"SSL_CERT_FILE", "new"}})
+	want := []string{
+		"HOME=/h", "MIDAS_VM=myVM", "SSL_CERT_FILE=new",
+		"NO_PROXY=corp.example,169.254.169.254,mydb,mydb.mysql.database.azure.com",
+		"no_proxy=169.254.169.254,mydb,mydb.mysql.database.azure.com",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
