@@ -18,22 +18,25 @@ func (s *session) admit(ctx context.Context, token []byte) error {
 		return err
 	}
 	s.principal = principal
-	user, err := s.chooseServer(ctx)
-	if err != nil {
+	if s.user, err = s.chooseServer(ctx); err != nil {
 		return err
 	}
-	admin := s.server.Admin
-	if admin == nil {
+	if s.server.Admin == nil {
 		return publicly("server '%s' has no Microsoft Entra administrator, and without one nobody signs in with a token", s.server.Name).
 			WithHint("az mysql flexible-server ad-admin create")
 	}
 	if s.accounts, err = s.Accounts(ctx, s.server); err != nil {
 		return err
 	}
-	if user == admin.Login {
+	return s.admitAs(ctx)
+}
+
+// admitAs finds the account of the name that was asked for.
+func (s *session) admitAs(ctx context.Context) error {
+	if admin := s.server.Admin; s.user == admin.Login {
 		return s.admitAdministrator(ctx, *admin)
 	}
-	return s.admitUser(ctx, user)
+	return s.admitUser(ctx, s.user)
 }
 
 // chooseServer takes the server from the user name's suffix (user@server, the form of

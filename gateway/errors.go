@@ -9,21 +9,32 @@ import (
 	"github.com/midas-mysql/midas/wire"
 )
 
-// errUnreachable is the number that clients know for a server that cannot be
-// reached: CR_CONN_HOST_ERROR, as MySQL Router sends it too.
-const errUnreachable = 2003
+// A database that cannot be reached is ER_CONNECT_TO_FOREIGN_DATA_SOURCE, with the
+// SQLSTATE of a failed link, by which pools know that another try may do.
+//
+// It is not 2003, which MySQL Router sends: numbers from 2000 on are the client's own,
+// and MariaDB's clients take an ERR packet with one of them for malformed.
+const (
+	errUnreachable   = 1429
+	stateUnreachable = "08S01"
+)
 
 // answer is an error with the number that a client gets for it. Its text is meant
 // for whoever reads it there.
 type answer struct {
 	number  uint16
+	state   string // "" for the one that belongs to number
 	message string
 }
 
 func (a *answer) Error() string { return a.message }
 
 func answerf(number uint16, format string, args ...any) *answer {
-	return &answer{number, fmt.Sprintf(format, args...)}
+	return &answer{number: number, message: fmt.Sprintf(format, args...)}
+}
+
+func unreachablef(format string, args ...any) *answer {
+	return &answer{errUnreachable, stateUnreachable, fmt.Sprintf(format, args...)}
 }
 
 // What a client is told before it has proved anything, or about the protocol.
@@ -52,7 +63,11 @@ func (s *session) errorPacket(err error) wire.ERR {
 	)
 	switch {
 	case errors.As(err, &own):
-		return wire.NewERR(own.number, "%s", own.message)
+		e := wire.NewERR(own.number, "%s", own.message)
+		if own.state != "" {
+			e.State = own.state
+		}
+		return e
 	case errors.As(err, &backend):
 		return backend
 	case errors.As(err, &mapped) && mapped.Reason.Public:

@@ -28,11 +28,12 @@ type relayed struct {
 	replaced *atomic.Bool  // the upstream of that copying was put aside by us
 
 	continues bool // the client's last packet goes on in the next, or so does file data
+	multi     bool // the client may send several statements in one
 }
 
 // relay carries commands and answers until one side ends.
 func (s *session) relay(ctx context.Context, up *upstream) {
-	r := &relayed{session: s, up: *up, in: newStream(s.conn, up.conn)}
+	r := &relayed{session: s, up: *up, in: newStream(s.conn, up.conn), multi: s.caps().Has(wire.ClientMultiStatements)}
 	r.from = r.in
 	r.copyAnswers()
 	err := r.commands(ctx)
@@ -118,10 +119,33 @@ func (r *relayed) command(ctx context.Context, c wire.Command, length int) (hand
 		return true, r.changeUser(ctx)
 	case wire.ComProcessKill:
 		return r.processKill(length)
+	case wire.ComSetOption:
+		return false, r.setOption(length)
 	case wire.ComResetConnection:
 		r.resetSession()
 	}
 	return false, nil
+}
+
+// setOption notes whether the client may send several statements in one: PHP's
+// multi_query says so as late as this.
+//
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_set_option.html
+func (r *relayed) setOption(length int) error {
+	if length != 3 {
+		return nil // the backend knows how to answer a broken packet
+	}
+	packet, err := r.in.peek(packetHeader + length)
+	if err != nil {
+		return unexpected(err)
+	}
+	switch packet[packetHeader+1] | packet[packetHeader+2] {
+	case 0: // MYSQL_OPTION_MULTI_STATEMENTS_ON
+		r.multi = true
+	case 1: // MYSQL_OPTION_MULTI_STATEMENTS_OFF
+		r.multi = false
+	}
+	return nil
 }
 
 // resetSession forgets what belongs to the session in the sense of SQL.

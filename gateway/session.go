@@ -26,6 +26,7 @@ type session struct {
 	login     wire.HandshakeResponse
 	principal midas.Principal
 	server    midas.Server
+	user      string // asked for, without the server
 	accounts  Accounts
 	account   account.Account
 	isAdmin   bool // signed in as the server's Entra administrator
@@ -51,8 +52,8 @@ func (s *session) run(ctx context.Context) {
 	up, err := s.signIn(signing)
 	cancel()
 	if err != nil {
-		s.refuse(err)
 		s.audit(err)
+		s.refuse(err)
 		return
 	}
 	defer func() { up.conn.Close() }()
@@ -167,7 +168,11 @@ func (s *session) refuse(err error) {
 		return
 	}
 	s.conn.SetDeadline(time.Now().Add(time.Second))
-	if s.send(s.errorPacket(err).Append(nil)) != nil {
+	packet := s.errorPacket(err)
+	if s.seq == 0 {
+		packet.State = "" // in place of a greeting it has none
+	}
+	if s.send(packet.Append(nil)) != nil {
 		return
 	}
 	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {

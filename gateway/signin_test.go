@@ -61,7 +61,7 @@ func TestSignInGrantAndRevoke(t *testing.T) {
 
 func TestManyStatementsAndPlaceholders(t *testing.T) {
 	everyBackend(t, func(t *testing.T, w *world) {
-		a, b := w.identity("a"), w.identity("b")
+		a, b := w.identity("app-a"), w.identity("app-b")
 		multi := w.open(w.name("admin"), w.token(w.admin), func(c *mysql.Config) { c.MultiStatements = true })
 		w.exec(multi, fmt.Sprintf("SET aad_auth_validate_oids_in_tenant = OFF; CREATE AADUSER '%s' IDENTIFIED BY '%s'; SELECT 1", w.name("a"), a.ClientID))
 		// Terraform's provider and Azure Service Operator write placeholders.
@@ -185,7 +185,7 @@ func TestAuditRecordsWhoAndWhy(t *testing.T) {
 		got.Principal.ObjectID != id.PrincipalID || got.Principal.TokenID == "" || !strings.HasPrefix(got.Remote, "127.0.0.1:") {
 		t.Errorf("audit record %+v", got)
 	}
-	w.open("nobody", w.token(id)).Ping()
+	w.refused(w.open("nobody", w.token(id)).Ping(), 1045)
 	if got := w.lastSignIn(); got.Outcome != midas.Refused || !strings.Contains(got.Reason, "there is no AADUSER") {
 		t.Errorf("audit record of a refusal %+v", got)
 	}
@@ -220,7 +220,7 @@ func TestDeadBackendIsAPromptClearError(t *testing.T) {
 	b.dead = true
 	began := time.Now()
 	err := w.open(user, w.token(id)).Ping()
-	w.refused(err, 2003, "Can't connect to the database behind server 'mydb'")
+	w.refused(err, 1429, "Can't connect to the database behind server 'mydb'")
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("took %v", took)
 	}

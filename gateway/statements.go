@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"strings"
 
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/wire"
@@ -52,29 +53,44 @@ func (r *relayed) accountStatement(ctx context.Context, c wire.Command, payload 
 		return r.instead(payload)
 	case c == wire.ComStmtPrepare:
 		return r.prepare(statement, rest)
-	case statement.Params() > 0:
-		return r.fail(answerf(wire.CodeParse, "a placeholder (?) needs a prepared statement"))
+	case rest != "" && !r.multi:
+		return r.fail(answerf(wire.CodeParse, "several statements in one, and this client did not say that it sends such (CLIENT_MULTI_STATEMENTS)"))
 	}
 	return r.execute(ctx, statement, payload, len(payload)-len(sql), rest)
 }
 
-// execute runs statement; head is the part of its packet before the text, rest the
-// text of the statements after it.
+// execute runs statement, and those of ours that follow it directly; head is the part
+// of its packet before the text, rest the text of the statements after it. Where one
+// fails its error is the only answer: what was done before it stays done.
 func (r *relayed) execute(ctx context.Context, statement account.Statement, payload []byte, head int, rest string) error {
 	ctx, cancel := context.WithTimeout(ctx, r.SignInTimeout)
 	defer cancel()
-	done, err := r.perform(ctx, statement)
-	if err != nil {
-		return r.fail(err)
+	var done []string
+	for ours := true; ours; {
+		instead, err := r.perform(ctx, statement)
+		if err != nil {
+			return r.fail(err)
+		}
+		done = append(done, instead)
+		var after string
+		if statement, after, ours, err = account.Parse(rest, r.options()); err != nil {
+			return r.fail(err)
+		}
+		if ours {
+			rest = after
+		}
 	}
 	if rest != "" {
-		done += ";" + rest
+		done = append(done, rest)
 	}
-	return r.instead(append(payload[:head:head], done...))
+	return r.instead(append(payload[:head:head], strings.Join(done, ";")...))
 }
 
 // perform does what a statement says and returns what the backend shall run instead.
 func (r *relayed) perform(ctx context.Context, statement account.Statement) (instead string, err error) {
+	if statement.Params() > 0 {
+		return "", answerf(wire.CodeParse, "a placeholder (?) needs a prepared statement")
+	}
 	switch st := statement.(type) {
 	case account.SetValidate:
 		r.validateIDs = st.On

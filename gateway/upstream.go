@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -24,19 +25,42 @@ type upstream struct {
 // credentials are what the gateway signs in to the backend with. They never leave it.
 type credentials struct{ user, secret string }
 
-// enter signs in to the backend as the session's account. A secret that the backend
-// does not know (any more) is set again once: a user who changed it, or a master key
-// that did, locks nobody out.
+// enter signs in to the backend as the session's account. When the backend refuses it,
+// its secret is set again once: a user who changed it, or a master key that did, locks
+// nobody out. Then the account is looked up again, since it may have been dropped, or
+// got a secret of another generation, since it was remembered.
 func (s *session) enter(ctx context.Context) (upstream, error) {
 	up, err := s.dial(ctx, credentials{s.account.User, s.accounts.Secret(s.account)})
-	var refused wire.ERR
-	if errors.As(err, &refused) && refused.Code == wire.CodeAccessDenied {
-		if err := s.accounts.Reassert(ctx, s.account); err != nil {
-			return upstream{}, err
-		}
-		up, err = s.dial(ctx, credentials{s.account.User, s.accounts.Secret(s.account)})
+	if !refusedAccount(err) {
+		return up, err
+	}
+	if err := s.accounts.Reassert(ctx, s.account); err != nil && midas.CodeOf(err) != midas.Forbidden {
+		return upstream{}, err
+	}
+	if err := s.admitAs(ctx); err != nil {
+		return upstream{}, err
+	}
+	up, err = s.dial(ctx, credentials{s.account.User, s.accounts.Secret(s.account)})
+	if refusedAccount(err) {
+		return up, answerf(wire.CodeAccessDenied, "%s: the database refuses account %s from the gateway (its host must match the address of the gateway): %v",
+			s.denied(), s.account, err)
 	}
 	return up, err
+}
+
+// refusedAccount tells whether the backend refused the account, and not the database
+// that was asked for or anything else.
+func refusedAccount(err error) bool {
+	var refused wire.ERR
+	return errors.As(err, &refused) && refused.Code == wire.CodeAccessDenied || errors.As(err, new(*otherPlugin))
+}
+
+// otherPlugin says that the account is to prove itself by a plugin that none of midas's
+// accounts has. MySQL asks an account that does not exist so, to seem to have it.
+type otherPlugin struct{ user, plugin string }
+
+func (o *otherPlugin) Error() string {
+	return fmt.Sprintf("the database asks user '%s' for plugin '%s', which midas does not sign in with", o.user, o.plugin)
 }
 
 // dial connects and signs in with what the client chose: its capabilities, database,
@@ -66,7 +90,7 @@ func (s *session) dial(ctx context.Context, c credentials) (_ upstream, err erro
 
 func (s *session) unreachable(err error) error {
 	s.Log.Error("cannot reach the backend", "server", s.server.Name, "error", err)
-	return answerf(errUnreachable, "Can't connect to the database behind server '%s' (%v)", s.server.Name, err)
+	return unreachablef("Can't connect to the database behind server '%s' (%v)", s.server.Name, err)
 }
 
 // login is one sign-in to the backend: the client's side of the protocol.
@@ -89,7 +113,7 @@ func (l *login) run(ctx context.Context) (upstream, error) {
 	l.greeting, l.nonce, l.seq = greeting, nonceOf(greeting.AuthData), 1
 	caps := l.session.caps() | own&greeting.Capabilities
 	if missing := caps &^ (greeting.Capabilities | wire.ClientLongPassword); missing != 0 {
-		return upstream{}, answerf(errUnreachable, "the database behind server '%s' was replaced by one that can do less; connect again", l.session.server.Name)
+		return upstream{}, unreachablef("the database behind server '%s' was replaced by one that can do less; connect again", l.session.server.Name)
 	}
 	response := l.response(caps)
 	l.secure = l.conn.RemoteAddr().Network() != "tcp"
@@ -123,7 +147,7 @@ func (l *login) response(caps wire.Capability) wire.HandshakeResponse {
 
 func (l *login) startTLS(ctx context.Context, config *tls.Config, r wire.HandshakeResponse) error {
 	if !l.greeting.Capabilities.Has(wire.ClientSSL) {
-		return answerf(errUnreachable, "the database behind server '%s' offers no TLS, and its backend is set to require it", l.session.server.Name)
+		return unreachablef("the database behind server '%s' offers no TLS, and its backend is set to require it", l.session.server.Name)
 	}
 	request := wire.SSLRequest{Capabilities: r.Capabilities | wire.ClientSSL, MaxPacket: r.MaxPacket, Charset: r.Charset}
 	if err := l.send(request.Append(nil)); err != nil {
@@ -196,7 +220,7 @@ func (l *login) answer(plugin string) ([]byte, error) {
 	case plugin == wire.PluginClear && l.secure:
 		return append([]byte(l.secret), 0), nil
 	}
-	return nil, answerf(errUnreachable, "the account of user '%s' in the database uses plugin '%s', which midas does not sign in with", l.user, plugin)
+	return nil, &otherPlugin{l.user, plugin}
 }
 
 // more goes on with caching_sha2_password: the server has the hash at hand, or wants

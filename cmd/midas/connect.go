@@ -110,6 +110,7 @@ func (c *cli) connectConfig(ctx context.Context, want connection, workload bool)
 	cfg := mysql.NewConfig()
 	cfg.Net, cfg.Addr, cfg.User, cfg.DBName = "tcp", address, want.user, want.database
 	cfg.Timeout = 10 * time.Second
+	cfg.Logger = &mysql.NopLogger{} // the error that is returned says as much
 	cfg.MultiStatements = true
 	cfg.TLS = &tls.Config{RootCAs: roots, ServerName: want.host, MinVersion: tls.VersionTLS12}
 	return cfg, nil

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"os"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/midas-mysql/midas/internal/vmns"
 )
 
 func TestMain(m *testing.M) {
-	vmns.Enter() // the tests of `vm run` start this binary a second time, as main does
-	os.Exit(m.Run())
+	vmns.Enter() // `vm run` starts this binary a second time, as it does midas
+	testscript.Main(m, map[string]func(){"midas": main})
 }

@@ -33,7 +33,7 @@ type Server struct {
 	DSN      string // the same for go-sql-driver/mysql, over TCP
 	Log      string // the server's error log
 	// PID is the server's process. A test may stop and continue it, and must not
-	// kill it: other tests of the binary share it.
+	// kill it unless it is Fresh: other tests of the binary share it.
 	PID int
 
 	db *sql.DB
@@ -59,6 +59,17 @@ func MySQL97(tb testing.TB) *Server {
 	return mysql97.get(tb, flavour{dialect: "mysql", program: Require(tb, MySQLServer)})
 }
 
+// Fresh returns a server of its own for one test, like the shared one of that dialect.
+func Fresh(tb testing.TB, dialect string) *Server {
+	tb.Helper()
+	programs := map[string]string{"mariadb": MariaDBServer, "mysql": MySQLServer}
+	s, err := startAgain(flavour{dialect: dialect, program: Require(tb, programs[dialect])})
+	if err != nil {
+		tb.Fatalf("start a server for %s: %v", dialect, err)
+	}
+	return s
+}
+
 type shared struct {
 	once   sync.Once
 	server *Server
@@ -67,18 +78,22 @@ type shared struct {
 
 func (s *shared) get(tb testing.TB, f flavour) *Server {
 	tb.Helper()
-	s.once.Do(func() {
-		// Another process may take the port between choosing and binding it.
-		for range 3 {
-			if s.server, s.err = start(f); s.err == nil {
-				return
-			}
-		}
-	})
+	s.once.Do(func() { s.server, s.err = startAgain(f) })
 	if s.err != nil {
 		tb.Fatalf("start %s: %v", f.program, s.err)
 	}
 	return s.server
+}
+
+// startAgain starts a server and tries once more: another process may take the port
+// between choosing and binding it.
+func startAgain(f flavour) (s *Server, err error) {
+	for range 3 {
+		if s, err = start(f); err == nil {
+			return s, nil
+		}
+	}
+	return nil, err
 }
 
 // startTimeout is generous for a loaded machine: a server starts in 0.1 to 1 s.
@@ -153,12 +168,17 @@ func (s *Server) run(dir, program string, args []string) error {
 		_ = cmd.Wait()
 		return fmt.Errorf("%w\n%s", err, tail(log, 2000))
 	}
+	heldMu.Lock()
+	defer heldMu.Unlock()
 	held = append(held, hold)
 	return nil
 }
 
 // held keeps the guards' pipes open: a collected pipe would be closed.
-var held []any
+var (
+	heldMu sync.Mutex
+	held   []any
+)
 
 func (s *Server) await(dir string) error {
 	cfg := mysql.NewConfig()

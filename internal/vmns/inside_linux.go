@@ -162,6 +162,23 @@ func mountHosts(file string) error {
 	if err := unix.Mount(file, target, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mount hosts: %w", err)
 	}
+	return forgetNameServers()
+}
+
+// forgetNameServers leaves a resolver only this machine to ask, where nobody listens:
+// a name that is not in hosts is refused at once, where asking a server that cannot be
+// reached from here would take its time-outs.
+func forgetNameServers() error {
+	target, err := filepath.EvalSymlinks("/etc/resolv.conf")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = unix.Mount("/dev/null", target, "", unix.MS_BIND, "")
+	}
+	if err != nil {
+		return fmt.Errorf("mount resolv.conf: %w", err)
+	}
 	return nil
 }
 

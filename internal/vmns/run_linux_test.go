@@ -115,6 +115,18 @@ func TestTrafficReachesTheParent(t *testing.T) {
 	})
 }
 
+func TestUnknownNamesFailAtOnce(t *testing.T) {
+	need(t, "timeout")
+	need(t, "getent")
+	each(t, func(t *testing.T, run func(Config) (int, string, error)) {
+		// timeout ends with 124 when it had to end the command.
+		code, out, err := run(Config{Command: []string{"timeout", "4", "getent", "hosts", "elsewhere.example.org"}})
+		if code == 0 || code == 124 || err != nil {
+			t.Errorf("status %d, error %v, output %s", code, err, out)
+		}
+	})
+}
+
 func TestNoRouteToTheOutside(t *testing.T) {
 	need(t, "curl")
 	// The outside's own loopback is outside too.
