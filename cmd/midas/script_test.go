@@ -1,21 +1,27 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/midas-mysql/midas/internal/mysqltest"
+	"github.com/midas-mysql/midas/internal/vmns"
 )
 
 // TestScripts runs test/script: midas as people use it, with the programs they use.
 func TestScripts(t *testing.T) {
 	clearEnvironment(t)
-	testscript.Run(t, scripts(t, "", "auto"))
+	testscript.Run(t, scripts("", "auto"))
 }
 
 // TestScriptsOnEachBackend runs test/script/each-backend on the embedded engine, on a
@@ -36,43 +42,70 @@ func TestScriptsOnEachBackend(t *testing.T) {
 		"MySQL 9.7 by URL": func(t *testing.T) string { return mysqltest.Fresh(t, "mysql").URL },
 	} {
 		t.Run(name, func(t *testing.T) {
-			testscript.Run(t, scripts(t, "each-backend", backend(t)))
+			testscript.Run(t, scripts("each-backend", backend(t)))
 		})
 	}
 }
 
-func scripts(t *testing.T, dir, backend string) testscript.Params {
+func scripts(dir, backend string) testscript.Params {
 	return testscript.Params{
 		Dir:                filepath.Join("..", "..", "test", "script", dir),
 		RequireUniqueNames: true,
-		Setup:              func(e *testscript.Env) error { return setUpScript(t, e, backend) },
+		Setup:              func(e *testscript.Env) error { return setUpScript(e, backend) },
+		Condition:          have,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"up":    func(ts *testscript.TestScript, _ bool, args []string) { scriptUp(ts, args) },
-			"down":  func(ts *testscript.TestScript, _ bool, _ []string) { scriptDown(ts, syscall.SIGTERM) },
-			"crash": func(ts *testscript.TestScript, _ bool, _ []string) { scriptDown(ts, syscall.SIGKILL) },
+			"up":              func(ts *testscript.TestScript, _ bool, args []string) { scriptUp(ts, args) },
+			"down":            func(ts *testscript.TestScript, _ bool, _ []string) { scriptDown(ts, syscall.SIGTERM) },
+			"crash":           func(ts *testscript.TestScript, _ bool, _ []string) { scriptDown(ts, syscall.SIGKILL) },
+			"foreign-clients": func(ts *testscript.TestScript, _ bool, _ []string) { foreignClients(ts) },
 		},
 	}
 }
 
+// have is the condition [have:X]: a program, or namespaces. Where nothing may be left
+// out, what is missing is an error.
+func have(condition string) (bool, error) {
+	name, ok := strings.CutPrefix(condition, "have:")
+	if !ok {
+		return false, fmt.Errorf("unknown condition %q", condition)
+	}
+	var found bool
+	switch name {
+	case "namespaces":
+		found = namespaces()
+	case "node-packages":
+		found = mysqltest.NodePackages(nodeLock) != ""
+	default:
+		found = mysqltest.Find(name) != ""
+	}
+	if !found && os.Getenv("CI") != "" {
+		return false, fmt.Errorf("CI must have %s; test/servers/install.sh installs what can be", name)
+	}
+	return found, nil
+}
+
+var namespaces = sync.OnceValue(func() bool {
+	_, err := vmns.Run(context.Background(), vmns.Config{Command: []string{"true"}, Env: os.Environ()})
+	return err == nil
+})
+
 // setUpScript gives a script what it finds on any machine: a home of its own, clients
 // of both kinds under the name mysql, and ports that stay its own over a restart.
-func setUpScript(t *testing.T, e *testscript.Env, backend string) error {
-	for _, program := range []string{"bash", "curl", "jq"} {
-		needProgram(t, program)
-	}
+func setUpScript(e *testscript.Env, backend string) error {
 	e.Setenv("BACKEND", backend)
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 	e.Setenv("CI", os.Getenv("CI"))
-	base := e.Getenv("PATH")
-	e.Setenv("BASE", base)
+	e.Setenv("BASE", e.Getenv("PATH"))
 	for variable, client := range map[string]string{"ORACLE": mysqltest.MySQLClient, "MARIADB": mysqltest.MariaDBClient} {
 		dir := filepath.Join(e.WorkDir, ".client", variable)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		if err := os.Symlink(mysqltest.Require(t, client), filepath.Join(dir, "mysql")); err != nil {
-			return err
+		if path := mysqltest.Find(client); path != "" {
+			if err := os.Symlink(path, filepath.Join(dir, "mysql")); err != nil {
+				return err
+			}
 		}
 		e.Setenv(variable, dir)
 	}
@@ -95,6 +128,23 @@ func freeAddress() (string, error) {
 	}
 	defer ln.Close()
 	return ln.Addr().String(), nil
+}
+
+const nodeLock = "../../test/clients/node/package-lock.json"
+
+// foreignClients makes the programs of test/clients ready to run.
+func foreignClients(ts *testscript.TestScript) {
+	program := ts.MkAbs(".client/go")
+	out, err := exec.Command("go", "build", "-o", program, "../../test/clients/go").CombinedOutput()
+	if err != nil {
+		ts.Fatalf("build test/clients/go: %v\n%s", err, out)
+	}
+	ts.Setenv("GOCLIENT", program)
+	dir := ts.MkAbs(".client/node")
+	ts.Check(os.CopyFS(dir, os.DirFS(filepath.Dir(nodeLock))))
+	ts.Check(os.Symlink(mysqltest.NodePackages(nodeLock), filepath.Join(dir, "node_modules")))
+	ts.Setenv("NODE", mysqltest.Find(mysqltest.Node))
+	ts.Setenv("NODECLIENT", filepath.Join(dir, "client.js"))
 }
 
 type upKey struct{}

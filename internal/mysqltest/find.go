@@ -1,6 +1,8 @@
 package mysqltest
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ const (
 	MariaDBClient = "mariadb"
 	MySQLServer   = "mysqld97"
 	MySQLClient   = "mysql97"
+	Node          = "node" // 20 or later, as the Azure SDK needs
 )
 
 // Paths are the command line clients found; "" means absent.
@@ -33,14 +36,14 @@ func Clients() Paths {
 func Require(tb testing.TB, name string) string {
 	tb.Helper()
 	path := Find(name)
-	if path != "" {
-		return path
+	switch {
+	case path != "":
+	case os.Getenv("CI") != "":
+		tb.Fatalf("%s: not installed; run test/servers/install.sh as root", name)
+	default:
+		tb.Skipf("left out: no %s here; test/servers/install.sh installs it", name)
 	}
-	if os.Getenv("CI") != "" {
-		tb.Fatalf("%s is not installed; run test/servers/install.sh as root", name)
-	}
-	tb.Skipf("%s is not installed; test/servers/install.sh installs it", name)
-	return ""
+	return path
 }
 
 // Find returns the path of the program, or "".
@@ -53,19 +56,51 @@ func Find(name string) string {
 		return findMySQL("MIDAS_TEST_MYSQLD", name, "mysqld")
 	case MySQLClient:
 		return findMySQL("MIDAS_TEST_MYSQL", name, "mysql")
+	case Node:
+		return findNode()
 	}
 	return onPath(name)
+}
+
+// installed is the directory of test/servers/install.sh.
+func installed() string {
+	if dir := os.Getenv("MIDAS_TEST_SERVERS"); dir != "" {
+		return dir
+	}
+	return "/var/cache/midas-test"
+}
+
+func findNode() string {
+	for _, path := range []string{onPath("node"), filepath.Join(installed(), "bin", "node")} {
+		var major int
+		out, err := exec.Command(path, "--version").Output()
+		if _, scanErr := fmt.Sscanf(string(out), "v%d.", &major); err == nil && scanErr == nil && major >= 20 {
+			return path
+		}
+	}
+	return ""
+}
+
+// NodePackages returns the node_modules directory that install.sh made for a
+// package-lock.json, or "".
+func NodePackages(lockFile string) string {
+	lock, err := os.ReadFile(lockFile)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(lock)
+	dir := filepath.Join(installed(), "node", fmt.Sprintf("%x", sum[:8]), "node_modules")
+	if _, err := os.Stat(dir); err != nil {
+		return ""
+	}
+	return dir
 }
 
 func findMySQL(env, wrapper, plain string) string {
 	if path := os.Getenv(env); path != "" {
 		return path
 	}
-	dir := os.Getenv("MIDAS_TEST_SERVERS")
-	if dir == "" {
-		dir = "/var/cache/midas-test"
-	}
-	if path := filepath.Join(dir, "bin", wrapper); executable(path) {
+	if path := filepath.Join(installed(), "bin", wrapper); executable(path) {
 		return path
 	}
 	path := onPath(plain)
