@@ -19,17 +19,30 @@ type rawClient struct {
 	caps     wire.Capability
 }
 
-func (w *world) dial() *rawClient {
+func (w *world) connect() *rawClient {
 	w.Helper()
 	conn, err := net.Dial("tcp", w.addr)
 	w.must(err)
 	w.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
-	c := &rawClient{T: w.T, conn: conn, caps: wire.ClientProtocol41 | wire.ClientSecureConnection | wire.ClientPluginAuth |
+	return &rawClient{T: w.T, conn: conn, caps: wire.ClientProtocol41 | wire.ClientSecureConnection | wire.ClientPluginAuth |
 		wire.ClientPluginAuthLenencClientData | wire.ClientTransactions | wire.ClientLongPassword | wire.ClientMultiResults}
+}
+
+// dial connects and reads the greeting.
+func (w *world) dial() *rawClient {
+	w.Helper()
+	c := w.connect()
+	var err error
 	c.greeting, err = wire.ParseGreeting(c.read())
 	w.must(err)
 	return c
+}
+
+// dialERR connects and reads an error in place of a greeting.
+func (w *world) dialERR() wire.ERR {
+	w.Helper()
+	return w.connect().readERR()
 }
 
 func (c *rawClient) startTLS(w *world) {

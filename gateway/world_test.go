@@ -98,6 +98,9 @@ type world struct {
 	admin  midas.Identity
 	suffix string // makes names of this world its own on a shared server
 
+	signInTimeout time.Duration // of the next gateway, as maxSigningIn
+	maxSigningIn  int
+
 	mu      sync.Mutex
 	signIns []midas.SignIn
 }
@@ -154,6 +157,7 @@ func (w *world) startGateway() {
 			}
 			return stores[s.ResourceID], nil
 		},
+		SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn,
 		Audit: func(r midas.SignIn) { w.mu.Lock(); w.signIns = append(w.signIns, r); w.mu.Unlock() },
 		Log:   slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
@@ -179,7 +183,7 @@ func (w *world) verifier() midas.Verifier {
 	tenant, _ := w.directory.Tenant()
 	v, err := token.NewVerifier(token.VerifierConfig{
 		Issuers:   []token.Issuer{{URLs: w.issuer.IssuerURLs(), TenantID: tenant, Keys: w.issuer.Keys()}},
-		Audiences: []string{midas.Resource, midas.ResourceAppID},
+		Audiences: []string{midas.Resource, midas.Resource + "/", midas.ResourceAppID},
 	})
 	w.must(err)
 	return v

@@ -225,7 +225,7 @@ func armPath(path string) bool {
 }
 
 func (s *stack) openGateway(ctx context.Context) error {
-	verifier, err := s.verifier(midas.Resource, midas.ResourceAppID)
+	verifier, err := s.verifier(midas.Resource, midas.Resource+"/", midas.ResourceAppID)
 	if err != nil {
 		return err
 	}
