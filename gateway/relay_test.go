@@ -1,0 +1,333 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/wire"
+)
+
+// granted makes a user that owns a schema of its own.
+func (w *world) granted(base string) (user, schema string, id midas.Identity) {
+	w.Helper()
+	user, id = w.user(base)
+	schema = w.name(base + "_schema")
+	w.exec(w.asAdmin(), "CREATE DATABASE "+schema, fmt.Sprintf("GRANT ALL ON %s.* TO '%s'@'%%'", schema, user))
+	w.Cleanup(func() { w.backend.DB().Exec("DROP DATABASE " + schema) })
+	return user, schema, id
+}
+
+// TestLargeValuesPassUnchanged: packets of more than 16 MiB come in pieces, some of
+// which look like commands.
+func TestLargeValuesPassUnchanged(t *testing.T) {
+	w := newWorld(t, backends["MySQL 9.7"](t)) // whose limit is 64 MiB
+	user, schema, id := w.granted("large")
+	db := w.open(user, w.token(id), func(c *mysql.Config) { c.DBName, c.MaxAllowedPacket = schema, 64<<20 })
+	w.exec(db, "CREATE TABLE v (n INT PRIMARY KEY, b LONGBLOB)")
+	statement := []byte("\x03CREATE AADUSER 'evil' IDENTIFIED BY '" + id.ClientID + "'")
+	for n, size := range []int{0, 1, 1 << 10, 1<<16 - 1, 1 << 20, 1<<24 - 30, 1<<24 + 30, 40 << 20} {
+		value := bytes.Repeat(statement, size/len(statement)+1)[:size]
+		if _, err := db.Exec("INSERT INTO v VALUES (?, ?)", n, value); err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		var back []byte
+		if err := db.QueryRow("SELECT b FROM v WHERE n = ?", n).Scan(&back); err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		if sha256.Sum256(back) != sha256.Sum256(value) {
+			t.Errorf("%d bytes came back as %d others", size, len(back))
+		}
+	}
+	if names := w.accountsOfBackend(); strings.Contains(strings.Join(names, "\n"), "evil") {
+		t.Error("a value was taken for a statement")
+	}
+}
+
+// statements is a file of many packets, each of which is, to the byte, a statement that
+// only an administrator may run.
+type statements struct {
+	text []byte
+	left int
+}
+
+func (s *statements) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	s.left--
+	return copy(p, s.text), nil
+}
+
+// TestFileDataIsNoStatement: what LOAD DATA LOCAL sends looks like commands whenever
+// its sequence number comes round to zero. The administrator runs it, so that taking a
+// piece for a statement would really make the account.
+func TestFileDataIsNoStatement(t *testing.T) {
+	w := oneBackend(t)
+	admin, schema := w.asAdmin(), w.name("files")
+	w.exec(admin, "CREATE DATABASE "+schema, "CREATE TABLE "+schema+".lines (l VARCHAR(200))")
+	w.exec(w.backend.DB(), "SET GLOBAL local_infile = 1")
+	t.Cleanup(func() { w.backend.DB().Exec("DROP DATABASE " + schema) })
+	line := []byte("\x03CREATE AADUSER 'evil' IDENTIFIED BY '" + w.admin.ClientID + "'\n")
+	const pieces = 1000
+	mysql.RegisterReaderHandler("statements", func() io.Reader { return &statements{line, pieces} })
+	defer mysql.DeregisterReaderHandler("statements")
+	w.exec(admin, "LOAD DATA LOCAL INFILE 'Reader::statements' INTO TABLE "+schema+".lines")
+	var n int
+	if err := admin.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+schema+".lines").Scan(&n); err != nil || n != pieces {
+		t.Errorf("%d lines of %d: %v", n, pieces, err)
+	}
+	if names := w.accountsOfBackend(); strings.Contains(strings.Join(names, "\n"), "evil") {
+		t.Error("a piece of a file was taken for a statement")
+	}
+	// The session goes on to know statements of its own.
+	w.exec(admin, fmt.Sprintf("CREATE AADUSER '%s' IDENTIFIED BY '%s'", w.name("after"), w.admin.ClientID))
+}
+
+// TestPipelinedCommands: a client may send the next command before it has an answer.
+func TestPipelinedCommands(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		user, id := w.user("app")
+		c := w.signIn(user, w.token(id))
+		const n = 100
+		var sent []byte
+		for i := range n {
+			sent = wire.AppendPacket(sent, 0, wire.AppendQuery(nil, fmt.Sprintf("SELECT %d", i), c.caps))
+		}
+		go c.conn.Write(sent)
+		for i := range n {
+			if count := c.read(); len(count) != 1 || count[0] != 1 {
+				t.Fatalf("answer %d has %x columns", i, count)
+			}
+			c.read() // definition
+			c.read() // EOF
+			if row := c.read(); string(row[1:]) != fmt.Sprint(i) {
+				t.Fatalf("answer %d is %q", i, row)
+			}
+			c.read() // EOF
+		}
+	})
+}
+
+// TestChangeUser signs in anew on the same connection, with a token as at first.
+func TestChangeUser(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		first, firstID := w.user("first")
+		second, secondID := w.user("second")
+		c := w.signIn(first, w.token(firstID))
+		change := func(user, token string) {
+			t.Helper()
+			c.command(wire.ChangeUser{User: user, Charset: 45, Plugin: wire.PluginCachingSHA2, AuthData: bytes.Repeat([]byte{7}, 32)}.Append(nil, c.caps))
+			request, err := wire.ParseAuthSwitchRequest(c.read())
+			if err != nil || request.Plugin != wire.PluginCachingSHA2 {
+				t.Fatalf("switch %+v, %v", request, err)
+			}
+			c.send(wire.CachingSHA2Scramble(token, request.Data[:wire.NonceSize]))
+			if got := c.read(); len(got) != 2 || got[1] != wire.CachingSHA2FullAuth {
+				t.Fatalf("want full authentication, got %x", got)
+			}
+			c.send(append([]byte(token), 0))
+		}
+		change(second, w.token(secondID))
+		c.wantOK()
+		if who := c.value("SELECT CURRENT_USER()"); who != second+"@%" {
+			t.Errorf("signed in as %s", who)
+		}
+		// A token of somebody else ends the connection, as on a server.
+		change(first, w.token(secondID))
+		if e := c.readERR(); e.Code != 1045 {
+			t.Errorf("got %v", e)
+		}
+		c.wantClosed()
+	})
+}
+
+// value is the one value that a query has for an answer.
+func (c *rawClient) value(sql string) string {
+	c.Helper()
+	c.query(sql)
+	if got := c.read(); wire.IsERR(got) {
+		e, _ := wire.ParseERR(got)
+		c.Fatalf("%s: %v", sql, e)
+	}
+	c.read()
+	c.read()
+	row := c.read()
+	c.read()
+	return string(row[1:])
+}
+
+// TestKillByTheIDOfTheGreeting is what the mysql client does at Ctrl-C.
+func TestKillByTheIDOfTheGreeting(t *testing.T) {
+	for _, name := range []string{"MariaDB", "MySQL 9.7"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, backends[name](t))
+			user, id := w.user("app")
+			sleeper, killer := w.signIn(user, w.token(id)), w.signIn(user, w.token(id))
+			for _, kill := range []func(){
+				func() { killer.query(fmt.Sprintf("KILL QUERY %d", sleeper.greeting.ConnectionID)) },
+				func() { killer.query(fmt.Sprintf(" kill  query\n%d ;", sleeper.greeting.ConnectionID)) },
+			} {
+				sleeper.query("SELECT SLEEP(30)")
+				w.awaitStatement("SELECT SLEEP(30)")
+				began := time.Now()
+				kill()
+				killer.wantOK()
+				// MySQL answers 1, MariaDB an error; either comes at once.
+				for !wire.IsERR(sleeper.read()) && sleeper.seq < 6 {
+				}
+				if took := time.Since(began); took > 20*time.Second {
+					t.Errorf("the query went on for %v", took)
+				}
+			}
+			// The id of nobody, and one that the backend gave, go through.
+			killer.query("KILL QUERY 4294967295")
+			if e := killer.readERR(); e.Code != 1094 {
+				t.Errorf("got %v", e)
+			}
+			killer.query("KILL " + sleeper.value("SELECT CONNECTION_ID()"))
+			killer.wantOK()
+			sleeper.wantClosed()
+		})
+	}
+}
+
+// awaitStatement returns when the backend runs the statement.
+func (w *world) awaitStatement(text string) {
+	w.Helper()
+	w.eventually(text+" runs", func() (running bool) {
+		w.must(w.backend.DB().QueryRow("SELECT COUNT(*) > 0 FROM information_schema.processlist WHERE info = ?", text).Scan(&running))
+		return running
+	})
+}
+
+// eventually asks until it is so.
+func (w *world) eventually(what string, so func() bool) {
+	w.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !so(); {
+		if time.Now().After(deadline) {
+			w.Fatalf("it does not come to be that %s", what)
+		}
+	}
+}
+
+// TestPreparedAndResets: statements of ours that are prepared live and end with the
+// session as others do.
+func TestPreparedAndResets(t *testing.T) {
+	w := oneBackend(t)
+	admin := w.signIn(w.name("admin"), w.token(w.admin))
+	nobody := "00000000-1111-2222-3333-444444444444"
+	prepare := func(sql string) uint32 {
+		t.Helper()
+		admin.command(append([]byte{byte(wire.ComStmtPrepare)}, sql...))
+		ok := admin.read()
+		if wire.IsERR(ok) {
+			e, _ := wire.ParseERR(ok)
+			t.Fatal(e)
+		}
+		id, parameters := uint32(ok[1])|uint32(ok[2])<<8|uint32(ok[3])<<16|uint32(ok[4])<<24, int(ok[7])
+		for range parameters {
+			admin.read()
+		}
+		if parameters > 0 {
+			admin.read() // EOF
+		}
+		return id
+	}
+	execute := func(id uint32) {
+		t.Helper()
+		admin.command([]byte{byte(wire.ComStmtExecute), byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24), 0, 1, 0, 0, 0})
+	}
+	off := prepare("SET aad_auth_validate_oids_in_tenant = OFF")
+	create := prepare(fmt.Sprintf("CREATE AADUSER '%s' IDENTIFIED BY '%s'", w.name("prepared"), nobody))
+	execute(create)
+	if e := admin.readERR(); e.Code != 9102 {
+		t.Errorf("with validation on: %v", e)
+	}
+	execute(off)
+	admin.wantOK()
+	execute(create)
+	admin.wantOK()
+	// COM_RESET_CONNECTION turns validation on again and forgets what was prepared.
+	admin.command([]byte{byte(wire.ComResetConnection)})
+	admin.wantOK()
+	execute(create)
+	if e := admin.readERR(); e.Code != 1243 {
+		t.Errorf("a statement from before the reset: %v", e)
+	}
+	admin.query(fmt.Sprintf("CREATE AADUSER '%s' IDENTIFIED BY '%s'", w.name("again"), nobody))
+	if e := admin.readERR(); e.Code != 9102 {
+		t.Errorf("after the reset: %v", e)
+	}
+}
+
+// TestManyStatementsNeedTheFlag: as on a server, a client that did not say so cannot
+// send several statements in one; PHP says so with COM_SET_OPTION.
+func TestManyStatementsNeedTheFlag(t *testing.T) {
+	w := oneBackend(t)
+	admin := w.signIn(w.name("admin"), w.token(w.admin))
+	both := fmt.Sprintf("SET aad_auth_validate_oids_in_tenant = OFF; CREATE AADUSER '%s' IDENTIFIED BY '%s'", w.name("both"), w.admin.ClientID)
+	admin.query(both)
+	if e := admin.readERR(); e.Code != 1064 {
+		t.Errorf("got %v", e)
+	}
+	admin.command([]byte{byte(wire.ComSetOption), 0, 0})
+	if got := admin.read(); !wire.IsEOF(got) && !wire.IsOK(got) {
+		t.Fatalf("COM_SET_OPTION: %x", got)
+	}
+	admin.query(both)
+	admin.wantOK()
+	admin.wantOK()
+	if err := w.open(w.name("both"), w.token(w.admin)).Ping(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBackendThatGoesAway ends the client's connection, promptly.
+func TestBackendThatGoesAway(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	c := w.signIn(user, w.token(id))
+	backendID := c.value("SELECT CONNECTION_ID()")
+	if _, err := w.backend.DB().Exec("KILL " + backendID); err != nil {
+		t.Fatal(err)
+	}
+	c.wantClosed()
+	w.eventually("the session ends", func() bool { return w.gateway.Sessions() == 1 }) // the administrator's is left
+}
+
+// TestClientThatGoesAway: its session at the backend ends too.
+func TestClientThatGoesAway(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	ctx, cancel := context.WithCancel(t.Context())
+	db := w.open(user, w.token(id))
+	conn, err := db.Conn(t.Context())
+	w.must(err)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := conn.ExecContext(ctx, "SELECT SLEEP(31)")
+		ended <- err
+	}()
+	w.awaitStatement("SELECT SLEEP(31)")
+	cancel() // the driver hangs up
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	w.eventually("the backend's session ends", func() bool { return w.sessionsAtBackend(user) == 0 })
+}
+
+func (w *world) sessionsAtBackend(user string) (n int) {
+	w.Helper()
+	w.must(w.backend.DB().QueryRow("SELECT COUNT(*) FROM information_schema.processlist WHERE user = ?", user).Scan(&n))
+	return n
+}
