@@ -10,13 +10,18 @@ GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 SERVERS := test/servers/install.sh
 
-.PHONY: build lean demo test servers lint fmt bench fuzz release clean
+.PHONY: build lean cross demo test servers lint fmt bench fuzz release clean
 
 build:
 	@CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -o bin/midas ./cmd/midas
 
 lean:
 	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/midas-lean ./cmd/midas
+
+# The program also builds for the other systems that people sit at.
+cross:
+	GOOS=darwin CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/midas
+	GOOS=windows CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/midas
 
 demo: build
 	@bin/midas demo
@@ -41,7 +46,7 @@ fmt:
 
 bench: build
 	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 2s ./token ./wire ./account ./internal/relay
-	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 2s -count 3 ./test/bench
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./test/bench
 
 # Every decoder of foreign bytes, FUZZTIME each.
 FUZZTIME ?= 60s

@@ -1,3 +1,5 @@
+//go:build unix
+
 package backend
 
 import (
@@ -119,9 +121,7 @@ func (c *child) run(ready func()) error {
 	}
 	defer os.Remove(initFile)
 	cmd := exec.Command(c.program.path, c.arguments(initFile)...)
-	// A group of its own keeps the terminal's Ctrl-C away: midas stops its server
-	// when its last connection is done. SIGTERM at midas's death is a clean stop.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = ownGroup()
 	if err := cmd.Start(); err != nil {
 		return midas.Errorf(midas.Unavailable, "start %s: %w", c.program.path, err)
 	}

@@ -24,7 +24,7 @@ type upProcess struct {
 func startUp(dir string, environ []string, args ...string) (*upProcess, error) {
 	p := &upProcess{cmd: exec.Command("midas", append([]string{"up"}, args...)...)}
 	p.cmd.Dir, p.cmd.Env = dir, environ
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	p.cmd.SysProcAttr = diesWithTest()
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
