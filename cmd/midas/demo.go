@@ -67,7 +67,7 @@ func (c *cli) demo(ctx context.Context, backend string, keep bool) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "\nConnected!\n\nMySQL version: %s\n", version)
+	fmt.Fprintf(c.stdout, "\nConnected!\nMySQL version: %s\n", version)
 	return nil
 }
 

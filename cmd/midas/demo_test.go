@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bytes"
+	"database/sql"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/midas-mysql/midas/internal/mysqltest"
+)
+
+// TestDemoLeavesNothingBehind: somebody may try it on a server that matters.
+func TestDemoLeavesNothingBehind(t *testing.T) {
+	for name, server := range map[string]func(testing.TB) *mysqltest.Server{"MariaDB": mysqltest.MariaDB, "MySQL 9.7": mysqltest.MySQL97} {
+		t.Run(name, func(t *testing.T) {
+			s := server(t)
+			before := whatIsThere(t, s.DB())
+			var out, errs bytes.Buffer
+			if code := run(t.Context(), []string{"demo", "--backend", s.URL}, strings.NewReader(""), &out, &errs); code != 0 {
+				t.Fatalf("exit code %d\n%s%s", code, &out, &errs)
+			}
+			if diff := cmp.Diff(before, whatIsThere(t, s.DB())); diff != "" {
+				t.Errorf("the demo changed the server:\n%s", diff)
+			}
+		})
+	}
+}
+
+// whatIsThere lists accounts and schemas.
+func whatIsThere(t *testing.T, db *sql.DB) (all []string) {
+	t.Helper()
+	rows, err := db.Query("SELECT CONCAT(User, '@', Host) FROM mysql.user UNION SELECT schema_name FROM information_schema.schemata ORDER BY 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, name)
+	}
+	if err := rows.Err(); err != nil || len(all) == 0 {
+		t.Fatalf("%d accounts and schemas, %v", len(all), err)
+	}
+	return all
+}
