@@ -3,7 +3,7 @@ package account
 import (
 	"context"
 	"database/sql"
-	"slices"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -48,21 +48,29 @@ type ensured struct {
 	login   string
 	id      string
 	expires time.Time
+	epoch   uint64 // as in cache
 }
 
-func (e *ensured) get(login, id string, now time.Time) (Account, bool) {
+func (e *ensured) get(login, id string, now time.Time) (a Account, epoch uint64, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.account, e.login == login && e.id == id && now.Before(e.expires)
+	return e.account, e.epoch, e.login == login && e.id == id && now.Before(e.expires)
 }
 
-func (e *ensured) put(login, id string, a Account, expires time.Time) {
+func (e *ensured) put(login, id string, a Account, expires time.Time, epoch uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.login, e.id, e.account, e.expires = login, id, a, expires
+	if epoch == e.epoch {
+		e.login, e.id, e.account, e.expires = login, id, a, expires
+	}
 }
 
-func (e *ensured) forget() { e.put("", "", Account{}, time.Time{}) }
+func (e *ensured) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.epoch++
+	e.expires = time.Time{}
+}
 
 // EnsureAdministrator makes the account of the server's Microsoft Entra administrator, as
 // login@'%', mapped to objectID (a user, a group, or an identity by object id or client
@@ -77,26 +85,35 @@ func (s *Store) EnsureAdministrator(ctx context.Context, login, objectID string)
 	if err := checkUserName(login); err != nil {
 		return Account{}, err
 	}
-	if a, ok := s.admin.get(login, id, s.now()); ok {
+	a, epoch, ok := s.admin.get(login, id, s.now())
+	if ok {
 		return a, nil
 	}
 	a, right, err := s.administrator(ctx, s.db, login, id)
 	if err == nil && !right {
+		wanted := Account{
+			ServerID: s.server, User: login, Host: "%", Kind: s.kindOf(ctx, id), ID: id, DirectoryName: login,
+			Admin: true, Generation: firstGeneration(),
+		}
 		err = s.locked(ctx, lockWait, func(conn *sql.Conn) error {
-			a, err = s.establish(ctx, conn, login, id)
+			// Another gateway may have made it while this one waited.
+			if a, right, err = s.administrator(ctx, conn, login, id); err == nil && !right {
+				a, err = s.establish(ctx, conn, wanted)
+			}
 			return err
 		})
-		s.Forget(login)
+		s.forgetName(login)
 	}
 	if err != nil {
 		return Account{}, err
 	}
-	s.admin.put(login, id, a, s.now().Add(s.cache.ttl))
+	s.admin.put(login, id, a, s.now().Add(s.cache.ttl), epoch)
 	return a, nil
 }
 
 // DropAdministrator drops the account of the server's administrator, if there is one.
 func (s *Store) DropAdministrator(ctx context.Context) error {
+	defer s.admin.forget()
 	return s.locked(ctx, lockWait, func(conn *sql.Conn) error { return s.retire(ctx, conn, "") })
 }
 
@@ -106,47 +123,70 @@ func (s *Store) administrator(ctx context.Context, q querier, login, id string) 
 	if err != nil || len(rows) != 1 || rows[0].User != login || rows[0].ID != id {
 		return Account{}, false, err
 	}
-	users, err := s.dialect.byName(ctx, q, login)
-	if err != nil || !slices.ContainsFunc(users, func(u backendUser) bool { return s.owned(u, rows[0]) }) {
+	ours, err := s.stands(ctx, q, rows[0])
+	if err != nil || !ours {
 		return Account{}, false, err
 	}
 	granted, err := hasPrivileges(ctx, q, rows[0])
 	return rows[0], granted, err
 }
 
-func (s *Store) establish(ctx context.Context, q querier, login, id string) (Account, error) {
-	if err := s.retire(ctx, q, login); err != nil {
+// kindOf asks the directory what an administrator is. Without an answer the kind stays
+// open and Admit compares all three claims.
+func (s *Store) kindOf(ctx context.Context, id string) midas.PrincipalKind {
+	if s.directory == nil {
+		return ""
+	}
+	object, err := s.directory.ObjectByID(ctx, id)
+	if err != nil {
+		return ""
+	}
+	return object.Kind
+}
+
+// establish makes a the administrator's account; the caller holds the lock.
+func (s *Store) establish(ctx context.Context, q querier, a Account) (Account, error) {
+	if err := s.retire(ctx, q, a.User); err != nil {
 		return Account{}, err
 	}
-	a := Account{ServerID: s.server, User: login, Host: "%", ID: id, DirectoryName: login, Admin: true, Generation: 1}
-	if s.directory != nil {
-		// Without an answer the kind stays open and Admit compares all three claims.
-		if object, err := s.directory.ObjectByID(ctx, id); err == nil {
-			a.Kind = object.Kind
-		}
-	}
-	existing, found, err := s.clear(ctx, q, &a)
+	existing, found, err := s.clear(ctx, q, a)
 	switch {
 	case err != nil:
 		return Account{}, err
-	case found && !existing.Admin && existing.ID != id:
-		return Account{}, refuse(numberCannotUser, midas.Conflict,
-			"administrator %s cannot have an account: an AADUSER of that name maps to id %s", a, existing.ID).
-			WithHint("DROP USER %s as another administrator, or choose another login", a)
+	case found && !existing.Admin && existing.ID != a.ID:
+		return Account{}, cannot(a, "an AADUSER of that name maps to id %s", existing.ID).
+			WithHint("DROP USER %s as another administrator, or %s", a, otherName(a))
 	case found:
-		a.Mapping, a.Generation = existing.Mapping, existing.Generation
-		err = updateRow(ctx, q, a)
+		a, err = s.promote(ctx, q, existing, a)
 	default:
 		a, err = s.make(ctx, q, a)
 	}
 	if err != nil {
 		return Account{}, err
 	}
-	return a, grantPrivileges(ctx, q, a)
+	var names []string
+	for _, p := range administratorPrivileges {
+		names = append(names, p.name)
+	}
+	return a, s.dialect.grant(ctx, q, a, strings.Join(names, ", "))
+}
+
+// promote makes an account the administrator's. It may have been somebody else's with
+// the same login: whatever password they gave it goes.
+func (s *Store) promote(ctx context.Context, q querier, existing, a Account) (Account, error) {
+	a.Mapping, a.Generation = existing.Mapping, existing.Generation
+	if a.Kind == "" && a.ID == existing.ID {
+		a.Kind = existing.Kind
+	}
+	if err := s.dialect.setSecret(ctx, q, a, s.Secret(a)); err != nil {
+		return Account{}, err
+	}
+	return a, updateRow(ctx, q, a)
 }
 
 // retire drops the accounts of administrators with another login. An account that cannot
-// be dropped, because views run in its name, is left without its row: no token opens it.
+// be dropped, because views run in its name, is left without its row, so that no token
+// opens it, and locked, so that no password does.
 func (s *Store) retire(ctx context.Context, q querier, except string) error {
 	rows, err := selectRows(ctx, q, "`server` = ? AND `admin` = 1", s.server)
 	if err != nil {
@@ -156,8 +196,12 @@ func (s *Store) retire(ctx context.Context, q querier, except string) error {
 		if row.User == except {
 			continue
 		}
-		if err := s.drop(ctx, q, row); err != nil {
-			s.log.WarnContext(ctx, "the former administrator's account stays, closed to tokens", "account", row.String(), "error", err)
+		ours, err := s.stands(ctx, q, row)
+		if err != nil {
+			return err
+		}
+		if ours {
+			s.dropOrLock(ctx, q, row)
 		}
 		if err := deleteRow(ctx, q, row.Mapping); err != nil {
 			return err
@@ -165,6 +209,16 @@ func (s *Store) retire(ctx context.Context, q querier, except string) error {
 		s.Forget(row.User)
 	}
 	return nil
+}
+
+func (s *Store) dropOrLock(ctx context.Context, q querier, a Account) {
+	_, err := q.ExecContext(ctx, "DROP USER "+quoteAccount(a.User, a.Host))
+	if err == nil {
+		return
+	}
+	_, lockErr := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+" ACCOUNT LOCK")
+	s.log.WarnContext(ctx, "the former administrator's account cannot be dropped and is locked instead",
+		"account", a.String(), "error", errors.Join(err, lockErr))
 }
 
 func hasPrivileges(ctx context.Context, q querier, a Account) (bool, error) {
@@ -179,13 +233,4 @@ func hasPrivileges(ctx context.Context, q querier, a Account) (bool, error) {
 	defer rows.Close()
 	found := rows.Next()
 	return found, unavailable("read the privileges of "+a.String(), rows.Err())
-}
-
-func grantPrivileges(ctx context.Context, q querier, a Account) error {
-	var names []string
-	for _, p := range administratorPrivileges {
-		names = append(names, p.name)
-	}
-	_, err := q.ExecContext(ctx, "GRANT "+strings.Join(names, ", ")+" ON *.* TO "+quoteAccount(a.User, a.Host)+" WITH GRANT OPTION")
-	return unavailable("grant privileges to "+a.String(), err)
 }

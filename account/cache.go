@@ -8,8 +8,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// cacheSize is how many names are remembered. Names come from clients before they have
-// proved anything, so there must be an end to them.
+// cacheSize is how many names are remembered. Anyone with a valid token chooses names to
+// ask for, so there must be an end to them.
 const cacheSize = 4096
 
 // cache remembers for a short while what Lookup found, also that it found nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/google/uuid"
@@ -35,7 +36,8 @@ type Created struct {
 // mapping. Errors carry MySQL error numbers (NumberOf): Invalid for names and ids that
 // cannot be; NotFound with 9102 when the directory does not know the identity; Conflict
 // when an account of that name exists; Unavailable when the backend fails. After an
-// error nothing is left behind.
+// error nothing is left behind; should the backend be gone by then, what is left opens
+// nothing and is removed by a later Lookup or Create.
 //
 // Source: Microsoft Learn, "Set up Microsoft Entra authentication for Azure Database for
 // MySQL - Flexible Server".
@@ -44,22 +46,22 @@ func (s *Store) Create(ctx context.Context, r CreateRequest, ifNotExists bool) (
 	if err != nil {
 		return Created{}, err
 	}
-	a := Account{ServerID: s.server, User: statement.User(), Host: statement.Host, DirectoryName: r.Name, Generation: 1}
+	a := Account{ServerID: s.server, User: statement.User(), Host: statement.Host, DirectoryName: r.Name, Generation: firstGeneration()}
 	if a.Kind, a.ID, err = s.resolve(ctx, statement, r.SkipValidation); err != nil {
 		return Created{}, err
 	}
 	var done Created
 	err = s.locked(ctx, lockWait, func(conn *sql.Conn) error {
-		existing, found, err := s.clear(ctx, conn, &a)
+		existing, found, err := s.clear(ctx, conn, a)
 		switch {
 		case err != nil:
 			return err
 		case found && !ifNotExists:
-			return refuse(numberCannotUser, midas.Conflict, "operation CREATE AADUSER failed for %s: it exists and maps to id %s", existing, existing.ID).
+			return cannot(a, "it exists and maps to id %s", existing.ID).
 				WithHint("DROP USER %s; then create it again", existing)
 		case found:
 			done = Created{Account: existing, Existed: true, Warning: keptWarning(existing, a)}
-			return nil
+			return s.dialect.load(ctx, conn, existing)
 		}
 		done.Account, err = s.make(ctx, conn, a)
 		return err
@@ -79,10 +81,23 @@ func keptWarning(existing, wanted Account) string {
 		existing, existing.ID, wanted.ID)
 }
 
+// firstGeneration is where a new account begins to count its secrets. It is random: the
+// row of a former account of that name, and with it the count, may be gone, and no secret
+// is used twice. What is left above is enough for 1,000,000,000 rotations.
+func firstGeneration() int { return 1 + rand.IntN(1<<30) }
+
+// cannot is the refusal of a name that somebody has.
+func cannot(a Account, why string, args ...any) *Error {
+	what := "operation CREATE AADUSER failed for " + a.String()
+	if a.Admin {
+		what = "administrator " + a.String() + " cannot have an account"
+	}
+	return refuse(numberCannotUser, midas.Conflict, "%s: %s", what, fmt.Sprintf(why, args...))
+}
+
 // clear prepares for making a: it returns the account if there is one already, refuses
-// names that others have, and settles the row of an account that is gone. A new account
-// of an old name gets the next generation, so that no secret is used twice.
-func (s *Store) clear(ctx context.Context, q querier, a *Account) (existing Account, found bool, err error) {
+// names that others have, and settles the row of an account that is gone.
+func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Account, found bool, err error) {
 	users, err := s.dialect.byName(ctx, q, a.User)
 	if err != nil {
 		return Account{}, false, err
@@ -97,21 +112,25 @@ func (s *Store) clear(ctx context.Context, q querier, a *Account) (existing Acco
 		case at >= 0 && s.owned(users[at], row) && row.ServerID == s.server:
 			return row, true, nil
 		case at >= 0 && s.owned(users[at], row):
-			return Account{}, false, refuse(numberCannotUser, midas.Conflict,
-				"operation CREATE AADUSER failed for %s: the account belongs to server %s, which has the same backend", a, row.ServerID).
-				WithHint("choose another name with AS 'alias', or give each server a backend of its own")
+			return Account{}, false, cannot(a, "the account belongs to server %s, which has the same backend", row.ServerID).
+				WithHint("%s, or give each server a backend of its own", otherName(a))
 		}
 		if _, err := s.settle(ctx, q, row); err != nil {
 			return Account{}, false, err
 		}
-		a.Generation = max(a.Generation, row.Generation+1)
 	}
 	if at >= 0 {
-		return Account{}, false, refuse(numberCannotUser, midas.Conflict,
-			"operation CREATE AADUSER failed for %s: an account of that name exists and was not made by CREATE AADUSER", a).
-			WithHint("DROP USER %s; or choose another name with AS 'alias'", a)
+		return Account{}, false, cannot(a, "an account of that name exists and was not made by CREATE AADUSER").
+			WithHint("DROP USER %s; or %s", a, otherName(a))
 	}
 	return Account{}, false, nil
+}
+
+func otherName(a Account) string {
+	if a.Admin {
+		return "choose another login for the administrator"
+	}
+	return "choose another name with AS 'alias'"
 }
 
 // make writes the row, then makes the account that carries its id. The row opens nothing
@@ -119,41 +138,59 @@ func (s *Store) clear(ctx context.Context, q querier, a *Account) (existing Acco
 // undone: the account, if it came to be, before the row that explains it.
 func (s *Store) make(ctx context.Context, q querier, a Account) (Account, error) {
 	a.Mapping = uuid.NewString()
-	if err := insertRow(ctx, q, a, s.now()); err != nil {
-		return Account{}, err
-	}
 	// A caller who leaves must not leave the server half-way through: what a closed
 	// connection was doing may still come to be after undo has looked.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeTimeout)
 	defer cancel()
-	if err := s.dialect.create(ctx, q, a, s.Secret(a)); err != nil {
-		s.undo(ctx, a)
-		return Account{}, err
+	err := insertRow(ctx, q, a, s.now())
+	if err == nil {
+		err = s.dialect.create(ctx, q, a, s.Secret(a))
 	}
-	return a, nil
+	if err == nil {
+		return a, nil
+	}
+	s.undo(ctx, q, a)
+	// The server takes no part in the lock: somebody may have made the account meanwhile.
+	if _, _, taken := s.clear(ctx, q, a); midas.CodeOf(taken) == midas.Conflict {
+		err = taken
+	}
+	return Account{}, err
 }
 
-// undo takes back make on a connection of its own: the failing one may be gone.
-func (s *Store) undo(ctx context.Context, a Account) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTimeout)
+// undo takes back make. The connection may be what failed; then another one is tried,
+// and only then, since the pool may have none to give.
+func (s *Store) undo(ctx context.Context, q querier, a Account) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*mendTimeout)
 	defer cancel()
-	err := s.drop(ctx, s.db, a)
-	if err == nil {
-		err = deleteRow(ctx, s.db, a.Mapping)
+	err := s.takeBack(ctx, q, a)
+	if err != nil {
+		err = s.takeBack(ctx, s.db, a)
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "a half-made account is left to the next lookup", "account", a.String(), "error", err)
 	}
 }
 
-// drop drops the account of a if it is ours.
-func (s *Store) drop(ctx context.Context, q querier, a Account) error {
-	users, err := s.dialect.byName(ctx, q, a.User)
-	if err != nil {
+func (s *Store) takeBack(ctx context.Context, q querier, a Account) error {
+	ctx, cancel := context.WithTimeout(ctx, mendTimeout)
+	defer cancel()
+	if err := s.drop(ctx, q, a); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(users, func(u backendUser) bool { return s.owned(u, a) }) {
-		return nil
+	return deleteRow(ctx, q, a.Mapping)
+}
+
+// stands tells whether the backend has the account that was made for row a.
+func (s *Store) stands(ctx context.Context, q querier, a Account) (bool, error) {
+	users, err := s.dialect.byName(ctx, q, a.User)
+	return slices.ContainsFunc(users, func(u backendUser) bool { return s.owned(u, a) }), err
+}
+
+// drop drops the account of a if it is ours.
+func (s *Store) drop(ctx context.Context, q querier, a Account) error {
+	ours, err := s.stands(ctx, q, a)
+	if err != nil || !ours {
+		return err
 	}
 	_, err = q.ExecContext(ctx, "DROP USER "+quoteAccount(a.User, a.Host))
 	return unavailable("drop account "+a.String(), err)

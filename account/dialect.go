@@ -2,7 +2,9 @@ package account
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/midas-mysql/midas"
 )
@@ -29,7 +31,18 @@ type dialect interface {
 	// setSecret gives the account its secret again, and no expiry. The
 	// caller has checked that it is ours and checks again afterwards.
 	setSecret(ctx context.Context, q querier, a Account, secret string) error
+	// load makes the backend know an account that is in its tables.
+	load(ctx context.Context, q querier, a Account) error
+	// grant gives privileges on everything, with the right to pass them on. It fails if
+	// there is no such account.
+	grant(ctx context.Context, q querier, a Account, privileges string) error
 }
+
+var (
+	_ dialect = mysqlDialect{}
+	_ dialect = mariadbDialect{}
+	_ dialect = embeddedDialect{}
+)
 
 var dialects = map[string]dialect{
 	DialectMySQL:    mysqlDialect{},
@@ -37,7 +50,13 @@ var dialects = map[string]dialect{
 	DialectEmbedded: embeddedDialect{},
 }
 
-// selectUsers runs a query for user, host, marker and password hash.
+func grantAll(ctx context.Context, q querier, prefix string, a Account, privileges string) error {
+	_, err := q.ExecContext(ctx, prefix+"GRANT "+privileges+" ON *.* TO "+quoteAccount(a.User, a.Host)+" WITH GRANT OPTION")
+	return unavailable("grant privileges to "+a.String(), err)
+}
+
+// selectUsers runs a query for user, host, marker and password hash. Any of them may be
+// NULL: in some SQL modes of MariaDB empty text is.
 func selectUsers(ctx context.Context, q querier, query, argument string) ([]backendUser, error) {
 	rows, err := q.QueryContext(ctx, query, argument)
 	if err != nil {
@@ -46,11 +65,11 @@ func selectUsers(ctx context.Context, q querier, query, argument string) ([]back
 	defer rows.Close()
 	var out []backendUser
 	for rows.Next() {
-		var u backendUser
-		if err := rows.Scan(&u.user, &u.host, &u.marker, &u.password); err != nil {
+		var user, host, marker, password sql.NullString
+		if err := rows.Scan(&user, &host, &marker, &password); err != nil {
 			return nil, unavailable("read the backend's accounts", err)
 		}
-		out = append(out, u)
+		out = append(out, backendUser{user.String, host.String, marker.String, password.String})
 	}
 	return out, unavailable("read the backend's accounts", rows.Err())
 }
@@ -73,7 +92,9 @@ func readVersion(ctx context.Context, q querier) (version string, err error) {
 // Source: MySQL Reference Manual, CREATE USER, "User Comments and Attributes".
 type mysqlDialect struct{}
 
-const mysqlUsers = "SELECT User, Host, COALESCE(JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.midas')), ''), '' FROM mysql.user WHERE "
+// The columns are CHAR: in SQL mode PAD_CHAR_TO_FULL_LENGTH they come with all their
+// spaces.
+const mysqlUsers = "SELECT RTRIM(User), RTRIM(Host), JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.midas')), NULL FROM mysql.user WHERE "
 
 func (d mysqlDialect) ready(ctx context.Context, q querier) error {
 	if _, err := d.byName(ctx, q, ""); err != nil {
@@ -106,12 +127,28 @@ const mysqlPassword = " IDENTIFIED WITH caching_sha2_password BY '%s' PASSWORD E
 func (mysqlDialect) create(ctx context.Context, q querier, a Account, secret string) error {
 	_, err := q.ExecContext(ctx, "CREATE USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(mysqlPassword, secret)+
 		fmt.Sprintf(` ATTRIBUTE '{"midas": "%s"}'`, a.Mapping))
-	return unavailable("create account "+a.String(), err, secret)
+	return unavailableBut(secret, "create account "+a.String(), err)
 }
 
 func (mysqlDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
-	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(mysqlPassword, secret))
-	return unavailable("set the secret of account "+a.String(), err, secret)
+	if _, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(mysqlPassword, secret)); err != nil {
+		return unavailableBut(secret, "set the secret of account "+a.String(), err)
+	}
+	// A second password (ALTER USER … RETAIN CURRENT PASSWORD) would go on opening it.
+	// Only those who have one are asked to drop it: not every server knows the words.
+	// Source: MySQL Reference Manual, "Dual Password Support".
+	dual, err := selectUsers(ctx, q, mysqlUsers+"User = ? AND JSON_CONTAINS_PATH(User_attributes, 'one', '$.additional_password')", a.User)
+	if err != nil || !slices.ContainsFunc(dual, func(u backendUser) bool { return u.user == a.User && u.host == a.Host }) {
+		return err
+	}
+	_, err = q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+" DISCARD OLD PASSWORD")
+	return unavailable("drop the second password of account "+a.String(), err)
+}
+
+func (mysqlDialect) load(context.Context, querier, Account) error { return nil }
+
+func (mysqlDialect) grant(ctx context.Context, q querier, a Account, privileges string) error {
+	return grantAll(ctx, q, "", a, privileges)
 }
 
 // embeddedDialect cannot mark accounts: the engine takes ATTRIBUTE and COMMENT and keeps
@@ -138,10 +175,16 @@ func (embeddedDialect) owns(u backendUser, _ Account, secret string) bool {
 
 func (embeddedDialect) create(ctx context.Context, q querier, a Account, secret string) error {
 	_, err := q.ExecContext(ctx, "CREATE USER "+quoteAccount(a.User, a.Host)+" IDENTIFIED WITH mysql_native_password BY '"+secret+"'")
-	return unavailable("create account "+a.String(), err, secret)
+	return unavailableBut(secret, "create account "+a.String(), err)
 }
 
 func (embeddedDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
 	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+" IDENTIFIED WITH mysql_native_password BY '"+secret+"'")
-	return unavailable("set the secret of account "+a.String(), err, secret)
+	return unavailableBut(secret, "set the secret of account "+a.String(), err)
+}
+
+func (embeddedDialect) load(context.Context, querier, Account) error { return nil }
+
+func (embeddedDialect) grant(ctx context.Context, q querier, a Account, privileges string) error {
+	return grantAll(ctx, q, "", a, privileges)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"time"
 
 	"github.com/midas-mysql/midas"
@@ -21,23 +22,55 @@ const (
 	mendTimeout = 5 * time.Second  // for undoing after the caller's context has ended
 )
 
+// errBusy is what locked wraps when somebody else keeps the lock.
+var errBusy = errors.New("another gateway is changing accounts of this backend")
+
+func busy() error { return midas.Errorf(midas.Unavailable, "%w", errBusy).WithHint("try again") }
+
 // locked runs change on one connection while no other gateway changes accounts. It
 // returns Unavailable when the lock is not free within wait.
 func (s *Store) locked(ctx context.Context, wait time.Duration, change func(conn *sql.Conn) error) error {
+	// Waiting takes a connection. One waits for all callers of this store: the pool's
+	// others are for sign-ins.
+	deadline := time.Now().Add(wait)
+	if err := s.takeTurn(ctx, wait); err != nil {
+		return err
+	}
+	defer func() { <-s.turn }()
+	seconds := (max(0, time.Until(deadline)) + time.Second - 1) / time.Second
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return unavailable("connect to the backend", err)
 	}
 	defer conn.Close()
 	var got sql.NullInt64
-	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK('"+lockName+"', ?)", int(wait/time.Second)).Scan(&got); err != nil {
+	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK('"+lockName+"', ?)", int(seconds)).Scan(&got); err != nil {
 		return unavailable("take the lock of accounts", err)
 	}
 	if got.Int64 != 1 {
-		return midas.Errorf(midas.Unavailable, "another gateway is changing accounts of this backend").WithHint("try again")
+		return busy()
 	}
 	defer unlock(ctx, conn)
 	return change(conn)
+}
+
+// takeTurn waits until no other caller of this store has the lock or waits for it.
+func (s *Store) takeTurn(ctx context.Context, wait time.Duration) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return busy()
+	case <-ctx.Done():
+		return unavailable("wait for the lock of accounts", ctx.Err())
+	}
 }
 
 func unlock(ctx context.Context, conn *sql.Conn) {

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"time"
 )
@@ -26,8 +27,8 @@ func (s *Store) Lookup(ctx context.Context, user string) ([]Account, error) {
 	flight := s.flights.DoChan(user, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 		defer cancel()
-		found, err := s.lookup(ctx, user)
-		if err == nil {
+		found, settled, err := s.lookup(ctx, user)
+		if err == nil && settled {
 			s.cache.put(user, found, epoch)
 		}
 		return found, err
@@ -43,34 +44,38 @@ func (s *Store) Lookup(ctx context.Context, user string) ([]Account, error) {
 	}
 }
 
-func (s *Store) lookup(ctx context.Context, user string) ([]Account, error) {
+// lookup asks the backend. The answer is not settled, and not to be remembered, while
+// somebody else's change keeps it from following RENAME USER.
+func (s *Store) lookup(ctx context.Context, user string) (live []Account, settled bool, err error) {
 	live, doubtful, err := s.view(ctx, s.db, user)
 	if err != nil || len(doubtful) == 0 {
-		return live, err
+		return live, true, err
 	}
 	// Waiting for the lock would make a sign-in wait for CREATE AADUSER; whoever holds
 	// it leaves the mending to the next lookup.
 	err = s.locked(ctx, 0, func(conn *sql.Conn) error {
-		again, doubtful, err := s.view(ctx, conn, user)
+		_, doubtful, err := s.view(ctx, conn, user)
 		if err != nil {
 			return err
 		}
-		live = again
 		for _, row := range doubtful {
-			moved, err := s.settle(ctx, conn, row)
-			if err != nil {
+			if _, err := s.settle(ctx, conn, row); err != nil {
 				return err
 			}
-			if moved.User == user {
-				live = append(live, moved)
-			}
 		}
-		return nil
+		again, _, err := s.view(ctx, conn, user)
+		if err == nil {
+			live = again
+		}
+		return err
 	})
+	if errors.Is(err, errBusy) {
+		return live, false, nil
+	}
 	if err != nil {
 		s.log.WarnContext(ctx, "leftover account rows stay for now", "user", user, "error", err)
 	}
-	return live, nil
+	return live, true, nil
 }
 
 // view is what rows and accounts say together about a name: the rows whose account is
@@ -133,16 +138,31 @@ func (s *Store) settle(ctx context.Context, q querier, row Account) (Account, er
 	}
 	before := row.String()
 	row.User, row.Host = bearers[0].user, bearers[0].host
-	// A row that has this name already is left over: the account carries our marker.
+	return row, s.move(ctx, q, row, before)
+}
+
+// move writes a row under the name that its account has now. A row that has that name
+// already gives way and is settled in turn: names may have gone round.
+func (s *Store) move(ctx context.Context, q querier, row Account, before string) error {
 	others, err := selectRows(ctx, q, "`user` = ? AND `host` = ?", row.User, row.Host)
 	if err != nil {
-		return Account{}, err
+		return err
 	}
 	for _, other := range others {
-		if err := deleteRow(ctx, q, other.Mapping); err != nil {
-			return Account{}, err
+		aside := other
+		aside.User, aside.Host = "", other.Mapping // nobody's name, and no other row's
+		if err := updateRow(ctx, q, aside); err != nil {
+			return err
 		}
 	}
 	s.log.InfoContext(ctx, "account row follows RENAME USER", "before", before, "account", row.String(), "id", row.ID)
-	return row, updateRow(ctx, q, row)
+	if err := updateRow(ctx, q, row); err != nil {
+		return err
+	}
+	for _, other := range others {
+		if _, err := s.settle(ctx, q, other); err != nil {
+			return err
+		}
+	}
+	return nil
 }

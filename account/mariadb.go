@@ -14,7 +14,7 @@ import (
 // Source: MariaDB documentation, "mysql.global_priv Table".
 type mariadbDialect struct{}
 
-const mariadbUsers = "SELECT User, Host, COALESCE(JSON_VALUE(Priv, '$.midas'), ''), '' FROM mysql.global_priv WHERE "
+const mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), JSON_VALUE(Priv, '$.midas'), NULL FROM mysql.global_priv WHERE "
 
 func (d mariadbDialect) ready(ctx context.Context, q querier) error {
 	version, err := readVersion(ctx, q)
@@ -88,6 +88,28 @@ func (mariadbDialect) setSecret(ctx context.Context, q querier, a Account, secre
 		return unavailable("set the secret of account "+a.String(), err)
 	}
 	return flushPrivileges(ctx, q)
+}
+
+// load reloads the accounts if this one is not loaded: a crash may have come between
+// making it and that, and until then nobody can sign in as it or GRANT to it.
+func (mariadbDialect) load(ctx context.Context, q querier, a Account) error {
+	rows, err := q.QueryContext(ctx, "SHOW GRANTS FOR "+quoteAccount(a.User, a.Host))
+	if err == nil {
+		for rows.Next() { // the error comes after the head of the result
+		}
+		err = rows.Err()
+		_ = rows.Close()
+	}
+	if err == nil {
+		return nil
+	}
+	return flushPrivileges(ctx, q)
+}
+
+// grant sets the SQL mode too: without NO_AUTO_CREATE_USER, a GRANT to an account that
+// was dropped this moment would make one without password.
+func (mariadbDialect) grant(ctx context.Context, q querier, a Account, privileges string) error {
+	return grantAll(ctx, q, "SET STATEMENT sql_mode = 'NO_AUTO_CREATE_USER' FOR ", a, privileges)
 }
 
 func flushPrivileges(ctx context.Context, q querier) error {

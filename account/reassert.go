@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"database/sql"
-	"slices"
 
 	"github.com/midas-mysql/midas"
 )
@@ -55,12 +54,12 @@ func (s *Store) current(ctx context.Context, q querier, a Account) (Account, err
 	if err != nil {
 		return Account{}, err
 	}
-	users, err := s.dialect.byName(ctx, q, a.User)
-	if err != nil {
-		return Account{}, err
-	}
 	for _, row := range rows {
-		if row.User == a.User && row.Host == a.Host && slices.ContainsFunc(users, func(u backendUser) bool { return s.owned(u, row) }) {
+		ours, err := s.stands(ctx, q, row)
+		if err != nil {
+			return Account{}, err
+		}
+		if ours && row.User == a.User && row.Host == a.Host {
 			return row, nil
 		}
 		if _, err := s.settle(ctx, q, row); err != nil {

@@ -12,7 +12,8 @@ import (
 const maxServerID = 512
 
 // Names compare byte for byte, as MySQL compares user names. The unique key refuses one
-// backend account for two servers.
+// backend account for two servers. The engine is named since a server's default may be
+// one that loses rows in a crash.
 var schema = []string{
 	"CREATE DATABASE IF NOT EXISTS midas CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 	"CREATE TABLE IF NOT EXISTS midas.aaduser (" +
@@ -27,7 +28,7 @@ var schema = []string{
 		"`generation` INT NOT NULL, " +
 		"`created` VARCHAR(32) NOT NULL, " +
 		"PRIMARY KEY (`mapping`), UNIQUE KEY `backend_account` (`user`, `host`)" +
-		") CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+		") ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 }
 
 const columns = "`mapping`, `server`, `user`, `host`, `kind`, `principal`, `directory_name`, `admin`, `generation`"
@@ -36,6 +37,28 @@ const columns = "`mapping`, `server`, `user`, `host`, `kind`, `principal`, `dire
 type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// commits refuses connections without autocommit, which a server's default can make. The
+// first lookup on such a connection would begin a transaction and all that follow would
+// see the accounts of that moment, dropped ones too.
+func commits(ctx context.Context, q querier) error {
+	rows, err := q.QueryContext(ctx, "SELECT @@autocommit")
+	if err != nil {
+		return unavailable("ask the backend for autocommit", err)
+	}
+	defer rows.Close()
+	var on bool
+	for rows.Next() {
+		if err := rows.Scan(&on); err != nil {
+			return unavailable("ask the backend for autocommit", err)
+		}
+	}
+	if err := rows.Err(); err != nil || on {
+		return unavailable("ask the backend for autocommit", err)
+	}
+	return midas.Errorf(midas.Invalid, "connections to the backend have autocommit off").
+		WithHint("SET GLOBAL autocommit = ON, or add autocommit=1 to the connection's parameters")
 }
 
 func makeSchema(ctx context.Context, q querier) error {

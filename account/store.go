@@ -31,7 +31,7 @@ const (
 // StoreConfig says where accounts are kept and of which server they are.
 type StoreConfig struct {
 	// DB is a pool of a backend user that may do everything. Its connections must speak
-	// utf8mb4, as those of go-sql-driver/mysql do.
+	// utf8mb4, as those of go-sql-driver/mysql do, and have autocommit on.
 	DB      *sql.DB
 	Dialect string
 	// ServerID is the ARM id of the server. Several servers may share one backend; an
@@ -61,6 +61,7 @@ type Store struct {
 	cache     *cache
 	flights   singleflight.Group
 	admin     ensured
+	turn      chan struct{} // full while a caller has or awaits the lock of accounts
 }
 
 // New makes the schema if it is missing and returns the store. Errors are Invalid for a
@@ -76,10 +77,14 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		return nil, midas.Errorf(midas.Invalid, "the master key has %d bytes, at least %d are needed", len(cfg.Deriver.Master), minMaster)
 	case len(cfg.ServerID) > maxServerID:
 		return nil, midas.Errorf(midas.Invalid, "the server id has %d bytes, at most %d fit", len(cfg.ServerID), maxServerID)
+	case strings.TrimSpace(cfg.ServerID) != cfg.ServerID:
+		// SQL ignores trailing spaces: two servers would see each other's accounts.
+		return nil, midas.Errorf(midas.Invalid, "the server id begins or ends with a space")
 	}
 	s := &Store{
 		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), deriver: cfg.Deriver,
 		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
+		turn: make(chan struct{}, 1),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -94,6 +99,9 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	if err := d.ready(ctx, s.db); err != nil {
 		return nil, err
 	}
+	if err := commits(ctx, s.db); err != nil {
+		return nil, err
+	}
 	return s, makeSchema(ctx, s.db)
 }
 
@@ -105,24 +113,34 @@ func (s *Store) Secret(a Account) string {
 // Forget drops what Lookup remembers about user, for a gateway that has just relayed
 // DROP USER or RENAME USER.
 func (s *Store) Forget(user string) {
-	s.cache.forget(user)
-	s.flights.Forget(user) // an answer on its way tells of the time before
+	s.forgetName(user)
 	s.admin.forget()
 }
 
-// unavailable wraps an error of the backend. Its text may repeat the statement, so
-// secrets are cut out of it.
-func unavailable(doing string, err error, secrets ...string) error {
+func (s *Store) forgetName(user string) {
+	s.cache.forget(user)
+	s.flights.Forget(user) // an answer on its way tells of the time before
+}
+
+// unavailable wraps an error of the backend.
+func unavailable(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if text := err.Error(); len(secrets) > 0 {
-		for _, secret := range secrets {
-			text = strings.ReplaceAll(text, secret, "…")
-		}
-		if text != err.Error() {
-			return midas.Errorf(midas.Unavailable, "%s: %s", doing, text)
-		}
-	}
 	return midas.Errorf(midas.Unavailable, "%s: %w", doing, err)
+}
+
+// unavailableBut is unavailable for a statement that holds a secret. A server repeats a
+// statement that it cannot read from where it stumbled, cut at some length, so the text
+// may end within the secret: it is cut where the secret begins.
+func unavailableBut(secret, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	const telling = 6 // characters that appear in no error by chance
+	before, _, found := strings.Cut(err.Error(), secret[:min(telling, len(secret))])
+	if !found {
+		return unavailable(doing, err)
+	}
+	return midas.Errorf(midas.Unavailable, "%s: %s…", doing, before)
 }

@@ -5,8 +5,7 @@ import (
 	"database/sql"
 )
 
-// Installed tells whether the backend of q holds accounts' mappings already, of any
-// server.
+// Installed tells whether db's backend holds accounts' mappings already, of any server.
 func Installed(ctx context.Context, db *sql.DB) bool {
 	_, err := selectRows(ctx, db, "`mapping` = ''")
 	return err == nil
@@ -22,13 +21,9 @@ func (s *Store) Uninstall(ctx context.Context, schema bool) error {
 			return err
 		}
 		for _, row := range rows {
-			if err := s.drop(ctx, conn, row); err != nil {
+			if err := s.remove(ctx, conn, row); err != nil {
 				return err
 			}
-			if err := deleteRow(ctx, conn, row.Mapping); err != nil {
-				return err
-			}
-			s.Forget(row.User)
 		}
 		if !schema {
 			return nil
@@ -40,4 +35,21 @@ func (s *Store) Uninstall(ctx context.Context, schema bool) error {
 		_, err = conn.ExecContext(ctx, "DROP DATABASE midas")
 		return unavailable("drop schema midas", err)
 	})
+}
+
+// remove drops the account of a row, under whatever name it has by now, and the row.
+func (s *Store) remove(ctx context.Context, q querier, row Account) error {
+	ours, err := s.stands(ctx, q, row)
+	if err == nil && !ours {
+		defer s.Forget(row.User)
+		row, err = s.settle(ctx, q, row)
+	}
+	if err != nil || row.Mapping == "" { // there is none, and no row any more
+		return err
+	}
+	if err := s.drop(ctx, q, row); err != nil {
+		return err
+	}
+	s.Forget(row.User)
+	return deleteRow(ctx, q, row.Mapping)
 }

@@ -1,0 +1,230 @@
+package account
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/midas-mysql/midas"
+)
+
+// DROP USER is a plain statement that nobody but the backend sees; the mapping ends with
+// it all the same.
+func TestDropUserEndsTheMapping(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, user := w.store(), w.name("app")
+		first := w.create(s, user, idA)
+		w.exec("DROP USER " + quoteAccount(user, "%"))
+		s.Forget(user)
+		if got := w.lookup(s, user); len(got) != 0 {
+			t.Errorf("after DROP USER: %v", got)
+		}
+		if rows := w.rows(user); len(rows) != 0 {
+			t.Errorf("its row is still there: %v", rows)
+		}
+		// A new AADUSER of that name is another account: not even its secret is the same.
+		second := w.create(s, user, idA)
+		if w.secret(s, second) == w.secret(s, first) || second.Mapping == first.Mapping {
+			t.Errorf("a secret was used twice: %+v, then %+v", first, second)
+		}
+		if n := w.signIn(user, w.secret(s, first)); n != denied {
+			t.Errorf("the dropped account's secret: %d", n)
+		}
+	})
+}
+
+// The same without a Lookup between: CREATE AADUSER meets the leftover row itself.
+func TestDropAndCreate(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, user := w.store(), w.name("app")
+		first := w.create(s, user, idA)
+		w.exec("DROP USER " + quoteAccount(user, "%"))
+		second := w.create(s, user, idB)
+		if w.secret(s, second) == w.secret(s, first) || second.Mapping == first.Mapping {
+			t.Errorf("a secret was used twice: %+v, then %+v", first, second)
+		}
+		if got := w.lookup(s, user); len(got) != 1 || got[0] != second {
+			t.Errorf("Lookup = %v", got)
+		}
+		if rows := w.rows(user); len(rows) != 1 || rows[0] != idB {
+			t.Errorf("rows: %v", rows)
+		}
+	})
+}
+
+// No token opens a native account, though a row of its name may be left over.
+func TestNativeAccountUnderAnOldName(t *testing.T) {
+	for name, replace := range map[string][]string{
+		"DROP USER, CREATE USER": {"DROP USER %s", "CREATE USER %s IDENTIFIED BY 'Its-0wn'"},
+		"CREATE OR REPLACE USER": {"CREATE OR REPLACE USER %s IDENTIFIED BY 'Its-0wn'"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onServers(t, func(t *testing.T, w *world) {
+				if len(replace) == 1 && w.mysql() {
+					return // it has no such statement
+				}
+				s, user := w.store(), w.name("app")
+				account := w.create(s, user, idA)
+				w.replace(replace, user)
+				s.Forget(user)
+				if got := w.lookup(s, user); len(got) != 0 {
+					t.Fatalf("Lookup = %v", got)
+				}
+				if rows := w.rows(user); len(rows) != 0 {
+					t.Errorf("its row is still there: %v", rows)
+				}
+				expect(t, s.Reassert(t.Context(), account), midas.Forbidden, denied)
+				expect(t, s.Rotate(t.Context(), account), midas.Forbidden, denied)
+				if n := w.signIn(user, "Its-0wn"); n != 0 {
+					t.Errorf("its own password: %d", n)
+				}
+			})
+		})
+	}
+}
+
+func TestRenameUserIsFollowed(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, before, after := w.store(), w.name("before"), w.name("after `x`")
+		w.create(s, before, idA)
+		w.exec("GRANT SELECT ON mysql.* TO " + quoteAccount(before, "%"))
+		if got := w.lookup(s, after); len(got) != 0 {
+			t.Fatal(got) // and remembered
+		}
+		w.exec("RENAME USER " + quoteAccount(before, "%") + " TO " + quoteAccount(after, "localhost"))
+		w.advance(time.Minute)
+		got := w.lookup(s, after)
+		if len(got) != 1 || got[0].User != after || got[0].Host != "localhost" || got[0].ID != idA {
+			t.Fatalf("Lookup(after) = %v", got)
+		}
+		if got := w.lookup(s, before); len(got) != 0 {
+			t.Errorf("Lookup(before) = %v", got)
+		}
+		if rows := w.rows(after); len(rows) != 1 {
+			t.Errorf("rows: %v", rows)
+		}
+		// Secrets belong to names, so a gateway's first sign-in is refused and mended.
+		if n := w.signIn(after, w.secret(s, got[0])); n != denied {
+			t.Errorf("before Reassert: %d", n)
+		}
+		if err := s.Reassert(t.Context(), got[0]); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.signIn(after, w.secret(s, got[0])); n != 0 {
+			t.Errorf("after Reassert: %d", n)
+		}
+		if again := w.create(s, before, idB); again.Mapping == got[0].Mapping {
+			t.Error("the old name's new account has the renamed one's row")
+		}
+	})
+}
+
+// The old name's Lookup comes first: the row moves, and no token opens the old name.
+func TestRenameUserSeenFromTheOldName(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, before, after := w.store(), w.name("before"), w.name("after")
+		account := w.create(s, before, idA)
+		leftover := w.create(s, after, idB)
+		w.exec("DROP USER " + quoteAccount(after, "%"))
+		w.exec("RENAME USER " + quoteAccount(before, "%") + " TO " + quoteAccount(after, "%"))
+		if got := w.lookup(s, before); len(got) != 0 {
+			t.Errorf("Lookup(before) = %v", got)
+		}
+		if got := w.lookup(s, after); len(got) != 1 || got[0].Mapping != account.Mapping || got[0].ID != idA {
+			t.Errorf("Lookup(after) = %v, not the leftover %v", got, leftover)
+		}
+		if rows := w.query("SELECT mapping FROM midas.aaduser WHERE server = ?", s.server); len(rows) != 1 || rows[0] != account.Mapping {
+			t.Errorf("rows: %v", rows)
+		}
+		expect(t, s.Reassert(t.Context(), account), midas.Forbidden, denied)
+	})
+}
+
+// Names may go round: whichever is looked up first, each row follows its own account.
+func TestRenameUserInARound(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, a, b, c := w.store(), w.name("a"), w.name("b"), w.name("c")
+		at := func(name string) string { return quoteAccount(name, "%") }
+		for name, statement := range map[string]string{
+			"moved up": "RENAME USER " + at(a) + " TO " + at(c) + ", " + at(b) + " TO " + at(a),
+			"swapped":  "RENAME USER " + at(a) + " TO " + at(c) + ", " + at(b) + " TO " + at(a) + ", " + at(c) + " TO " + at(b),
+		} {
+			for _, first := range []string{a, b, c} {
+				ids := map[string]string{w.create(s, a, idA).Mapping: idA, w.create(s, b, idB).Mapping: idB}
+				w.exec(statement)
+				want := map[string]string{"moved up": a + " " + idB + ", " + c + " " + idA, "swapped": a + " " + idB + ", " + b + " " + idA}[name]
+				var got []string
+				s.Forget(first)
+				w.lookup(s, first)
+				for _, user := range []string{a, b, c} {
+					s.Forget(user)
+					for _, account := range w.lookup(s, user) {
+						got = append(got, user+" "+account.ID)
+						if ids[account.Mapping] != account.ID {
+							t.Errorf("%s: %+v is another's row", name, account)
+						}
+						w.exec("DROP USER " + at(user))
+					}
+				}
+				if strings.Join(got, ", ") != want {
+					t.Errorf("%s, looked at from %s: %q, want %q", name, first, got, want)
+				}
+				for _, user := range []string{a, b, c} {
+					w.exec("DROP USER IF EXISTS " + at(user))
+				}
+			}
+		}
+	})
+}
+
+// A name that cannot be an AADUSER's ends the mapping: MariaDB has longer ones.
+func TestRenameUserOutOfReach(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		if w.mysql() {
+			return
+		}
+		s, before, after := w.store(), w.name("before"), w.name("a.name.of.more.than.thirty-two.characters")
+		w.create(s, before, idA)
+		w.exec("RENAME USER " + quoteAccount(before, "%") + " TO " + quoteAccount(after, "%"))
+		for _, name := range []string{after, before} {
+			if got := w.lookup(s, name); len(got) != 0 {
+				t.Errorf("Lookup(%s) = %v", name, got)
+			}
+		}
+		if rows := w.rows(before); len(rows) != 0 {
+			t.Errorf("rows: %v", rows)
+		}
+	})
+}
+
+// MySQL shows the marker in SHOW CREATE USER, so a copy of an account carries it too.
+func TestCopyOfAnAccount(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, user := w.store(), w.name("app")
+		account := w.create(s, user, idA)
+		copies := []string{w.name("copy1"), w.name("copy2")}
+		for _, name := range copies {
+			w.copyAccount(user, name)
+		}
+		for range 2 { // and the second time nothing has changed
+			for _, name := range copies {
+				if got := w.lookup(w.store(), name); len(got) != 0 {
+					t.Errorf("Lookup(%s) = %v", name, got)
+				}
+			}
+			if got := w.lookup(w.store(), user); len(got) != 1 || got[0] != account {
+				t.Errorf("Lookup of the original = %v", got)
+			}
+		}
+		// Nobody can tell which of two copies a dropped original became: neither.
+		w.exec("DROP USER " + quoteAccount(user, "%"))
+		for _, name := range append(copies, user) {
+			if got := w.lookup(w.store(), name); len(got) != 0 {
+				t.Errorf("after DROP USER: Lookup(%s) = %v", name, got)
+			}
+		}
+		if rows := w.query("SELECT user FROM midas.aaduser WHERE mapping = ?", account.Mapping); len(rows) != 0 {
+			t.Errorf("rows: %v", rows)
+		}
+	})
+}
