@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,6 +39,8 @@ type Directory struct {
 
 	tenantID       string
 	subscriptionID string
+
+	changes atomic.Uint64
 }
 
 // Open opens the directory at cfg.Path, or makes an empty one with a new tenant and
@@ -133,10 +136,17 @@ func (d *Directory) settle(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
+// Changes counts the changes made through d. Whoever remembers something of the
+// directory asks it whether that may still be so; what another process changes it does
+// not count.
+func (d *Directory) Changes() uint64 { return d.changes.Load() }
+
 // write runs change in one transaction and returns once it is on the disk, or
 // changes nothing.
 func (d *Directory) write(ctx context.Context, change func(context.Context, *sql.Tx) error) error {
-	return transact(ctx, d.writer, change)
+	err := transact(ctx, d.writer, change)
+	d.changes.Add(1) // also after an error: a commit may have failed and be there
+	return err
 }
 
 // read runs look on one consistent state of the directory.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"net/netip"
 	"strings"
 
@@ -41,17 +42,18 @@ func (s *session) admitAs(ctx context.Context) error {
 
 // chooseServer takes the server from the user name's suffix (user@server, the form of
 // Azure's single server) and returns the name without it. A name with an @ that is
-// followed by no server is a name: user principal names have one too.
+// followed by no server is a name: user principal names have one too. Without a suffix
+// it is the server whose name the client gave to TLS, or the only one there is.
 func (s *session) chooseServer(ctx context.Context) (user string, err error) {
 	user = s.login.User
 	if at := strings.LastIndexByte(user, '@'); at >= 0 {
-		server, err := s.Servers.Server(ctx, user[at+1:])
-		if err == nil {
-			s.server = server
-			return user[:at], nil
+		if found, err := s.takeServer(ctx, user[at+1:]); found || err != nil {
+			return user[:at], err
 		}
-		if midas.CodeOf(err) != midas.NotFound && midas.CodeOf(err) != midas.Invalid {
-			return "", err
+	}
+	if secured, ok := s.conn.(*tls.Conn); ok {
+		if found, err := s.takeServer(ctx, secured.ConnectionState().ServerName); found || err != nil {
+			return user, err
 		}
 	}
 	all, err := s.Servers.Servers(ctx)
@@ -66,6 +68,23 @@ func (s *session) chooseServer(ctx context.Context) (user string, err error) {
 	}
 	return "", publicly("%d servers are behind this address and the user name says none", len(all)).
 		WithHint("sign in as '%s@%s'", user, all[0].Name)
+}
+
+// takeServer makes the server of that name the session's, if there is one.
+func (s *session) takeServer(ctx context.Context, name string) (found bool, err error) {
+	if name == "" {
+		return false, nil
+	}
+	server, err := s.Servers.Server(ctx, name)
+	switch midas.CodeOf(err) {
+	case midas.NotFound, midas.Invalid:
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	s.server = server
+	return true, nil
 }
 
 // admitAdministrator compares before it makes anything: a name alone creates nothing.

@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/gateway"
 )
 
@@ -240,5 +241,45 @@ func TestShutdownTellsSessions(t *testing.T) {
 	}
 	if _, err := tls.Dial("tcp", w.addr, nil); err == nil {
 		t.Error("still accepting")
+	}
+}
+
+// TestWhichServer: with several servers the suffix of the user name says which one, else
+// the name that the client gives to TLS; else nobody is signed in to a guess.
+func TestWhichServer(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	_, _, err := w.directory.PutServer(t.Context(), tenantGroup, "other", directory.ServerChange{
+		Change: directory.Change{Location: "eastus"},
+		Admin:  &directory.Administrator{Administrator: w.server.Admin.Administrator},
+	})
+	w.must(err)
+	sni := func(name string) func(*mysql.Config) {
+		return func(c *mysql.Config) {
+			c.TLS.ServerName = name
+			c.TLS.InsecureSkipVerify = true // the certificate of this test names localhost alone
+		}
+	}
+	for name, test := range map[string]struct {
+		user, sni, server string
+	}{
+		"a suffix":                      {user + "@mydb", "localhost", "mydb"},
+		"a suffix against the TLS name": {user + "@mydb", "other", "mydb"},
+		"the short TLS name":            {user, "mydb", "mydb"},
+		"the full TLS name":             {user, "MYDB.mysql.database.azure.com", "mydb"},
+		"another server":                {user, "other", ""},
+		"no name at all":                {user, "localhost", ""},
+	} {
+		err := w.open(test.user, w.token(id), sni(test.sni)).Ping()
+		switch {
+		case test.server != "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case test.server != "" && w.lastSignIn().Server != test.server:
+			t.Errorf("%s: signed in to %q", name, w.lastSignIn().Server)
+		case name == "another server":
+			w.refused(err, 1045, "there is no AADUSER", "on server 'other'")
+		case test.server == "":
+			w.refused(err, 1045, "2 servers are behind this address", "sign in as '"+user+"@mydb'")
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -60,6 +61,7 @@ type stack struct {
 	mysqlLn         net.Listener
 	opsLn           net.Listener
 
+	names   atomic.Pointer[namesAt]
 	stores  sync.Map // ARM id of a server → *account.Store
 	opening singleflight.Group
 
@@ -262,8 +264,25 @@ func (s *stack) account(ctx context.Context, server midas.Server) (*account.Stor
 	return store.(*account.Store), nil
 }
 
-// serverNames are what clients may verify the gateway's certificate against.
+// serverNames are what clients may verify the gateway's certificate against. Each
+// handshake asks, so they are read only when something has changed.
 func (s *stack) serverNames() []string {
+	changes := s.directory.Changes()
+	if known := s.names.Load(); known != nil && known.changes == changes {
+		return known.names
+	}
+	names := s.readServerNames()
+	s.names.Store(&namesAt{changes, names})
+	return names
+}
+
+// namesAt are the servers' names as they were after so many changes.
+type namesAt struct {
+	changes uint64
+	names   []string
+}
+
+func (s *stack) readServerNames() []string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	servers, err := s.directory.Servers(ctx)

@@ -109,11 +109,11 @@ const nextSteps = `
 next, in another terminal:
   alias az=midas
   az group create --name myResourceGroup --location eastus
-  az identity create --resource-group myResourceGroup --name myManagedIdentity
-  az vm create --resource-group myResourceGroup --name myVM
   az mysql flexible-server create --resource-group myResourceGroup --name mydb
-  midas connect          # as the administrator
-  midas vm run myVM -- bash
+  az identity create --resource-group myResourceGroup --name myIdentity
+  az vm create --resource-group myResourceGroup --name myVM --assign-identity myIdentity
+  midas connect -e "CREATE AADUSER 'myIdentity'"          # as the administrator
+  midas vm run myVM -- midas connect -h mydb -u myIdentity  # as the program on the VM
 
 Ctrl-C ends it; the state is kept.
 `
