@@ -41,6 +41,16 @@ var administratorPrivileges = []struct{ name, column string }{
 	{"TRIGGER", "Trigger_priv"},
 }
 
+// AdministratorPrivileges are the global privileges that a server's administrator gets;
+// the store's own user must have them to pass on.
+func AdministratorPrivileges() []string {
+	names := make([]string, 0, len(administratorPrivileges))
+	for _, p := range administratorPrivileges {
+		names = append(names, p.name)
+	}
+	return names
+}
+
 // ensured remembers the last administrator that was found right.
 type ensured struct {
 	mu      sync.Mutex

@@ -28,7 +28,8 @@ type Created struct {
 	Account Account
 	// Existed is true when IF NOT EXISTS found the account; nothing was changed.
 	Existed bool
-	// Warning is for the session, "" for none.
+	// Warning is for the session, "" for none. It has up to 128 characters, as SIGNAL
+	// takes them.
 	Warning string
 }
 
@@ -75,10 +76,9 @@ func (s *Store) Create(ctx context.Context, r CreateRequest, ifNotExists bool) (
 
 func keptWarning(existing, wanted Account) string {
 	if existing.ID == wanted.ID && existing.Kind == wanted.Kind {
-		return fmt.Sprintf("AADUSER %s already exists", existing)
+		return "AADUSER exists, with that id"
 	}
-	return fmt.Sprintf("AADUSER %s already exists and keeps id %s; the statement means %s. To map it anew, DROP USER and CREATE AADUSER",
-		existing, existing.ID, wanted.ID)
+	return fmt.Sprintf("AADUSER exists with id %s, not %s; DROP USER it first", existing.ID, wanted.ID)
 }
 
 // firstGeneration is where a new account begins to count its secrets. It is random: the

@@ -107,6 +107,8 @@ func (t target) pool() (*sql.DB, error) {
 	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = t.user, t.password, t.network, t.address
 	cfg.Timeout = dialTimeout
 	cfg.ParseTime = true
+	// A server may have another default, under which a reader sees one moment for ever.
+	cfg.Params = map[string]string{"autocommit": "1"}
 	// The driver's own logger would write to standard error whenever a pooled
 	// connection turns out dead; the error it returns says as much.
 	cfg.Logger = &mysql.NopLogger{}

@@ -14,6 +14,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
 )
 
 // ExternalConfig names a server that somebody else runs.
@@ -153,9 +154,9 @@ func (t target) refusal(err *mysql.MySQLError) error {
 	return midas.Errorf(midas.Unavailable, "backend %s: %w", t.address, err)
 }
 
-// needed is what the service account must hold everywhere: accounts, their records in
-// schema midas, and everything that it passes on, which is what GRANT OPTION is for.
-var needed = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "CREATE USER"}
+// needed is what the service account must hold everywhere: to make accounts and their
+// records, and to pass on what an administrator has, which is what GRANT OPTION is for.
+func needed() []string { return append(account.AdministratorPrivileges(), "GRANT OPTION") }
 
 func enough(ctx context.Context, b *Backend) error {
 	rows, err := b.db.QueryContext(ctx, "SHOW GRANTS")
@@ -163,7 +164,7 @@ func enough(ctx context.Context, b *Backend) error {
 		return err
 	}
 	defer rows.Close()
-	missing := append(slices.Clone(needed), "GRANT OPTION")
+	missing := needed()
 	for rows.Next() {
 		var grant string
 		if err := rows.Scan(&grant); err != nil {
@@ -178,6 +179,10 @@ func enough(ctx context.Context, b *Backend) error {
 		WithHint("as an administrator of that server: GRANT ALL PRIVILEGES ON *.* TO the account WITH GRANT OPTION")
 }
 
+// mariadbWord is how MariaDB shows privileges that it has renamed.
+// Source: MariaDB documentation, GRANT, "Global Privileges".
+var mariadbWord = map[string]string{"REPLICATION CLIENT": "BINLOG MONITOR"}
+
 // lacking removes from missing what one line of SHOW GRANTS gives on *.*.
 func lacking(missing []string, grant string) []string {
 	privileges, rest, ok := strings.Cut(strings.TrimPrefix(grant, "GRANT "), " ON *.* TO ")
@@ -190,6 +195,6 @@ func lacking(missing []string, grant string) []string {
 		if p == "GRANT OPTION" {
 			return strings.Contains(rest, " WITH GRANT OPTION")
 		}
-		return all || slices.Contains(has, p)
+		return all || slices.Contains(has, p) || slices.Contains(has, mariadbWord[p])
 	})
 }

@@ -63,9 +63,10 @@ type Config struct {
 // Gateway accepts MySQL clients. Make one with New.
 type Gateway struct {
 	Config
-	limits *limits
-	lastID atomic.Uint32
-	hello  hello
+	limits     *limits
+	reasserted *recent // by account
+	lastID     atomic.Uint32
+	hello      hello
 
 	mu          sync.Mutex
 	sessions    map[*session]struct{}
@@ -99,6 +100,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	g := &Gateway{
 		Config:      cfg,
 		limits:      newLimits(cfg.MaxSigningIn, cfg.MaxSigningInPer),
+		reasserted:  newRecent(),
 		sessions:    map[*session]struct{}{},
 		upstreamIDs: map[uint32]uint32{},
 	}

@@ -123,9 +123,29 @@ func TestRecreatedIdentityDoesNotInherit(t *testing.T) {
 	}
 	again := w.identity("app")
 	w.refused(w.open(user, w.token(again)).Ping(), 1045, "maps to client id "+id.ClientID, again.ClientID)
-	// IF NOT EXISTS keeps the old id, as on Azure.
-	w.exec(w.asAdmin(), fmt.Sprintf("CREATE AADUSER IF NOT EXISTS '%s' IDENTIFIED BY '%s'", user, again.ClientID))
 	w.refused(w.open(user, w.token(again)).Ping(), 1045)
+}
+
+// Fact 12: IF NOT EXISTS keeps the id of before, as on Azure; here it says so.
+func TestIfNotExistsKeepsTheID(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		user, id := w.user("app")
+		other := w.identity("other")
+		admin := w.asAdmin()
+		w.exec(admin, fmt.Sprintf("CREATE AADUSER IF NOT EXISTS '%s' IDENTIFIED BY '%s'", user, other.ClientID))
+		var level, message string
+		var number int
+		if err := admin.QueryRowContext(t.Context(), "SHOW WARNINGS").Scan(&level, &number, &message); err != nil {
+			t.Fatal(err)
+		}
+		if number != 3163 || !strings.Contains(message, id.ClientID) || !strings.Contains(message, other.ClientID) {
+			t.Errorf("%s %d: %s", level, number, message)
+		}
+		w.refused(w.open(user, w.token(other)).Ping(), 1045, "maps to client id "+id.ClientID)
+		if err := w.open(user, w.token(id)).Ping(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestValidationAgainstTheDirectory(t *testing.T) {

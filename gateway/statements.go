@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/midas-mysql/midas/account"
@@ -27,6 +28,14 @@ const (
 	insteadOfCreate = "COMMIT"
 	insteadOfSet    = "DO 0"
 )
+
+// noteUserExists is ER_USER_ALREADY_EXISTS, what CREATE USER IF NOT EXISTS notes.
+const noteUserExists = 3163
+
+// warn is the statement that leaves the session with a warning, for SHOW WARNINGS.
+func warn(text string) string {
+	return fmt.Sprintf("SIGNAL SQLSTATE '01000' SET MYSQL_ERRNO = %d, MESSAGE_TEXT = '%s'", noteUserExists, strings.ReplaceAll(text, "'", "''"))
+}
 
 // preparedStatement is one of ours that a client prepared.
 type preparedStatement struct {
@@ -109,7 +118,10 @@ func (r *relayed) perform(ctx context.Context, statement account.Statement) (ins
 			return "", err
 		}
 		r.Log.Info("CREATE AADUSER", "server", r.server.Name, "by", r.principal.ObjectID,
-			"account", created.Account.String(), "id", created.Account.ID)
+			"account", created.Account.String(), "id", created.Account.ID, "existed", created.Existed)
+		if created.Warning != "" {
+			return warn(created.Warning), nil
+		}
 		return insteadOfCreate, nil
 	}
 	return "", answerf(wire.CodeNotSupportedYet, "midas does not know what to do with %s", statement)

@@ -34,6 +34,9 @@ func (s *session) enter(ctx context.Context) (upstream, error) {
 	if !refusedAccount(err) {
 		return up, err
 	}
+	if !s.reasserted.first(s.account.Mapping, s.Now(), reassertEvery) {
+		return up, s.refusedByDatabase(err)
+	}
 	if err := s.accounts.Reassert(ctx, s.account); err != nil && midas.CodeOf(err) != midas.Forbidden {
 		return upstream{}, err
 	}
@@ -42,17 +45,23 @@ func (s *session) enter(ctx context.Context) (upstream, error) {
 	}
 	up, err = s.dial(ctx, credentials{s.account.User, s.accounts.Secret(s.account)})
 	if refusedAccount(err) {
-		return up, answerf(wire.CodeAccessDenied, "%s: the database refuses account %s from the gateway (its host must match the address of the gateway): %v",
-			s.denied(), s.account, err)
+		err = s.refusedByDatabase(err)
 	}
 	return up, err
 }
 
+func (s *session) refusedByDatabase(err error) error {
+	return answerf(wire.CodeAccessDenied, "%s: the database refuses account %s from the gateway (its host must match the address of the gateway, and it must need no certificate): %v",
+		s.denied(), s.account, err)
+}
+
 // refusedAccount tells whether the backend refused the account, and not the database
-// that was asked for or anything else.
+// that was asked for or anything else. MariaDB has a number of its own for an account
+// whose plugin takes no password.
 func refusedAccount(err error) bool {
 	var refused wire.ERR
-	return errors.As(err, &refused) && refused.Code == wire.CodeAccessDenied || errors.As(err, new(*otherPlugin))
+	return errors.As(err, &refused) && (refused.Code == wire.CodeAccessDenied || refused.Code == wire.CodeAccessDeniedNoPassword) ||
+		errors.As(err, new(*otherPlugin))
 }
 
 // otherPlugin says that the account is to prove itself by a plugin that none of midas's

@@ -38,53 +38,55 @@ const (
 
 // Error numbers. CodeAccessDenied is ER_ACCESS_DENIED_ERROR in the servers' list.
 const (
-	CodeConCount             uint16 = 1040
-	CodeHandshake            uint16 = 1043
-	CodeDBAccessDenied       uint16 = 1044
-	CodeAccessDenied         uint16 = 1045
-	CodeUnknownCom           uint16 = 1047
-	CodeServerShutdown       uint16 = 1053
-	CodeParse                uint16 = 1064
-	CodeNoSuchThread         uint16 = 1094
-	CodeKillDenied           uint16 = 1095
-	CodeUnknown              uint16 = 1105
-	CodeHostIsBlocked        uint16 = 1129
-	CodeHostNotPrivileged    uint16 = 1130
-	CodeNetPacketTooLarge    uint16 = 1153
-	CodeNetPacketsOutOfOrder uint16 = 1156
-	CodeNetRead              uint16 = 1158
-	CodeNetReadInterrupted   uint16 = 1159 // a time limit passed
-	CodeWrongArguments       uint16 = 1210
-	CodeUserLimitReached     uint16 = 1226
-	CodeSpecificAccessDenied uint16 = 1227
-	CodeNotSupportedYet      uint16 = 1235
-	CodeUnknownStmtHandler   uint16 = 1243
-	CodeNotSupportedAuthMode uint16 = 1251
-	CodeUnsupportedPS        uint16 = 1295
-	CodeCannotUser           uint16 = 1396
-	CodeMalformedPacket      uint16 = 1835
-	CodeSecureTransport      uint16 = 3159 // ER_SECURE_TRANSPORT_REQUIRED
-	CodeAADValidateUser      uint16 = 9102 // Azure: CREATE AADUSER could not check the user
-	CodeAADTokenNotValid     uint16 = 9106 // Azure: the token does not fit the user
+	CodeConCount               uint16 = 1040
+	CodeHandshake              uint16 = 1043
+	CodeDBAccessDenied         uint16 = 1044
+	CodeAccessDenied           uint16 = 1045
+	CodeUnknownCom             uint16 = 1047
+	CodeServerShutdown         uint16 = 1053
+	CodeParse                  uint16 = 1064
+	CodeNoSuchThread           uint16 = 1094
+	CodeKillDenied             uint16 = 1095
+	CodeUnknown                uint16 = 1105
+	CodeHostIsBlocked          uint16 = 1129
+	CodeHostNotPrivileged      uint16 = 1130
+	CodeNetPacketTooLarge      uint16 = 1153
+	CodeNetPacketsOutOfOrder   uint16 = 1156
+	CodeNetRead                uint16 = 1158
+	CodeNetReadInterrupted     uint16 = 1159 // a time limit passed
+	CodeWrongArguments         uint16 = 1210
+	CodeUserLimitReached       uint16 = 1226
+	CodeSpecificAccessDenied   uint16 = 1227
+	CodeNotSupportedYet        uint16 = 1235
+	CodeUnknownStmtHandler     uint16 = 1243
+	CodeNotSupportedAuthMode   uint16 = 1251
+	CodeUnsupportedPS          uint16 = 1295
+	CodeCannotUser             uint16 = 1396
+	CodeAccessDeniedNoPassword uint16 = 1698 // ER_ACCESS_DENIED_NO_PASSWORD_ERROR
+	CodeMalformedPacket        uint16 = 1835
+	CodeSecureTransport        uint16 = 3159 // ER_SECURE_TRANSPORT_REQUIRED
+	CodeAADValidateUser        uint16 = 9102 // Azure: CREATE AADUSER could not check the user
+	CodeAADTokenNotValid       uint16 = 9106 // Azure: the token does not fit the user
 )
 
 // sqlStates holds those of the numbers above whose SQLSTATE is not HY000.
 var sqlStates = map[uint16]string{
-	CodeConCount:             "08004",
-	CodeHandshake:            "08S01",
-	CodeDBAccessDenied:       "42000",
-	CodeAccessDenied:         "28000",
-	CodeUnknownCom:           "08S01",
-	CodeServerShutdown:       "08S01",
-	CodeParse:                "42000",
-	CodeNetPacketTooLarge:    "08S01",
-	CodeNetPacketsOutOfOrder: "08S01",
-	CodeNetRead:              "08S01",
-	CodeNetReadInterrupted:   "08S01",
-	CodeUserLimitReached:     "42000",
-	CodeSpecificAccessDenied: "42000",
-	CodeNotSupportedYet:      "42000",
-	CodeNotSupportedAuthMode: "08004",
+	CodeConCount:               "08004",
+	CodeHandshake:              "08S01",
+	CodeDBAccessDenied:         "42000",
+	CodeAccessDenied:           "28000",
+	CodeAccessDeniedNoPassword: "28000",
+	CodeUnknownCom:             "08S01",
+	CodeServerShutdown:         "08S01",
+	CodeParse:                  "42000",
+	CodeNetPacketTooLarge:      "08S01",
+	CodeNetPacketsOutOfOrder:   "08S01",
+	CodeNetRead:                "08S01",
+	CodeNetReadInterrupted:     "08S01",
+	CodeUserLimitReached:       "42000",
+	CodeSpecificAccessDenied:   "42000",
+	CodeNotSupportedYet:        "42000",
+	CodeNotSupportedAuthMode:   "08004",
 }
 
 // SQLState returns the state that servers send with an error number of this

@@ -8,17 +8,27 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/mysqltest"
 )
 
-// TestDemoLeavesNothingBehind: somebody may try it on a server that matters.
+// TestDemoLeavesNothingBehind: somebody may try it on a server that matters, with a user
+// of that server that has no more privileges than midas needs.
 func TestDemoLeavesNothingBehind(t *testing.T) {
 	for name, server := range map[string]func(testing.TB) *mysqltest.Server{"MariaDB": mysqltest.MariaDB, "MySQL 9.7": mysqltest.MySQL97} {
 		t.Run(name, func(t *testing.T) {
 			s := server(t)
+			for _, statement := range []string{
+				"CREATE USER modest IDENTIFIED BY 'Modest-1'",
+				"GRANT " + strings.Join(account.AdministratorPrivileges(), ", ") + " ON *.* TO modest WITH GRANT OPTION",
+			} {
+				if _, err := s.DB().Exec(statement); err != nil {
+					t.Fatal(err)
+				}
+			}
 			before := whatIsThere(t, s.DB())
 			var out, errs bytes.Buffer
-			if code := run(t.Context(), []string{"demo", "--backend", s.URL}, strings.NewReader(""), &out, &errs); code != 0 {
+			if code := run(t.Context(), []string{"demo", "--backend", "mysql://modest:Modest-1@" + s.Addr}, strings.NewReader(""), &out, &errs); code != 0 {
 				t.Fatalf("exit code %d\n%s%s", code, &out, &errs)
 			}
 			if diff := cmp.Diff(before, whatIsThere(t, s.DB())); diff != "" {
