@@ -303,3 +303,18 @@ func TestWhichServer(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionOutlivesItsToken: as on Azure, the token counts at sign-in.
+func TestSessionOutlivesItsToken(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	raw := w.token(id)
+	conn, err := w.open(user, raw).Conn(t.Context())
+	w.must(err)
+	defer conn.Close()
+	w.ahead.Store(int64(25 * time.Hour))
+	w.refused(w.open(user, raw).Ping(), 1045, "token expired 1 h ago")
+	if err := conn.PingContext(t.Context()); err != nil {
+		t.Errorf("the session: %v", err)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,9 +102,13 @@ type world struct {
 	signInTimeout time.Duration // of the next gateway, as maxSigningIn
 	maxSigningIn  int
 
+	ahead atomic.Int64 // by how much the gateway's clock is ahead
+
 	mu      sync.Mutex
 	signIns []midas.SignIn
 }
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
 const tenantGroup = "rg"
 
@@ -157,7 +162,7 @@ func (w *world) startGateway() {
 			}
 			return stores[s.ResourceID], nil
 		},
-		SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn,
+		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn,
 		Audit: func(r midas.SignIn) { w.mu.Lock(); w.signIns = append(w.signIns, r); w.mu.Unlock() },
 		Log:   slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
@@ -183,7 +188,7 @@ func (w *world) verifier() midas.Verifier {
 	tenant, _ := w.directory.Tenant()
 	v, err := token.NewVerifier(token.VerifierConfig{
 		Issuers:   []token.Issuer{{URLs: w.issuer.IssuerURLs(), TenantID: tenant, Keys: w.issuer.Keys()}},
-		Audiences: []string{midas.Resource, midas.Resource + "/", midas.ResourceAppID},
+		Audiences: []string{midas.Resource, midas.Resource + "/", midas.ResourceAppID}, Now: w.now,
 	})
 	w.must(err)
 	return v
