@@ -36,6 +36,8 @@ type dialect interface {
 	// grant gives privileges on everything, with the right to pass them on. It fails if
 	// there is no such account.
 	grant(ctx context.Context, q querier, a Account, privileges string) error
+	// native lists the accounts of that name, with any host.
+	native(ctx context.Context, q querier, user string) ([]nativeUser, error)
 }
 
 var (

@@ -68,10 +68,7 @@ func (r *relayed) signInAgain(ctx context.Context) (upstream, error) {
 	if token = wire.CutToken(token); len(token) == 0 {
 		return upstream{}, errNoToken
 	}
-	if err := r.admit(ctx, token); err != nil {
-		return upstream{}, err
-	}
-	return r.enter(ctx)
+	return r.signInWith(ctx, token)
 }
 
 // changePlugin is caching_sha2_password for clients that speak it, as at first sign-in.

@@ -9,6 +9,7 @@
 //	receive     get the token, in the way that this client can send it
 //	admit       verify the token, find the server and the account it maps to
 //	enter       sign in to the backend as that account
+//	native      in place of both, for a name that is no AADUSER: with its own password
 //	relay       carry commands and results until one side ends
 //
 // It never stores a token, never parses results, and never tells a caller why it

@@ -26,6 +26,8 @@ type Servers interface {
 // Accounts are the AADUSER accounts of one server. *account.Store is one.
 type Accounts interface {
 	Lookup(ctx context.Context, user string) ([]account.Account, error)
+	// Native returns the hosts of the accounts of that name, if a password proves them.
+	Native(ctx context.Context, user string) (hosts []string, err error)
 	EnsureAdministrator(ctx context.Context, login, objectID string) (account.Account, error)
 	Create(ctx context.Context, r account.CreateRequest, ifNotExists bool) (account.Created, error)
 	Secret(a account.Account) string

@@ -76,11 +76,19 @@ func (s *session) signIn(ctx context.Context) (upstream, error) {
 	if err := s.secure(ctx); err != nil {
 		return upstream{}, err
 	}
-	token, err := s.receive(nonce)
+	secret, err := s.receive(nonce)
 	if err != nil {
 		return upstream{}, err
 	}
-	if err := s.admit(ctx, token); err != nil {
+	return s.signInWith(ctx, secret)
+}
+
+// signInWith takes what the client sent for a password.
+func (s *session) signInWith(ctx context.Context, secret []byte) (upstream, error) {
+	if !looksLikeToken(secret) {
+		return s.native(ctx, string(secret))
+	}
+	if err := s.admit(ctx, secret); err != nil {
 		return upstream{}, err
 	}
 	return s.enter(ctx)
@@ -199,8 +207,10 @@ func (s *session) audit(err error) {
 	}
 	if err != nil {
 		record.Outcome, record.Reason = midas.Refused, err.Error()
-	} else {
+	} else if s.proved() {
 		record.Account = s.account.User + "@" + s.account.Host
+	} else {
+		record.Account = s.account.User // a native one: its host is the backend's to know
 	}
 	s.Audit(record)
 }

@@ -1,0 +1,81 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+)
+
+// The plugins by which an account proves itself with a password that it was given.
+const nativePlugins = "('mysql_native_password', 'caching_sha2_password')"
+
+// nativeUser is an account that somebody else made, as far as a gateway must know it.
+type nativeUser struct {
+	host string
+	// ours is true for an account that midas made, for whichever server.
+	ours bool
+	// password is true when the account is proved by a password that is not empty, and by
+	// nothing else. An account that the system's own user may be, or that has no password,
+	// would open to whoever reaches the gateway.
+	password bool
+}
+
+// Native returns the host patterns of the accounts of that name that midas did not make,
+// if each of them is proved by a password and none is an AADUSER: of any server, since
+// several may share the backend. Otherwise it returns none: nobody signs in as such a
+// name with a password. Errors are Unavailable.
+func (s *Store) Native(ctx context.Context, user string) (hosts []string, err error) {
+	if checkUserName(user) != nil {
+		return nil, nil
+	}
+	users, err := s.dialect.native(ctx, s.db, user)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range users {
+		if u.ours || !u.password {
+			return nil, nil
+		}
+		hosts = append(hosts, u.host)
+	}
+	return hosts, nil
+}
+
+// selectNative runs a query for user, host, marker and whether there is a password.
+func selectNative(ctx context.Context, q querier, query, user string) ([]nativeUser, error) {
+	rows, err := q.QueryContext(ctx, query, user)
+	if err != nil {
+		return nil, unavailable("read the backend's accounts", err)
+	}
+	defer rows.Close()
+	var out []nativeUser
+	for rows.Next() {
+		var name, host, marker sql.NullString
+		var password sql.NullBool
+		if err := rows.Scan(&name, &host, &marker, &password); err != nil {
+			return nil, unavailable("read the backend's accounts", err)
+		}
+		if name.String == user { // the server ignores trailing spaces, we do not
+			out = append(out, nativeUser{host.String, marker.String != "", password.Bool})
+		}
+	}
+	return out, unavailable("read the backend's accounts", rows.Err())
+}
+
+func (mysqlDialect) native(ctx context.Context, q querier, user string) ([]nativeUser, error) {
+	return selectNative(ctx, q, "SELECT RTRIM(User), RTRIM(Host), JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.midas')), "+
+		"RTRIM(plugin) IN "+nativePlugins+" AND authentication_string <> '' FROM mysql.user WHERE User = ?", user)
+}
+
+// native takes an account with several ways in (auth_or) for one that needs no password:
+// one of them may be the system's own user.
+func (mariadbDialect) native(ctx context.Context, q querier, user string) ([]nativeUser, error) {
+	return selectNative(ctx, q, "SELECT User, Host, JSON_VALUE(Priv, '$.midas'), "+
+		"JSON_VALUE(Priv, '$.plugin') IN "+nativePlugins+" AND JSON_VALUE(Priv, '$.authentication_string') <> '' "+
+		"AND NOT JSON_EXISTS(Priv, '$.auth_or') AND COALESCE(JSON_VALUE(Priv, '$.is_role'), 'false') <> 'true' "+
+		"FROM mysql.global_priv WHERE User = ?", user)
+}
+
+// native finds nobody: the engine inside is for the story of tokens.
+func (embeddedDialect) native(context.Context, querier, string) ([]nativeUser, error) {
+	return nil, nil
+}

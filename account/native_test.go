@@ -1,0 +1,63 @@
+package account
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// Only accounts that a password proves, and nothing else, may be signed in to by a
+// gateway that passes passwords on.
+func TestNative(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, ours := w.store(), w.name("ours")
+		w.create(s, ours, idA)
+		good := "IDENTIFIED BY 'Own-secret-1'"
+		native := map[string]struct {
+			clauses map[string]string // by host
+			want    []string
+		}{
+			"one":        {map[string]string{"%": good}, []string{"%"}},
+			"two":        {map[string]string{"%": good, "10.1.%": good}, []string{"%", "10.1.%"}},
+			"one open":   {map[string]string{"%": good, "localhost": ""}, nil},
+			"noPassword": {map[string]string{"%": ""}, nil},
+		}
+		if w.mysql() {
+			native["otherPlugin"] = struct {
+				clauses map[string]string
+				want    []string
+			}{map[string]string{"%": "IDENTIFIED WITH sha256_password BY 'Own-secret-1'"}, nil}
+		} else {
+			native["socket"] = struct {
+				clauses map[string]string
+				want    []string
+			}{map[string]string{"%": "IDENTIFIED VIA unix_socket"}, nil}
+			native["either"] = struct {
+				clauses map[string]string
+				want    []string
+			}{map[string]string{"%": "IDENTIFIED VIA mysql_native_password USING PASSWORD('a') OR unix_socket"}, nil}
+		}
+		for what, tt := range native {
+			user := w.name(what)
+			for host, clause := range tt.clauses {
+				w.exec(fmt.Sprintf("CREATE USER %s %s", quoteAccount(user, host), clause))
+			}
+			got, err := s.Native(t.Context(), user)
+			slices.Sort(got)
+			if err != nil || !slices.Equal(got, tt.want) {
+				t.Errorf("%s: %q, %v; want %q", what, got, err, tt.want)
+			}
+		}
+		role := w.name("role")
+		w.exec("CREATE ROLE " + quoteName(role))
+		t.Cleanup(func() { w.exec("DROP ROLE " + quoteName(role)) })
+		other := w.open(w.config("second")) // an AADUSER of another server is none of its natives
+		for _, user := range []string{ours, role, w.name("one") + " ", w.name("nobody"), "", "x\x00"} {
+			for _, store := range []*Store{s, other} {
+				if got, err := store.Native(t.Context(), user); err != nil || len(got) > 0 {
+					t.Errorf("%q: %q, %v", user, got, err)
+				}
+			}
+		}
+	})
+}
