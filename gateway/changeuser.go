@@ -15,19 +15,24 @@ import (
 //
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_change_user.html
 func (r *relayed) changeUser(ctx context.Context) error {
+	payload, err := r.read()
+	if err != nil {
+		return err
+	}
+	if err := r.settled(); err != nil {
+		return err
+	}
 	r.conn.SetDeadline(time.Now().Add(r.SignInTimeout))
 	defer r.conn.SetDeadline(time.Time{})
 	signing, cancel := context.WithTimeout(ctx, r.SignInTimeout)
 	defer cancel()
-	next, err := r.signInAgain(signing)
+	next, err := r.signInAgain(signing, payload)
 	r.audit(err)
 	if err != nil {
 		r.refuse(err)
 		return err
 	}
-	r.replaced.Store(true)
-	r.up.conn.Close()
-	<-r.answers
+	r.endAnswers()
 	r.up, r.in.dst = next, next.conn
 	r.setUpstreamID(r.id, next.id)
 	r.resetSession()
@@ -38,11 +43,7 @@ func (r *relayed) changeUser(ctx context.Context) error {
 	return nil
 }
 
-func (r *relayed) signInAgain(ctx context.Context) (upstream, error) {
-	payload, err := r.read()
-	if err != nil {
-		return upstream{}, err
-	}
+func (r *relayed) signInAgain(ctx context.Context, payload []byte) (upstream, error) {
 	asked, err := wire.ParseChangeUser(payload, r.caps())
 	if err != nil {
 		return upstream{}, errBadHandshake

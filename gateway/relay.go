@@ -24,7 +24,8 @@ type relayed struct {
 	in *stream
 	up upstream
 
-	answers  chan struct{} // closed when the copying of answers has ended
+	toClient *answers
+	answered chan struct{} // closed when the copying of answers has ended
 	replaced *atomic.Bool  // the upstream of that copying was put aside by us
 
 	continues bool // the client's last packet goes on in the next, or so does file data
@@ -40,27 +41,36 @@ func (s *session) relay(ctx context.Context, up *upstream) {
 	*up = r.up
 	if s.evicted.Load() {
 		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		r.endAnswers()
 		s.seq = 0
 		s.send(s.errorPacket(errShutdown).Append(nil))
-		r.up.conn.Close()
 	} else if errors.Is(err, io.EOF) {
 		r.in.flush()
 		relay.CloseWrite(r.up.conn) // the backend may still be answering
 	} else {
 		r.up.conn.Close()
 	}
-	<-r.answers
+	<-r.answered
+}
+
+// endAnswers ends the upstream and the copying of what it says, and leaves the client's
+// connection open.
+func (r *relayed) endAnswers() {
+	r.replaced.Store(true)
+	r.up.conn.Close()
+	<-r.answered
 }
 
 // copyAnswers starts carrying what the backend says. When the backend hangs up, so
 // does the client's connection, unless the session moved on to another upstream.
 func (r *relayed) copyAnswers() {
 	ended, replaced := make(chan struct{}), new(atomic.Bool)
-	r.answers, r.replaced = ended, replaced
-	client, backend := r.conn, r.up.conn
+	r.answered, r.replaced = ended, replaced
+	r.toClient = &answers{client: r.conn}
+	to, client, backend := r.toClient, r.conn, r.up.conn
 	go func() {
 		defer close(ended)
-		relay.Copy(client, backend)
+		relay.Copy(to, backend)
 		if !replaced.Load() {
 			client.Close()
 			backend.Close()

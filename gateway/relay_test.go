@@ -118,6 +118,51 @@ func TestPipelinedCommands(t *testing.T) {
 	})
 }
 
+// TestOwnAnswersDoNotOvertake: the gateway answers some statements itself, and only after
+// the backend has answered those that a client sent before.
+func TestOwnAnswersDoNotOvertake(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		user, id := w.user("app")
+		c := w.signIn(user, w.token(id))
+		ours := "CREATE AADUSER 'evil' IDENTIFIED BY '" + id.ClientID + "'"
+		var sent []byte
+		const rounds, length = 20, 70_000
+		for range rounds {
+			for _, packet := range [][]byte{
+				wire.AppendQuery(nil, fmt.Sprintf("SELECT REPEAT('x', %d) FROM (SELECT SLEEP(0.01)) s", length), c.caps),
+				wire.AppendQuery(nil, ours, c.caps),
+				append([]byte{byte(wire.ComStmtPrepare)}, ours...),
+				wire.AppendQuery(nil, "SELECT no_such_column", c.caps),
+				append([]byte{byte(wire.ComStmtPrepare)}, "CREATE AADUSER"...),
+			} {
+				sent = wire.AppendPacket(sent, 0, packet)
+			}
+		}
+		go c.conn.Write(sent)
+		for round := range rounds {
+			c.read() // one column
+			c.read() // its definition
+			c.read() // EOF
+			if row := c.read(); len(row) < length || strings.Trim(string(row[len(row)-length:]), "x") != "" {
+				t.Fatalf("round %d: a row of %d bytes", round, len(row))
+			}
+			c.read() // EOF
+			if e := c.readERR(); e.Code != 1227 {
+				t.Fatalf("round %d: %v", round, e)
+			}
+			if ok := c.read(); !wire.IsOK(ok) {
+				t.Fatalf("round %d: prepared: %x", round, ok)
+			}
+			if e := c.readERR(); !strings.Contains(e.Message, "no_such_column") {
+				t.Fatalf("round %d: %v", round, e)
+			}
+			if e := c.readERR(); e.Code != 1064 {
+				t.Fatalf("round %d: %v", round, e)
+			}
+		}
+	})
+}
+
 // TestChangeUser signs in anew on the same connection, with a token as at first.
 func TestChangeUser(t *testing.T) {
 	everyBackend(t, func(t *testing.T, w *world) {

@@ -53,6 +53,9 @@ func (r *relayed) options() account.Options {
 
 // accountStatement runs or prepares a statement of ours.
 func (r *relayed) accountStatement(ctx context.Context, c wire.Command, payload []byte) error {
+	if err := r.settled(); err != nil {
+		return err
+	}
 	sql, _ := r.sql(c, payload)
 	statement, rest, ours, err := account.Parse(string(sql), r.options())
 	switch {
@@ -187,6 +190,11 @@ func (r *relayed) preparedCommand(ctx context.Context, c wire.Command, length in
 	payload, err := r.take(length)
 	if err != nil {
 		return true, err
+	}
+	if c == wire.ComStmtExecute || c == wire.ComStmtFetch {
+		if err := r.settled(); err != nil {
+			return true, err
+		}
 	}
 	switch c {
 	case wire.ComStmtClose:
