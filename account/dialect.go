@@ -13,7 +13,11 @@ import (
 type backendUser struct {
 	user, host string
 	marker     string // id of the mapping row it was made for, "" for none
-	password   string // its password hash, where that is what tells accounts apart
+}
+
+// madeFor tells whether u is the account that was made for the row a.
+func (u backendUser) madeFor(a Account) bool {
+	return u.user == a.User && u.host == a.Host && a.Mapping != "" && u.marker == a.Mapping
 }
 
 // dialect is what differs between backends: how an account is marked as ours.
@@ -24,8 +28,6 @@ type dialect interface {
 	byName(ctx context.Context, q querier, user string) ([]backendUser, error)
 	// byMarker lists the accounts that carry the marker.
 	byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error)
-	// owns tells whether u was made for a; the two have the same name and host.
-	owns(u backendUser, a Account, secret string) bool
 	// create makes the account, marked, without privileges. It fails if it exists.
 	create(ctx context.Context, q querier, a Account, secret string) error
 	// setSecret gives the account its secret again, and no expiry. The
@@ -57,8 +59,8 @@ func grantAll(ctx context.Context, q querier, prefix string, a Account, privileg
 	return unavailable("grant privileges to "+a.String(), err)
 }
 
-// selectUsers runs a query for user, host, marker and password hash. Any of them may be
-// NULL: in some SQL modes of MariaDB empty text is.
+// selectUsers runs a query for user, host and marker. Any of them may be NULL: in some
+// SQL modes of MariaDB empty text is.
 func selectUsers(ctx context.Context, q querier, query, argument string) ([]backendUser, error) {
 	rows, err := q.QueryContext(ctx, query, argument)
 	if err != nil {
@@ -67,11 +69,11 @@ func selectUsers(ctx context.Context, q querier, query, argument string) ([]back
 	defer rows.Close()
 	var out []backendUser
 	for rows.Next() {
-		var user, host, marker, password sql.NullString
-		if err := rows.Scan(&user, &host, &marker, &password); err != nil {
+		var user, host, marker sql.NullString
+		if err := rows.Scan(&user, &host, &marker); err != nil {
 			return nil, unavailable("read the backend's accounts", err)
 		}
-		out = append(out, backendUser{user.String, host.String, marker.String, password.String})
+		out = append(out, backendUser{user.String, host.String, marker.String})
 	}
 	return out, unavailable("read the backend's accounts", rows.Err())
 }
@@ -96,7 +98,7 @@ type mysqlDialect struct{}
 
 // The columns are CHAR: in SQL mode PAD_CHAR_TO_FULL_LENGTH they come with all their
 // spaces.
-const mysqlUsers = "SELECT RTRIM(User), RTRIM(Host), JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.midas')), NULL FROM mysql.user WHERE "
+const mysqlUsers = "SELECT RTRIM(User), RTRIM(Host), JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.midas')) FROM mysql.user WHERE "
 
 func (d mysqlDialect) ready(ctx context.Context, q querier) error {
 	if _, err := d.byName(ctx, q, ""); err != nil {
@@ -116,10 +118,6 @@ func (mysqlDialect) byName(ctx context.Context, q querier, user string) ([]backe
 
 func (mysqlDialect) byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error) {
 	return selectUsers(ctx, q, mysqlUsers+"JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.midas')) = ?", mapping)
-}
-
-func (mysqlDialect) owns(u backendUser, a Account, _ string) bool {
-	return a.Mapping != "" && u.marker == a.Mapping
 }
 
 // The server's own rules about old passwords must not get in the way of a secret that
@@ -153,40 +151,19 @@ func (mysqlDialect) grant(ctx context.Context, q querier, a Account, privileges 
 	return grantAll(ctx, q, "", a, privileges)
 }
 
-// embeddedDialect cannot mark accounts: the engine takes ATTRIBUTE and COMMENT and keeps
-// neither. An account is ours while it has the password that we derived.
-type embeddedDialect struct{}
+// embeddedDialect is MySQL's: package backend/embedded keeps ATTRIBUTE. The engine signs
+// caching_sha2_password accounts in over TLS alone.
+type embeddedDialect struct{ mysqlDialect }
 
-func (embeddedDialect) ready(ctx context.Context, q querier) error {
-	_, err := readVersion(ctx, q)
-	return err
-}
-
-func (embeddedDialect) byName(ctx context.Context, q querier, user string) ([]backendUser, error) {
-	return selectUsers(ctx, q, "SELECT User, Host, '', authentication_string FROM mysql.user WHERE User = ?", user)
-}
-
-// byMarker finds nothing: the engine has no RENAME USER either.
-func (embeddedDialect) byMarker(context.Context, querier, string) ([]backendUser, error) {
-	return nil, nil
-}
-
-func (embeddedDialect) owns(u backendUser, _ Account, secret string) bool {
-	return u.password == nativeHash(secret)
-}
+const embeddedPassword = " IDENTIFIED WITH mysql_native_password BY '%s'"
 
 func (embeddedDialect) create(ctx context.Context, q querier, a Account, secret string) error {
-	_, err := q.ExecContext(ctx, "CREATE USER "+quoteAccount(a.User, a.Host)+" IDENTIFIED WITH mysql_native_password BY '"+secret+"'")
+	_, err := q.ExecContext(ctx, "CREATE USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(embeddedPassword, secret)+
+		fmt.Sprintf(` ATTRIBUTE '{"midas": "%s"}'`, a.Mapping))
 	return unavailableBut(secret, "create account "+a.String(), err)
 }
 
 func (embeddedDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
-	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+" IDENTIFIED WITH mysql_native_password BY '"+secret+"'")
+	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(embeddedPassword, secret))
 	return unavailableBut(secret, "set the secret of account "+a.String(), err)
-}
-
-func (embeddedDialect) load(context.Context, querier, Account) error { return nil }
-
-func (embeddedDialect) grant(ctx context.Context, q querier, a Account, privileges string) error {
-	return grantAll(ctx, q, "", a, privileges)
 }

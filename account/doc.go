@@ -16,15 +16,14 @@
 // of its mapping row:
 //
 //   - MySQL keeps it in the user's ATTRIBUTE (CREATE USER … ATTRIBUTE). It survives
-//     ALTER USER, SET PASSWORD, GRANT and RENAME USER, and dies with DROP USER.
+//     ALTER USER, SET PASSWORD, GRANT and RENAME USER, and dies with DROP USER. The
+//     embedded engine does the same.
 //   - MariaDB has no such clause; there it is one more key of the JSON document in
 //     mysql.global_priv, which the server carries through ALTER USER, SET PASSWORD,
 //     GRANT, FLUSH PRIVILEGES and RENAME USER, and drops with DROP USER and
 //     CREATE OR REPLACE USER. The table is written directly, so on Galera it replicates
 //     only with wsrep_mode=REPLICATE_ARIA. A dump that carries accounts as CREATE USER
 //     statements loses the markers: run CREATE AADUSER again after restoring one.
-//   - The embedded engine keeps neither. There an account is ours while its password is
-//     the derived one; a changed password ends the mapping.
 //
 // A renamed account is found by its marker and its row follows it. A copy of an account
 // (SHOW CREATE USER run under another name) carries the marker too and is not followed

@@ -93,7 +93,7 @@ func (s *Store) view(ctx context.Context, q querier, user string) (live, doubtfu
 	for _, row := range rows {
 		switch {
 		case row.User != user: // the server ignores trailing spaces, we do not
-		case slices.ContainsFunc(users, func(u backendUser) bool { return s.owned(u, row) }):
+		case slices.ContainsFunc(users, func(u backendUser) bool { return u.madeFor(row) }):
 			live = append(live, row)
 		default:
 			doubtful = append(doubtful, row)
@@ -113,10 +113,6 @@ func (s *Store) view(ctx context.Context, q querier, user string) (live, doubtfu
 	return live, doubtful, nil
 }
 
-func (s *Store) owned(u backendUser, row Account) bool {
-	return u.user == row.User && u.host == row.Host && s.dialect.owns(u, row, s.Secret(row))
-}
-
 // settle decides about a row that has no account of its name: it follows the one account
 // that carries its marker, which has been renamed, and is deleted when there is none. It
 // returns the row under its new name, or an empty one. The caller holds the lock.
@@ -129,7 +125,7 @@ func (s *Store) settle(ctx context.Context, q querier, row Account) (Account, er
 	if err != nil {
 		return Account{}, err
 	}
-	if slices.ContainsFunc(bearers, func(u backendUser) bool { return s.owned(u, row) }) {
+	if slices.ContainsFunc(bearers, func(u backendUser) bool { return u.madeFor(row) }) {
 		return Account{}, nil // the original stands; what raised the doubt is a copy
 	}
 	if len(bearers) != 1 || row.Admin || checkUserName(bearers[0].user) != nil {

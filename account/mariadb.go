@@ -14,7 +14,7 @@ import (
 // Source: MariaDB documentation, "mysql.global_priv Table".
 type mariadbDialect struct{}
 
-const mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), JSON_VALUE(Priv, '$.midas'), NULL FROM mysql.global_priv WHERE "
+const mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), JSON_VALUE(Priv, '$.midas') FROM mysql.global_priv WHERE "
 
 func (d mariadbDialect) ready(ctx context.Context, q querier) error {
 	version, err := readVersion(ctx, q)
@@ -46,10 +46,6 @@ func (mariadbDialect) byName(ctx context.Context, q querier, user string) ([]bac
 
 func (mariadbDialect) byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error) {
 	return selectUsers(ctx, q, mariadbUsers+"JSON_VALUE(Priv, '$.midas') = ?", mapping)
-}
-
-func (mariadbDialect) owns(u backendUser, a Account, _ string) bool {
-	return a.Mapping != "" && u.marker == a.Mapping
 }
 
 func (mariadbDialect) create(ctx context.Context, q querier, a Account, secret string) error {

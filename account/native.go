@@ -74,8 +74,3 @@ func (mariadbDialect) native(ctx context.Context, q querier, user string) ([]nat
 		"AND NOT JSON_EXISTS(Priv, '$.auth_or') AND COALESCE(JSON_VALUE(Priv, '$.is_role'), 'false') <> 'true' "+
 		"FROM mysql.global_priv WHERE User = ?", user)
 }
-
-// native finds nobody: the engine inside is for the story of tokens.
-func (embeddedDialect) native(context.Context, querier, string) ([]nativeUser, error) {
-	return nil, nil
-}

@@ -23,8 +23,6 @@ func (w *world) nativeAccount(base, clause string) string {
 	return name
 }
 
-var realServers = []string{"MariaDB", "MySQL 9.7"}
-
 // plainRefusal is all that a stranger learns.
 func (w *world) plainRefusal(err error, user string) {
 	w.Helper()
@@ -33,34 +31,31 @@ func (w *world) plainRefusal(err error, user string) {
 
 // TestNativeAccounts sign in with their own password until aad_auth_only is ON.
 func TestNativeAccounts(t *testing.T) {
-	for _, name := range realServers {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, backends[name](t))
-			native := w.nativeAccount("native", "IDENTIFIED BY 'Own-secret-1'")
-			for _, asked := range []string{native, native + "@mydb"} {
-				var who string
-				w.must(w.open(asked, "Own-secret-1").QueryRow("SELECT CURRENT_USER()").Scan(&who))
-				if got := w.lastSignIn(); who != native+"@%" || got.Outcome != midas.Admitted || got.Account != native || got.Principal.Issuer != "" {
-					t.Errorf("CURRENT_USER() %q, audit record %+v", who, got)
-				}
+	everyBackend(t, func(t *testing.T, w *world) {
+		native := w.nativeAccount("native", "IDENTIFIED BY 'Own-secret-1'")
+		for _, asked := range []string{native, native + "@mydb"} {
+			var who string
+			w.must(w.open(asked, "Own-secret-1").QueryRow("SELECT CURRENT_USER()").Scan(&who))
+			if got := w.lastSignIn(); who != native+"@%" || got.Outcome != midas.Admitted || got.Account != native || got.Principal.Issuer != "" {
+				t.Errorf("CURRENT_USER() %q, audit record %+v", who, got)
 			}
-			_, err := w.open(native, "Own-secret-1").Exec("CREATE AADUSER 'x' IDENTIFIED BY '11111111-1111-1111-1111-111111111111'")
-			w.refused(err, 1227)
-			err = w.open(native, "Own-secret-1", func(c *mysql.Config) { c.DBName = "no_such_database" }).Ping()
-			w.refused(err, 1044)
+		}
+		_, err := w.open(native, "Own-secret-1").Exec("CREATE AADUSER 'x' IDENTIFIED BY '11111111-1111-1111-1111-111111111111'")
+		w.refused(err, 1227)
+		err = w.open(native, "Own-secret-1", func(c *mysql.Config) { c.DBName = "no_such_database" }).Ping()
+		w.refused(err, 1044)
 
-			w.plainRefusal(w.open(native, "wrong").Ping(), native)
-			w.plainRefusal(w.open("nobody", "Own-secret-1").Ping(), "nobody")
-			w.plainRefusal(w.open(native+"@elsewhere", "Own-secret-1").Ping(), native+"@elsewhere")
-			// A token is no password of a native account, and no word is said before it is verified.
-			w.refused(w.open(native, w.token(w.admin)).Ping(), 1045, "there is no AADUSER")
+		w.plainRefusal(w.open(native, "wrong").Ping(), native)
+		w.plainRefusal(w.open("nobody", "Own-secret-1").Ping(), "nobody")
+		w.plainRefusal(w.open(native+"@elsewhere", "Own-secret-1").Ping(), native+"@elsewhere")
+		// A token is no password of a native account, and no word is said before it is verified.
+		w.refused(w.open(native, w.token(w.admin)).Ping(), 1045, "there is no AADUSER")
 
-			w.set("aad_auth_only", "ON")
-			w.plainRefusal(w.open(native, "Own-secret-1").Ping(), native)
-			w.set("aad_auth_only", "OFF")
-			w.must(w.open(native, "Own-secret-1").Ping())
-		})
-	}
+		w.set("aad_auth_only", "ON")
+		w.plainRefusal(w.open(native, "Own-secret-1").Ping(), native)
+		w.set("aad_auth_only", "OFF")
+		w.must(w.open(native, "Own-secret-1").Ping())
+	})
 }
 
 func (w *world) set(parameter, value string) {
@@ -71,18 +66,15 @@ func (w *world) set(parameter, value string) {
 
 // TestAADUsersHaveNoPassword: whatever somebody set on the account.
 func TestAADUsersHaveNoPassword(t *testing.T) {
-	for _, name := range realServers {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, backends[name](t))
-			app, id := w.user("app")
-			w.asAdmin()
-			for _, user := range []string{app, w.name("admin")} {
-				w.exec(w.backend.DB(), fmt.Sprintf("ALTER USER '%s'@'%%' IDENTIFIED BY 'Set-by-hand-1'", user))
-				w.plainRefusal(w.open(user, "Set-by-hand-1").Ping(), user)
-			}
-			w.must(w.open(app, w.token(id)).Ping())
-		})
-	}
+	everyBackend(t, func(t *testing.T, w *world) {
+		app, id := w.user("app")
+		w.asAdmin()
+		for _, user := range []string{app, w.name("admin")} {
+			w.exec(w.backend.DB(), fmt.Sprintf("ALTER USER '%s'@'%%' IDENTIFIED BY 'Set-by-hand-1'", user))
+			w.plainRefusal(w.open(user, "Set-by-hand-1").Ping(), user)
+		}
+		w.must(w.open(app, w.token(id)).Ping())
+	})
 }
 
 // TestAccountsThatNeedNoPassword: the backend sees the gateway on its socket, as the

@@ -1,0 +1,299 @@
+//go:build gms_pure_go
+
+package embedded_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/backend/embedded"
+)
+
+func TestBackendIsWhatAGatewayNeeds(t *testing.T) {
+	began := time.Now()
+	e := start(t)
+	t.Logf("started in %v", time.Since(began).Round(time.Millisecond))
+	if e.Dialect() != account.DialectEmbedded || e.TLS() != nil {
+		t.Errorf("dialect %q, TLS %v", e.Dialect(), e.TLS())
+	}
+	for _, words := range []string{"in memory", "trying things out", e.Version()} {
+		if !strings.Contains(e.Describe(), words) {
+			t.Errorf("%q does not say %q", e.Describe(), words)
+		}
+	}
+	conn, err := e.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if network := conn.RemoteAddr().Network(); network == "tcp" {
+		t.Error("the gateway would not send a secret over this")
+	}
+	greeting := make([]byte, 64)
+	n, err := conn.Read(greeting)
+	if err != nil || !strings.HasPrefix(string(greeting[5:n]), e.Version()+"\x00") {
+		t.Errorf("greeting %q, %v, wants version %s", greeting[:n], err, e.Version())
+	}
+	e.want(e.DB(), "SELECT VERSION()", e.Version())
+	if comment := e.ask(e.DB(), "SELECT @@version_comment"); !strings.Contains(comment, "midas embedded") {
+		t.Errorf("@@version_comment is %q", comment)
+	}
+}
+
+// TestSilentOnStandardError runs this binary again: the engine's logger took hold of
+// standard error before any test could replace it.
+func TestSilentOnStandardError(t *testing.T) {
+	if os.Getenv("MIDAS_TEST_SILENT") != "" {
+		e := start(t)
+		e.user("u")
+		e.refused(e.conn("u"), 1064, "SELECT FROM WHERE")
+		e.refused(e.conn("u"), 1105, "SELECT no_such_function()")
+		e.open("nobody").Ping()
+		e.DB().Exec("CREATE USER u IDENTIFIED BY 'also a secret'")
+		e.DB().Query("SELECT * FROM nowhere.t WHERE n = ?", 1)
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestSilentOnStandardError$")
+	cmd.Env = append(os.Environ(), "MIDAS_TEST_SILENT=1")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if out, err := cmd.Output(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("written to standard error: %s", &stderr)
+	}
+}
+
+func TestTwoEnginesShareNothing(t *testing.T) {
+	one, other := start(t), start(t)
+	one.run(one.DB(), "CREATE DATABASE shop", "CREATE USER u")
+	other.refused(other.DB(), 1049, "USE shop")
+	other.want(other.DB(), "SELECT COUNT(*) FROM mysql.user WHERE User = 'u'", "0")
+}
+
+func TestTwoDatabases(t *testing.T) {
+	e := start(t)
+	e.run(e.DB(), "CREATE DATABASE a", "CREATE DATABASE b", "CREATE TABLE a.t (n INT)", "CREATE TABLE b.t (n INT)", "INSERT INTO a.t VALUES (1)", "INSERT INTO b.t VALUES (2)")
+	e.user("u", "SELECT ON a.*")
+	in := func(name string) func(*mysql.Config) { return func(c *mysql.Config) { c.DBName = name } }
+	e.want(e.conn("u", in("a")), "SELECT DATABASE(), n FROM t", "a|1")
+	if err := e.open("u", in("b")).Ping(); !isError(err, 1044) {
+		t.Errorf("signed in to another's database: %v", err)
+	}
+	if err := e.open("u", in("nowhere")).Ping(); !isError(err, 1044) {
+		t.Errorf("signed in to no database: %v", err)
+	}
+	u := e.conn("u")
+	e.refused(u, 1142, "SELECT * FROM b.t")
+	e.refused(u, 1044, "USE b")
+	e.wantSet(u, "SELECT table_schema FROM information_schema.tables WHERE table_schema IN ('a', 'b')", "a")
+}
+
+func TestDriverWithTextAndBinaryProtocol(t *testing.T) {
+	e := start(t)
+	e.run(e.DB(), "CREATE DATABASE shop", "CREATE TABLE shop.t (id INT AUTO_INCREMENT PRIMARY KEY, s VARCHAR(40), at DATETIME, n DECIMAL(6,2))")
+	e.user("u", "ALL ON shop.*")
+	for _, text := range []bool{true, false} {
+		db := e.open("u", func(c *mysql.Config) { c.InterpolateParams, c.ParseTime, c.DBName = text, true, "shop" })
+		at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+		result, err := db.Exec("INSERT INTO t (s, at, n) VALUES (?, ?, ?)", "über 'quoted'", at, "12.50")
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, _ := result.LastInsertId()
+		var s string
+		var got time.Time
+		var n float64
+		if err := db.QueryRow("SELECT s, at, n FROM t WHERE id = ?", id).Scan(&s, &got, &n); err != nil || s != "über 'quoted'" || !got.Equal(at) || n != 12.5 {
+			t.Errorf("text %v: %q %v %v, %v", text, s, got, n, err)
+		}
+	}
+	multi := e.conn("u", func(c *mysql.Config) { c.MultiStatements = true })
+	e.run(multi, "INSERT INTO shop.t (s) VALUES ('x'); INSERT INTO shop.t (s) VALUES ('y'); DO 1; -- done")
+	e.want(multi, "SELECT COUNT(*) FROM shop.t", "4")
+}
+
+// TestDo: the gateway sends DO 0 in place of a statement that it has carried out.
+func TestDo(t *testing.T) {
+	e := start(t)
+	conn := e.connOf(e.DB())
+	e.run(conn, "DO 0", "do 1, 2", " /* note */ Do(3)", "SET @x = 1", "DO GET_LOCK('l', 0)")
+	e.want(conn, "SELECT IS_USED_LOCK('l') = CONNECTION_ID()", "1")
+	e.run(conn, "DO RELEASE_LOCK('l')")
+	e.want(conn, "SELECT IS_FREE_LOCK('l')", "1")
+	e.refused(conn, 1064, "DO")
+	e.refused(conn, 1064, "DO SELECT")
+	if rows, err := conn.QueryContext(t.Context(), "DO 5"); err != nil {
+		t.Error(err)
+	} else if columns, _ := rows.Columns(); len(columns) != 0 {
+		t.Errorf("DO answers with rows %q", columns)
+	} else {
+		rows.Close()
+	}
+}
+
+func (e *engine) connOf(db *sql.DB) *sql.Conn {
+	e.Helper()
+	conn, err := db.Conn(e.Context())
+	if err != nil {
+		e.Fatal(err)
+	}
+	e.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func TestCloseEndsEverything(t *testing.T) {
+	b, err := embedded.New(t.Context(), embedded.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &engine{t, b}
+	e.run(e.DB(), "CREATE DATABASE shop", "CREATE TABLE shop.t (n INT)")
+	e.user("u", "ALL ON shop.*")
+	idle, writer, waiter := e.conn("u"), e.conn("u"), e.conn("u")
+	e.run(idle, "SELECT 1")
+	e.run(writer, "BEGIN", "INSERT INTO shop.t VALUES (1)")
+	half, err := e.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer half.Close()
+
+	var running sync.WaitGroup
+	results := make(chan error, 3)
+	for _, query := range []string{"SELECT SLEEP(1000)", "SELECT GET_LOCK('l', -1)", "UPDATE shop.t SET n = 2"} {
+		conn := waiter
+		if query != "UPDATE shop.t SET n = 2" {
+			conn = e.conn("u")
+		}
+		if strings.Contains(query, "GET_LOCK") {
+			e.run(idle, "SELECT GET_LOCK('l', 0)")
+		}
+		running.Go(func() {
+			_, err := conn.ExecContext(context.Background(), query)
+			results <- err
+		})
+	}
+	e.eventually("both that can be seen run", func() bool {
+		return e.ask(e.DB(), "SELECT COUNT(*) FROM information_schema.processlist WHERE command = 'Query' AND user = 'u'") == "2"
+	})
+	waited := make(chan error, 1)
+	go func() { waited <- b.Wait() }()
+	began := time.Now()
+	for range 2 {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if err := <-waited; err != nil {
+		t.Errorf("Wait: %v", err)
+	}
+	running.Wait()
+	close(results)
+	for err := range results {
+		if err == nil {
+			t.Error("a statement succeeded though the engine was closed under it")
+		}
+	}
+	if _, err := b.Dial(t.Context()); midas.CodeOf(err) != midas.Unavailable {
+		t.Errorf("dialled a closed engine: %v", err)
+	}
+	if err := b.DB().Ping(); err == nil {
+		t.Error("the pool is open")
+	}
+}
+
+// eventually polls: what it waits for is another goroutine's doing.
+func (e *engine) eventually(what string, ok func() bool) {
+	e.Helper()
+	deadline := time.After(20 * time.Second)
+	for tick := time.Tick(2 * time.Millisecond); !ok(); {
+		select {
+		case <-tick:
+		case <-deadline:
+			e.Fatalf("in 20 s not: %s", what)
+		}
+	}
+}
+
+func TestDialGivesUpWithItsContext(t *testing.T) {
+	e := start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	// The accept loop may be quicker; then the connection works.
+	if conn, err := e.Dial(ctx); err == nil {
+		conn.Close()
+	} else if midas.CodeOf(err) != midas.Unavailable {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestStatementEndsWithItsConnection(t *testing.T) {
+	e := start(t)
+	e.user("u")
+	holder := e.conn("u")
+	e.run(holder, "DO GET_LOCK('l', 0)")
+	for _, query := range []string{"SELECT SLEEP(1000)", "SELECT GET_LOCK('l', 1000)"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		conn := e.conn("u")
+		id := e.ask(conn, "SELECT CONNECTION_ID()")
+		ended := make(chan error, 1)
+		go func() {
+			_, err := conn.ExecContext(ctx, query) // the driver closes the connection at cancel
+			ended <- err
+		}()
+		shows := fmt.Sprintf("SELECT COUNT(*) FROM information_schema.processlist WHERE id = %s AND command = 'Query'", id)
+		e.eventually(query+" runs", func() bool { return e.ask(e.DB(), shows) == "1" })
+		cancel()
+		if err := <-ended; err == nil {
+			t.Errorf("%s: no error", query)
+		}
+		e.eventually(query+" has ended", func() bool { return e.ask(e.DB(), shows) == "0" })
+	}
+}
+
+// TestStatementEndsWhenNobodyWillAsk: the gateway passes a client's end on as the end of
+// what it writes, and cannot know whether it still reads.
+func TestStatementEndsWhenNobodyWillAsk(t *testing.T) {
+	e := start(t)
+	e.user("u")
+	var raw interface{ CloseWrite() error }
+	conn := e.conn("u", func(c *mysql.Config) {
+		dial := c.DialFunc
+		c.DialFunc = func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+			conn, err = dial(ctx, network, addr)
+			raw = conn.(interface{ CloseWrite() error })
+			return conn, err
+		}
+	})
+	id := e.ask(conn, "SELECT CONNECTION_ID()")
+	ended := make(chan error, 1)
+	go func() {
+		_, err := conn.ExecContext(context.Background(), "SELECT SLEEP(1000)")
+		ended <- err
+	}()
+	e.eventually("it runs", func() bool {
+		return e.ask(e.DB(), "SELECT COUNT(*) FROM information_schema.processlist WHERE command = 'Query' AND id = "+id) == "1"
+	})
+	raw.CloseWrite()
+	if err := <-ended; !isError(err, 1317) {
+		t.Errorf("%v, want 1317", err)
+	}
+}
