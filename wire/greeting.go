@@ -88,7 +88,7 @@ func ParseGreeting(payload []byte) (Greeting, error) {
 			data = data[:min(len(data), NonceSize)]
 		}
 	}
-	g.AuthData = data
+	g.AuthData = data[:min(len(data), MaxGreetingAuthData)]
 	if g.Capabilities.Has(ClientPluginAuth) {
 		// Servers before 5.5.10 and 5.6.2 left the NUL out.
 		g.Plugin = c.lastString("plugin name")

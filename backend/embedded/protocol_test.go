@@ -47,8 +47,8 @@ func TestHostileClients(t *testing.T) {
 			if random.IntN(2) == 0 {
 				prepare(c)
 			}
-			c.send(0, append([]byte{byte(command)}, body...))
-			c.send(0, nil)
+			c.trySend(0, append([]byte{byte(command)}, body...))
+			c.trySend(0, nil)
 			c.CloseWrite()
 			for {
 				if _, err := c.tryPacket(); err != nil {

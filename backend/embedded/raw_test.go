@@ -68,10 +68,16 @@ func scramble(nonce []byte) []byte {
 
 func (c *rawClient) send(seq byte, payload []byte) {
 	c.Helper()
-	header := []byte{byte(len(payload)), byte(len(payload) >> 8), byte(len(payload) >> 16), seq}
-	if _, err := c.Write(append(header, payload...)); err != nil {
+	if err := c.trySend(seq, payload); err != nil {
 		c.Fatal(err)
 	}
+}
+
+// trySend is for a server that may have hung up.
+func (c *rawClient) trySend(seq byte, payload []byte) error {
+	header := []byte{byte(len(payload)), byte(len(payload) >> 8), byte(len(payload) >> 16), seq}
+	_, err := c.Write(append(header, payload...))
+	return err
 }
 
 func (c *rawClient) packet() []byte {
