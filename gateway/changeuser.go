@@ -32,9 +32,10 @@ func (r *relayed) changeUser(ctx context.Context) error {
 		r.refuse(err)
 		return err
 	}
+	r.login.AuthData, r.login.Attributes = nil, nil
 	r.endAnswers()
 	r.up, r.in.dst = next, next.conn
-	r.setUpstreamID(r.id, next.id)
+	r.attach(next)
 	r.resetSession()
 	if err := r.send(next.ok); err != nil {
 		return err
@@ -45,11 +46,11 @@ func (r *relayed) changeUser(ctx context.Context) error {
 
 func (r *relayed) signInAgain(ctx context.Context, payload []byte) (upstream, error) {
 	asked, err := wire.ParseChangeUser(payload, r.caps())
-	if err != nil {
+	if err != nil || len(asked.User) > maxName {
 		return upstream{}, errBadHandshake
 	}
 	r.login.User, r.login.Database = asked.User, asked.Database
-	r.login.Plugin, r.login.AuthData = asked.Plugin, asked.AuthData
+	r.login.Plugin, r.login.AuthData, r.login.Attributes = asked.Plugin, asked.AuthData, asked.Attributes
 	if asked.Charset != 0 {
 		r.login.Charset = byte(asked.Charset)
 	}

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/midas-mysql/midas/wire"
 )
@@ -82,16 +84,27 @@ func fenceAnswer(stream, name []byte) int {
 	return -1 // it has not come to its end
 }
 
-// settled returns when the backend has answered everything that it was sent.
+// errUnsettled ends a session whose backend did not answer in time. A client that waits for
+// its answers before it sends a statement of ours never sees it.
+var errUnsettled = errors.New("the backend has not answered what came before a statement of the gateway's own")
+
+// settled returns when the backend has answered everything that it was sent. It waits no
+// longer than a sign-in may take: nobody listens to the client meanwhile, so one that has
+// hung up would not be noticed. And the backend may refuse in other words, while it
+// wants an expired password changed, or when the question itself is killed.
 func (r *relayed) settled() error {
 	f := newFence()
 	r.toClient.fence.Store(f)
 	if err := r.instead(append([]byte{byte(wire.ComInitDB)}, f.name...)); err != nil {
 		return err
 	}
+	timer := time.NewTimer(r.SignInTimeout)
+	defer timer.Stop()
 	select {
 	case <-f.passed:
 		return nil
+	case <-timer.C:
+		return errUnsettled
 	case <-r.answered: // the backend has hung up
 		return io.ErrUnexpectedEOF
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -78,8 +79,9 @@ type Gateway struct {
 }
 
 // firstID starts connection ids far from those of any backend, so that KILL can
-// tell an id that this gateway gave from one that the backend gave.
-const firstID = 0x70000000
+// tell an id that this gateway gave from one that the backend gave, and far from those
+// of another gateway behind the same balancer, or of this one before its restart.
+func firstID() uint32 { return 1<<30 | rand.Uint32()>>2 }
 
 // New checks cfg and asks the backend what it can do, so that the first client is
 // greeted with what both sides can relay. It fails when the backend does not answer.
@@ -106,7 +108,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 		sessions:    map[*session]struct{}{},
 		upstreamIDs: map[uint32]uint32{},
 	}
-	g.lastID.Store(firstID)
+	g.lastID.Store(firstID())
 	if err := g.hello.learn(ctx, cfg.Backend); err != nil {
 		return nil, err
 	}
@@ -203,11 +205,11 @@ func (g *Gateway) Shutdown(ctx context.Context) {
 		return
 	case <-ctx.Done():
 	}
-	g.each((*session).evict)
+	g.each(func(s *session) { s.evict(errShutdown) })
 	select {
 	case <-done:
 	case <-time.After(2 * time.Second):
-		g.each(func(s *session) { s.raw.Close() })
+		g.each((*session).cut)
 		<-done
 	}
 }

@@ -15,8 +15,12 @@ const maxGreeting = 64 << 10
 // nobody in between parses results: both sides must then agree on the same ones.
 //
 // Left out: compression, which would hide the commands; multi-factor sign-in, which
-// ends at the gateway; and COM_MULTI, which packs several commands into one.
-const relayable = ^(wire.ClientSSL | wire.ClientCompress | wire.ClientZstdCompression |
+// ends at the gateway; COM_MULTI, which packs several commands into one; and LOAD DATA
+// LOCAL, which makes a client's packets something else than commands. Where such a file
+// ends is the backend's to say, so who interrupts it at the right moment gets bytes of the
+// file read as commands by the backend that the gateway has not seen as such, one that
+// signs in as another account among them.
+const relayable = ^(wire.ClientSSL | wire.ClientCompress | wire.ClientZstdCompression | wire.ClientLocalFiles |
 	wire.ClientMultiFactorAuthentication | wire.ClientCapabilityExtension |
 	wire.ClientSSLVerifyServerCert | wire.ClientRememberOptions | wire.MariaDBComMulti)
 

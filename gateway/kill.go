@@ -25,12 +25,6 @@ func (g *Gateway) upstreamID(id uint32) uint32 {
 	return id
 }
 
-func (g *Gateway) setUpstreamID(id, backendID uint32) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.upstreamIDs[id] = backendID
-}
-
 // looksLikeKill is a cheap test of the first word.
 func looksLikeKill(sql []byte) bool {
 	sql = bytes.TrimLeft(sql, " \t\r\n")

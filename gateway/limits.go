@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"container/list"
 	"net/netip"
 	"sync"
 	"time"
@@ -11,37 +12,89 @@ import (
 // limits bounds how many connections are signing in at once. A connection that has
 // not proved anything yet costs memory and a deadline; without a bound one address
 // could hold all of them.
+//
+// When all places are taken, the source that holds most of them loses its oldest: a few
+// addresses that say nothing must not keep everybody else from signing in.
 type limits struct {
 	mu        sync.Mutex
 	total     int
-	perSource map[netip.Addr]int
+	perSource map[netip.Prefix]*list.List // of the places' drop functions, oldest first
 
 	maxTotal     int
 	maxPerSource int
 }
 
 func newLimits(maxTotal, maxPerSource int) *limits {
-	return &limits{perSource: map[netip.Addr]int{}, maxTotal: maxTotal, maxPerSource: maxPerSource}
+	return &limits{perSource: map[netip.Prefix]*list.List{}, maxTotal: maxTotal, maxPerSource: maxPerSource}
 }
 
-// enter takes a place for one sign-in from source. leave gives it back and may be
-// called more than once; ok is false when there is no place.
-func (l *limits) enter(source netip.Addr) (leave func(), ok bool) {
+// enter takes a place for one sign-in from address; drop ends that sign-in if the place
+// is needed for somebody else. leave gives it back and may be called more than once; ok is
+// false when there is no place.
+func (l *limits) enter(address netip.Addr, drop func()) (leave func(), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.total >= l.maxTotal || l.perSource[source] >= l.maxPerSource {
+	source := sourceNetwork(address)
+	held := l.perSource[source]
+	if held != nil && held.Len() >= l.maxPerSource || l.total >= l.maxTotal && !l.makeRoom(source) {
 		return func() {}, false
 	}
+	if held = l.perSource[source]; held == nil {
+		held = list.New()
+		l.perSource[source] = held
+	}
 	l.total++
-	l.perSource[source]++
-	return sync.OnceFunc(func() {
+	place := held.PushBack(drop)
+	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.total--
-		if l.perSource[source]--; l.perSource[source] == 0 {
-			delete(l.perSource, source)
+		l.remove(source, place)
+	}, true
+}
+
+// makeRoom drops the oldest sign-in of the source that has most, unless that is the
+// one that asks.
+func (l *limits) makeRoom(asking netip.Prefix) bool {
+	greediest, most := asking, 1
+	if held := l.perSource[asking]; held != nil {
+		most = held.Len()
+	}
+	for source, held := range l.perSource {
+		if held.Len() > most {
+			greediest, most = source, held.Len()
 		}
-	}), true
+	}
+	if greediest == asking {
+		return false
+	}
+	oldest := l.perSource[greediest].Front()
+	oldest.Value.(func())()
+	l.remove(greediest, oldest)
+	return true
+}
+
+// remove gives a place back, once.
+func (l *limits) remove(source netip.Prefix, place *list.Element) {
+	held := l.perSource[source]
+	if held == nil || place.Value == nil {
+		return
+	}
+	held.Remove(place)
+	place.Value = nil
+	l.total--
+	if held.Len() == 0 {
+		delete(l.perSource, source)
+	}
+}
+
+// sourceNetwork is what counts as one source: an IPv6 host has a whole /64 to itself.
+func sourceNetwork(address netip.Addr) netip.Prefix {
+	bits := address.BitLen()
+	if address.Is6() {
+		bits = 64
+	}
+	source, _ := address.WithZone("").Prefix(bits)
+	return source
 }
 
 // reassertEvery is how often one account's secret is set anew at most. A backend may

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
@@ -28,9 +29,25 @@ func errDenied(format string, args ...any) error {
 	return midas.Errorf(midas.Unauthenticated, format, args...)
 }
 
-// native signs in with a password. Whether or not there is such an account, the backend
-// is asked: neither the answer nor its time tells a stranger which names exist.
+// refusalTakes is how long a password is refused for, whatever the reason. The backend
+// takes longer for some names than for others, and so do we.
+const refusalTakes = 100 * time.Millisecond
+
+// native signs in with a password. Neither the answer nor its time tells a stranger which
+// names exist.
 func (s *session) native(ctx context.Context, password string) (upstream, error) {
+	began := time.Now()
+	up, err := s.tryNative(ctx, password)
+	if err != nil {
+		sleep(ctx, refusalTakes-time.Since(began))
+	}
+	return up, err
+}
+
+// tryNative asks the backend whether or not there is such an account, but for a name that
+// may not sign in it asks about nobody: a server that locks accounts after so many wrong
+// passwords must not lock an AADUSER, or midas itself, for what a stranger does.
+func (s *session) tryNative(ctx context.Context, password string) (upstream, error) {
 	user, err := s.chooseServer(ctx)
 	if err != nil {
 		return upstream{}, errDenied("password of a user of no known server: %v", err)
@@ -40,36 +57,55 @@ func (s *session) native(ctx context.Context, password string) (upstream, error)
 	}
 	eligible, err := s.nativeEligible(ctx, user)
 	if err != nil {
-		return upstream{}, unreachablef("Can't connect to the database")
+		return upstream{}, s.nativeUnreachable(err)
 	}
+	as := credentials{user, password}
 	if !eligible {
-		password = rand.Text()
+		as = credentials{"midas_" + rand.Text()[:20], rand.Text()}
 	}
-	up, err := s.dial(ctx, credentials{user, password})
-	var refused wire.ERR
-	switch {
-	case err == nil && !eligible:
-		up.conn.Close() // it would have let anybody in
-		return upstream{}, errDenied("password refused: '%s' is no account that is proved by a password", user)
-	case err == nil:
+	up, err := s.dial(ctx, as)
+	if err == nil && eligible {
 		s.user, s.account = user, account.Account{User: user}
 		return up, nil
-	case refusedAccount(err), !eligible && errors.As(err, &refused):
-		return upstream{}, errDenied("the database refused the password: %v", err)
 	}
-	return up, err
+	if err == nil {
+		up.conn.Close() // an anonymous account, which lets anybody in
+	}
+	return upstream{}, s.nativeRefusal(user, eligible, err)
+}
+
+// nativeRefusal is what the client is told; the backend's own words only where its
+// password must have been right.
+func (s *session) nativeRefusal(user string, eligible bool, err error) error {
+	var refused wire.ERR
+	switch {
+	case !eligible && (err == nil || refusedAccount(err) || errors.As(err, &refused)):
+		return errDenied("password refused: '%s' is no account that is proved by a password", user)
+	case errors.As(err, &refused) && slices.Contains(afterPassword, refused.Code):
+		return refused
+	case errors.As(err, &refused), refusedAccount(err):
+		return errDenied("the database refused the password: %v", err)
+	}
+	return s.nativeUnreachable(err)
+}
+
+// afterPassword are refusals of a client whose password was right: no right to the database,
+// no such database, too many connections of this account, an expired password.
+var afterPassword = []uint16{wire.CodeDBAccessDenied, 1049, 1203, wire.CodeUserLimitReached, 1862}
+
+// nativeUnreachable keeps from a stranger what is behind the gateway, and where.
+func (s *session) nativeUnreachable(err error) error {
+	s.Log.Error("cannot sign in with a password", "server", s.server.Name, "error", err)
+	return unreachablef("Can't connect to the database")
 }
 
 // nativeEligible tells whether user may sign in with a password from where the client is.
 func (s *session) nativeEligible(ctx context.Context, user string) (bool, error) {
-	if admin := s.server.Admin; admin != nil && user == admin.Login {
-		return false, nil
-	}
 	var err error
 	if s.accounts, err = s.Accounts(ctx, s.server); err != nil {
 		return false, err
 	}
 	hosts, err := s.accounts.Native(ctx, user)
-	from := sourceOf(s.conn)
-	return len(hosts) > 0 && !slices.ContainsFunc(hosts, func(host string) bool { return !hostMatches(host, from) }), err
+	admin, from := s.server.Admin, sourceOf(s.conn)
+	return len(hosts) > 0 && (admin == nil || user != admin.Login) && !slices.ContainsFunc(hosts, func(host string) bool { return !hostMatches(host, from) }), err
 }

@@ -28,7 +28,8 @@ type relayed struct {
 	answered chan struct{} // closed when the copying of answers has ended
 	replaced *atomic.Bool  // the upstream of that copying was put aside by us
 
-	continues bool // the client's last packet goes on in the next, or so does file data
+	continues bool // the client's last packet goes on in the next
+	lastSeq   byte // the number of that packet
 	multi     bool // the client may send several statements in one
 }
 
@@ -39,16 +40,19 @@ func (s *session) relay(ctx context.Context, up *upstream) {
 	r.copyAnswers()
 	err := r.commands(ctx)
 	*up = r.up
-	if s.evicted.Load() {
+	switch reason := s.evicted.Load(); {
+	case reason != nil:
 		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
 		r.endAnswers()
 		s.seq = 0
-		s.send(s.errorPacket(errShutdown).Append(nil))
-	} else if errors.Is(err, io.EOF) {
+		s.send(s.errorPacket(reason).Append(nil))
+	case errors.Is(err, io.EOF):
 		r.in.flush()
 		relay.CloseWrite(r.up.conn) // the backend may still be answering
-	} else {
+	default:
 		r.up.conn.Close()
+		// A client that reads nothing would hold up the copying of answers for ever.
+		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
 	}
 	<-r.answered
 }
@@ -80,13 +84,18 @@ func (r *relayed) copyAnswers() {
 
 // commands passes the client's packets on, one command after the other.
 func (r *relayed) commands(ctx context.Context) error {
-	for {
+	for r.evicted.Load() == nil {
 		header, err := r.in.peek(packetHeader)
 		if err != nil {
 			return err
 		}
 		length := int(header[0]) | int(header[1])<<8 | int(header[2])<<16
-		starts := r.startsCommand(length, header[3])
+		starts, err := r.startsCommand(length, header[3])
+		if err != nil {
+			r.seq = header[3] + 1
+			r.refuse(err)
+			return err
+		}
 		if starts && length > 0 {
 			first, err := r.in.peek(packetHeader + 1)
 			if err != nil {
@@ -104,17 +113,22 @@ func (r *relayed) commands(ctx context.Context) error {
 			return err
 		}
 	}
+	return r.evicted.Load()
 }
 
-// startsCommand tells a command from what merely looks like one: the rest of a packet
-// of 16 MiB, or a piece of the file that LOAD DATA LOCAL sends. Such a piece may have
-// any content, even that of a statement which only an administrator may run, and its
-// sequence number returns to zero after 255; then it follows a piece numbered 255 that
-// was not the empty one which ends the file.
-func (r *relayed) startsCommand(length int, seq byte) bool {
-	starts := seq == 0 && !r.continues
-	r.continues = length == fullPacket || (seq == 255 && length > 0)
-	return starts
+// startsCommand tells a command from what merely looks like one, the rest of a packet of
+// 16 MiB. A packet out of sequence ends the session: the backend would read its payload
+// as packets of their own, with commands in them that nobody here has seen.
+func (r *relayed) startsCommand(length int, seq byte) (bool, error) {
+	starts, want := !r.continues, byte(0)
+	if r.continues {
+		want = r.lastSeq + 1
+	}
+	if seq != want {
+		return false, answerf(wire.CodeNetPacketsOutOfOrder, "Got packets out of order")
+	}
+	r.continues, r.lastSeq = length == fullPacket, seq
+	return starts, nil
 }
 
 // command deals with the commands that are not simply passed on. handled means that
@@ -170,14 +184,14 @@ func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bo
 	if err != nil {
 		return false, unexpected(err)
 	}
+	if c == wire.ComStmtPrepare {
+		r.oursLast = 0
+	}
 	sql, ok := r.sql(c, head[packetHeader:])
 	if !ok || length > maxStatementPacket {
 		return false, nil
 	}
 	ours, kill := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)
-	if c == wire.ComStmtPrepare {
-		r.oursLast = 0
-	}
 	if !ours && !kill {
 		return false, nil
 	}

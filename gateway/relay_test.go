@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -51,46 +50,6 @@ func TestLargeValuesPassUnchanged(t *testing.T) {
 	if names := w.accountsOfBackend(); strings.Contains(strings.Join(names, "\n"), "evil") {
 		t.Error("a value was taken for a statement")
 	}
-}
-
-// statements is a file of many packets, each of which is, to the byte, a statement that
-// only an administrator may run.
-type statements struct {
-	text []byte
-	left int
-}
-
-func (s *statements) Read(p []byte) (int, error) {
-	if s.left == 0 {
-		return 0, io.EOF
-	}
-	s.left--
-	return copy(p, s.text), nil
-}
-
-// TestFileDataIsNoStatement: what LOAD DATA LOCAL sends looks like commands whenever
-// its sequence number comes round to zero. The administrator runs it, so that taking a
-// piece for a statement would really make the account.
-func TestFileDataIsNoStatement(t *testing.T) {
-	w := oneBackend(t)
-	admin, schema := w.asAdmin(), w.name("files")
-	w.exec(admin, "CREATE DATABASE "+schema, "CREATE TABLE "+schema+".lines (l VARCHAR(200))")
-	w.exec(w.backend.DB(), "SET GLOBAL local_infile = 1")
-	t.Cleanup(func() { w.backend.DB().Exec("DROP DATABASE " + schema) })
-	line := []byte("\x03CREATE AADUSER 'evil' IDENTIFIED BY '" + w.admin.ClientID + "'\n")
-	const pieces = 1000
-	mysql.RegisterReaderHandler("statements", func() io.Reader { return &statements{line, pieces} })
-	defer mysql.DeregisterReaderHandler("statements")
-	w.exec(admin, "LOAD DATA LOCAL INFILE 'Reader::statements' INTO TABLE "+schema+".lines")
-	var n int
-	if err := admin.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM "+schema+".lines").Scan(&n); err != nil || n != pieces {
-		t.Errorf("%d lines of %d: %v", n, pieces, err)
-	}
-	if names := w.accountsOfBackend(); strings.Contains(strings.Join(names, "\n"), "evil") {
-		t.Error("a piece of a file was taken for a statement")
-	}
-	// The session goes on to know statements of its own.
-	w.exec(admin, fmt.Sprintf("CREATE AADUSER '%s' IDENTIFIED BY '%s'", w.name("after"), w.admin.ClientID))
 }
 
 // TestPipelinedCommands: a client may send the next command before it has an answer.

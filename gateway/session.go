@@ -34,14 +34,15 @@ type session struct {
 	validateIDs   bool // aad_auth_validate_oids_in_tenant of this session
 	prepared      map[uint32]*preparedStatement
 	countPrepared uint32
-	oursLast      uint32 // id of the statement prepared last, 0 when it is the backend's
-	evicted       atomic.Bool
+	oursLast      uint32                 // id of the statement prepared last, 0 when it is the backend's
+	behind        net.Conn               // to the backend, under mu
+	evicted       atomic.Pointer[answer] // why the session is to end
 }
 
 // run takes the session through its states. It owns conn and closes it.
 func (s *session) run(ctx context.Context) {
 	defer s.raw.Close()
-	leave, ok := s.limits.enter(sourceOf(s.raw))
+	leave, ok := s.limits.enter(sourceOf(s.raw), func() { s.raw.Close() })
 	defer leave()
 	if !ok {
 		s.refuse(errTooManyConnections)
@@ -57,9 +58,11 @@ func (s *session) run(ctx context.Context) {
 		return
 	}
 	defer func() { up.conn.Close() }()
-	s.setUpstreamID(s.id, up.id)
+	s.attach(up)
 	s.audit(nil)
 	leave()
+	// What was there to sign in with is a secret, and may be long.
+	s.login.AuthData, s.login.Attributes = nil, nil
 	s.raw.SetDeadline(time.Time{})
 	if err := s.send(up.ok); err != nil {
 		return
@@ -114,7 +117,7 @@ func (s *session) secure(ctx context.Context) error {
 		// Remembered for the audit log only. Whatever the packet carries beside the
 		// name is not looked at: it came in the clear.
 		if login, err := wire.ParseHandshakeResponse(first); err == nil {
-			s.login.User = login.User
+			s.login.User = clip(login.User)
 		}
 		return errInsecureTransport
 	}
@@ -128,7 +131,8 @@ func (s *session) secure(ctx context.Context) error {
 		return err
 	}
 	s.login, err = wire.ParseHandshakeResponse(login)
-	if err != nil {
+	if err != nil || len(s.login.User) > maxName {
+		s.login.User = clip(s.login.User)
 		return errBadHandshake
 	}
 	s.login.Capabilities &= s.hello.offered() | wire.ClientLongPassword
@@ -138,6 +142,17 @@ func (s *session) secure(ctx context.Context) error {
 // maxSignInPacket bounds what a client that has proved nothing can make us hold. A
 // token with two hundred groups is about 12 KiB.
 const maxSignInPacket = 64 << 10
+
+// maxName is more than any account and server have for a name together.
+const maxName = 512
+
+// clip keeps a stranger's name short in errors and in the audit log.
+func clip(name string) string {
+	if len(name) > maxName {
+		return name[:maxName] + "…"
+	}
+	return name
+}
 
 // read returns the next packet of the client during sign-in.
 func (s *session) read() ([]byte, error) {
@@ -189,11 +204,27 @@ func (s *session) refuse(err error) {
 	}
 }
 
-// evict ends a session that outlived the drain, from another goroutine: it wakes the
-// one that waits for the client, which then says why and closes.
-func (s *session) evict() {
-	s.evicted.Store(true)
+// evict ends a session from another goroutine: it wakes the one that waits for the
+// client, which then says why and closes.
+func (s *session) evict(why *answer) {
+	s.evicted.CompareAndSwap(nil, why)
 	s.raw.SetReadDeadline(time.Unix(1, 0))
+}
+
+// cut ends a session without a word. The caller holds mu.
+func (s *session) cut() {
+	s.raw.Close()
+	if s.behind != nil {
+		s.behind.Close()
+	}
+}
+
+// attach makes up the session's connection to the backend.
+func (s *session) attach(up upstream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.behind = up.conn
+	s.upstreamIDs[s.id] = up.id
 }
 
 func (s *session) audit(err error) {
