@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 	"sync"
 	"testing"
@@ -126,16 +127,22 @@ func TestServersThatShareABackend(t *testing.T) {
 // hold takes the lock of accounts as another gateway would.
 func (w *world) hold() (release func()) {
 	w.t.Helper()
-	conn, err := w.root.Conn(w.t.Context())
+	return w.holdLock(w.config("first").Deriver.lockName(), w.root)
+}
+
+// holdLock takes an advisory lock as a user of db.
+func (w *world) holdLock(name string, db *sql.DB) (release func()) {
+	w.t.Helper()
+	conn, err := db.Conn(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	var got int
-	if err := conn.QueryRowContext(w.t.Context(), "SELECT GET_LOCK('"+lockName+"', 10)").Scan(&got); err != nil || got != 1 {
+	if err := conn.QueryRowContext(w.t.Context(), "SELECT GET_LOCK('"+name+"', 10)").Scan(&got); err != nil || got != 1 {
 		w.t.Fatalf("GET_LOCK: %d, %v", got, err)
 	}
 	return func() { // the lock goes before the connection serves somebody else
-		if _, err := conn.ExecContext(context.Background(), "DO RELEASE_LOCK('"+lockName+"')"); err != nil {
+		if _, err := conn.ExecContext(context.Background(), "DO RELEASE_LOCK('"+name+"')"); err != nil {
 			w.t.Error(err)
 		}
 		conn.Close()
@@ -239,5 +246,51 @@ func TestCreateWaitsForTheLock(t *testing.T) {
 		<-done
 		// A lock is the connection's: it is not left behind on one in the pool.
 		w.hold()()
+	})
+}
+
+// Any user may take an advisory lock of a name that they know, or can see somewhere.
+func TestUsersCannotTakeTheLock(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, name := w.store(), w.config("first").Deriver.lockName()
+		user := w.poor("user", "USAGE")
+		for _, guess := range []string{"midas.account", "midas", "midas."} {
+			defer w.holdLock(guess, user)()
+		}
+		w.create(s, w.name("app"), idA)
+		// The same key gives the same lock, whatever the server: they share a backend.
+		if name != w.config("second").Deriver.lockName() || len(name) > 64 {
+			t.Errorf("name %q", name)
+		}
+		if another := (Deriver{Master: []byte(strings.Repeat("another.", 4))}).lockName(); another == name {
+			t.Error("another key gives the same name")
+		}
+		// Nor does the user see it while it is held and waited for.
+		release := w.hold()
+		done := make(chan error)
+		go func() { done <- s.locked(t.Context(), time.Minute, func(*sql.Conn) error { return nil }) }()
+		w.awaitWaiter()
+		rows, err := user.QueryContext(t.Context(), "SHOW FULL PROCESSLIST")
+		if err != nil {
+			t.Fatal(err)
+		}
+		columns, _ := rows.Columns()
+		for rows.Next() {
+			line := make([]any, len(columns))
+			for i := range line {
+				line[i] = new(sql.NullString)
+			}
+			if err := rows.Scan(line...); err != nil {
+				t.Fatal(err)
+			}
+			if info := line[7].(*sql.NullString).String; strings.Contains(info, name) {
+				t.Errorf("a user without privileges sees %q", info)
+			}
+		}
+		rows.Close()
+		release()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -14,7 +15,13 @@ import (
 // row is written before its account is made, so that a crash between the two leaves
 // only a row without account, which opens nothing; the lock keeps others from taking
 // such a row for a leftover meanwhile.
-const lockName = "midas.account"
+//
+// Any user may take an advisory lock of any name, and whoever has this one stops all
+// changes of accounts. So its name is derived from the master key and nobody can guess
+// it; who may read it in the list of statements or locks (PROCESS, performance_schema)
+// could stop the server by other means. A row lock would need a second connection, as
+// CREATE USER commits, and whoever may write to schema midas could take it.
+func (d Deriver) lockName() string { return "midas." + hex.EncodeToString(d.key("lock")[:16]) }
 
 const (
 	lockWait    = 10 * time.Second // as long as a person waits for CREATE AADUSER
@@ -43,14 +50,15 @@ func (s *Store) locked(ctx context.Context, wait time.Duration, change func(conn
 		return unavailable("connect to the backend", err)
 	}
 	defer conn.Close()
+	name := s.deriver.lockName()
 	var got sql.NullInt64
-	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK('"+lockName+"', ?)", int(seconds)).Scan(&got); err != nil {
+	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK('"+name+"', ?)", int(seconds)).Scan(&got); err != nil {
 		return unavailable("take the lock of accounts", err)
 	}
 	if got.Int64 != 1 {
 		return busy()
 	}
-	defer unlock(ctx, conn)
+	defer unlock(ctx, conn, name)
 	return change(conn)
 }
 
@@ -73,10 +81,10 @@ func (s *Store) takeTurn(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-func unlock(ctx context.Context, conn *sql.Conn) {
+func unlock(ctx context.Context, conn *sql.Conn, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTimeout)
 	defer cancel()
-	if _, err := conn.ExecContext(ctx, "DO RELEASE_LOCK('"+lockName+"')"); err != nil {
+	if _, err := conn.ExecContext(ctx, "DO RELEASE_LOCK('"+name+"')"); err != nil {
 		// The lock is the connection's: let it end rather than go back to the pool.
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}

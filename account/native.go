@@ -3,6 +3,8 @@ package account
 import (
 	"context"
 	"database/sql"
+	"slices"
+	"strings"
 )
 
 // The plugins by which an account proves itself with a password that it was given.
@@ -22,9 +24,10 @@ type nativeUser struct {
 // Native returns the host patterns of the accounts of that name that midas did not make,
 // if each of them is proved by a password and none is an AADUSER: of any server, since
 // several may share the backend. Otherwise it returns none: nobody signs in as such a
-// name with a password. Errors are Unavailable.
+// name with a password. Nor as the store's own user, who may do everything: its password
+// is for midas alone and not for guessing at an open door. Errors are Unavailable.
 func (s *Store) Native(ctx context.Context, user string) (hosts []string, err error) {
-	if checkUserName(user) != nil {
+	if checkUserName(user) != nil || slices.Contains(s.service, user) {
 		return nil, nil
 	}
 	users, err := s.dialect.native(ctx, s.db, user)
@@ -38,6 +41,26 @@ func (s *Store) Native(ctx context.Context, user string) (hosts []string, err er
 		hosts = append(hosts, u.host)
 	}
 	return hosts, nil
+}
+
+// serviceNames are the names of the user that q is signed in as: the one it gave and the
+// one of the account that it got, whatever their hosts.
+func serviceNames(ctx context.Context, q querier) (names []string, err error) {
+	rows, err := q.QueryContext(ctx, "SELECT USER(), CURRENT_USER()")
+	if err != nil {
+		return nil, unavailable("ask the backend who midas is there", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var given, got string
+		if err := rows.Scan(&given, &got); err != nil {
+			return nil, unavailable("ask the backend who midas is there", err)
+		}
+		for _, account := range []string{given, got} {
+			names = append(names, account[:max(0, strings.LastIndex(account, "@"))])
+		}
+	}
+	return names, unavailable("ask the backend who midas is there", rows.Err())
 }
 
 // selectNative runs a query for user, host, marker and whether there is a password.

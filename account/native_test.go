@@ -61,3 +61,24 @@ func TestNative(t *testing.T) {
 		}
 	})
 }
+
+// The store's own user may do everything. Its password is not for the front door.
+func TestServiceUserIsNotNative(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		w.store() // makes the schema, which the poor user may not
+		cfg := w.config("first")
+		cfg.DB = w.poor("service", "SELECT")
+		s, service := w.open(cfg), w.name("service")
+		// One of another host is a stranger's door to the same name.
+		w.exec("CREATE USER " + quoteAccount(service, "10.1.%") + " IDENTIFIED BY 'Own-secret-1'")
+		if got, err := s.Native(t.Context(), service); err != nil || len(got) > 0 {
+			t.Errorf("midas's own user: %q, %v", got, err)
+		}
+		if got, err := w.store().Native(t.Context(), w.server.User); err != nil || len(got) > 0 {
+			t.Errorf("midas's own user, root: %q, %v", got, err)
+		}
+		if got, err := w.store().Native(t.Context(), service); err != nil || len(got) != 2 {
+			t.Errorf("to another midas it is an account like others: %q, %v", got, err)
+		}
+	})
+}

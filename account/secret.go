@@ -48,6 +48,15 @@ func (d Deriver) Secret(serverID, user, host string, generation int) string {
 	return base64.RawURLEncoding.EncodeToString(key) + secretSuffix
 }
 
+// key derives a key for a purpose of its own: one that leaks tells nothing of the others.
+func (d Deriver) key(purpose string) []byte {
+	key, err := hkdf.Key(sha256.New, d.Master, nil, "midas account "+purpose+" v1", sha256.Size)
+	if err != nil {
+		panic("account: derive a key: " + err.Error())
+	}
+	return key
+}
+
 // String keeps the key out of logs.
 func (d Deriver) String() string { return "account.Deriver{…}" }
 

@@ -62,6 +62,7 @@ type Store struct {
 	flights   singleflight.Group
 	admin     ensured
 	turn      chan struct{} // full while a caller has or awaits the lock of accounts
+	service   []string      // names of the user that db is signed in as
 }
 
 // New makes the schema if it is missing and returns the store. Errors are Invalid for a
@@ -100,6 +101,10 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		return nil, err
 	}
 	if err := commits(ctx, s.db); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.service, err = serviceNames(ctx, s.db); err != nil {
 		return nil, err
 	}
 	return s, makeSchema(ctx, s.db)
