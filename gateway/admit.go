@@ -19,6 +19,12 @@ func (s *session) admit(ctx context.Context, token []byte) error {
 		return err
 	}
 	s.principal = principal
+	switch exists, err := s.exists(ctx, principal); {
+	case err != nil:
+		return err
+	case !exists:
+		return publicly("the identity that the token is for was deleted (object id %s)", principal.ObjectID)
+	}
 	if s.user, err = s.chooseServer(ctx); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ func (r *relayed) changeUser(ctx context.Context) error {
 	r.endAnswers()
 	r.up, r.in.dst = next, next.conn
 	r.attach(next)
+	r.stand()
 	r.resetSession()
 	if err := r.send(next.ok); err != nil {
 		return err

@@ -52,6 +52,9 @@ type Config struct {
 	// and is expected to keep what it opened.
 	Accounts func(ctx context.Context, s midas.Server) (Accounts, error)
 	TLS      *tls.Config
+	// Exists tells whether a principal that a token proved is still there; nil when nobody
+	// can be asked. It must say so of principals of issuers that it does not know.
+	Exists func(ctx context.Context, p midas.Principal) (bool, error)
 
 	// Audit receives every sign-in, admitted or refused. It must not block.
 	Audit func(midas.SignIn)
@@ -59,6 +62,7 @@ type Config struct {
 	SignInTimeout   time.Duration // from accept to OK; default 10 s
 	MaxSigningIn    int           // connections signing in at once; default 512
 	MaxSigningInPer int           // the same from one address; default 128
+	Recheck         time.Duration // how often identities and accounts of sessions are asked for; default 2 s
 	Now             func() time.Time
 	Log             *slog.Logger
 }
@@ -92,6 +96,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	cfg.SignInTimeout = orDefault(cfg.SignInTimeout, 10*time.Second)
 	cfg.MaxSigningIn = orDefault(cfg.MaxSigningIn, 512)
 	cfg.MaxSigningInPer = orDefault(cfg.MaxSigningInPer, 128)
+	cfg.Recheck = orDefault(cfg.Recheck, 2*time.Second)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -128,6 +133,11 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { ln.Close() })
 	defer stop()
 	defer ln.Close()
+	rechecking, cancel := context.WithCancel(ctx)
+	var recheck sync.WaitGroup
+	recheck.Go(func() { g.recheck(rechecking) })
+	defer recheck.Wait()
+	defer cancel()
 	pause := time.Millisecond
 	for {
 		conn, err := ln.Accept()

@@ -155,3 +155,30 @@ func TestPreparedLastIsNotOurs(t *testing.T) {
 	admin.read()
 	w.refused(w.open(w.name("last"), w.token(w.admin)).Ping(), 1045, "there is no AADUSER")
 }
+
+// TestStatementsThatReadInTwoWays: a client that quotes somebody's name rightly for its
+// session must not be read otherwise here, where sql_mode and character set are not known.
+func TestStatementsThatReadInTwoWays(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		good, evil := w.identity("good"), w.identity("evil")
+		create := func(name, rest string) string {
+			return "CREATE AADUSER '" + name + rest + "' IDENTIFIED BY '" + good.ClientID + "'"
+		}
+		admin := w.asAdmin()
+		for name, statement := range map[string]string{
+			"NO_BACKSLASH_ESCAPES": create(w.name("boss"), `\'' IDENTIFIED BY "`+evil.ClientID+`" -- `),
+			"gbk":                  create(w.name("boss"), "\xe4\xbd\xa0\x5c\\' IDENTIFIED BY \""+evil.ClientID+"\" -- "),
+			"latin1":               create(w.name("caf\xe9"), ""),
+			"a plain backslash":    create(w.name("domain")+`\boss`, ""),
+		} {
+			_, err := admin.ExecContext(t.Context(), statement)
+			w.refused(err, 1064)
+			if err := w.open(w.name("boss"), w.token(evil)).Ping(); err == nil {
+				t.Errorf("%s: evil signs in", name)
+			}
+		}
+		// Where nothing depends on it, nothing is refused.
+		w.exec(admin, `/* \ */ `+create(w.name("café"), "")+` -- \`)
+		w.must(w.open(w.name("café"), w.token(good)).Ping())
+	})
+}

@@ -110,7 +110,7 @@ func TestRefusals(t *testing.T) {
 		{"of nobody", user, w.forged(id, func(c *token.Claims) { c.ObjectID, c.Subject = "", "" })},
 		{"a person's, through the application", user, w.forged(id, func(c *token.Claims) {
 			c.Scope, c.IDType = token.Strings{"user_impersonation"}, "user"
-			c.ObjectID, c.Subject = "33333333-3333-3333-3333-333333333333", "pairwise"
+			c.ObjectID, c.Subject = w.admin.PrincipalID, "pairwise"
 		})},
 		{"of another identity", user, w.token(w.identity("other"))},
 		{"for a user that is none", "nobody", raw},

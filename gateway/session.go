@@ -34,8 +34,9 @@ type session struct {
 	validateIDs   bool // aad_auth_validate_oids_in_tenant of this session
 	prepared      map[uint32]*preparedStatement
 	countPrepared uint32
-	oursLast      uint32                 // id of the statement prepared last, 0 when it is the backend's
-	behind        net.Conn               // to the backend, under mu
+	oursLast      uint32   // id of the statement prepared last, 0 when it is the backend's
+	behind        net.Conn // to the backend, under mu
+	standing      atomic.Pointer[standing]
 	evicted       atomic.Pointer[answer] // why the session is to end
 }
 
@@ -59,6 +60,7 @@ func (s *session) run(ctx context.Context) {
 	}
 	defer func() { up.conn.Close() }()
 	s.attach(up)
+	s.stand()
 	s.audit(nil)
 	leave()
 	// What was there to sign in with is a secret, and may be long.

@@ -318,3 +318,33 @@ func TestSessionOutlivesItsToken(t *testing.T) {
 		t.Errorf("the session: %v", err)
 	}
 }
+
+// TestDeletedIdentity: neither its token nor its sessions outlive it.
+func TestDeletedIdentity(t *testing.T) {
+	w := oneBackend(t)
+	w.stop()
+	w.recheck = 10 * time.Millisecond
+	w.startGateway()
+	user, id := w.user("app")
+	other, otherID := w.user("other")
+	raw := w.token(id)
+	gone, stays := w.signIn(user, raw), w.signIn(other, w.token(otherID))
+	if who := gone.value("SELECT CURRENT_USER()"); who != user+"@%" {
+		t.Error(who)
+	}
+	if _, err := w.directory.DeleteIdentity(t.Context(), tenantGroup, "app"); err != nil {
+		t.Fatal(err)
+	}
+	if e := gone.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "its identity was deleted") {
+		t.Error(e)
+	}
+	gone.wantClosed()
+	w.refused(w.open(user, raw).Ping(), 1045, "was deleted", id.PrincipalID)
+	if who := stays.value("SELECT CURRENT_USER()"); who != other+"@%" {
+		t.Error(who)
+	}
+	w.exec(w.asAdmin(), "DROP USER '"+other+"'@'%'")
+	if e := stays.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "its AADUSER was dropped") {
+		t.Error(e)
+	}
+}

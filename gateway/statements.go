@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/wire"
@@ -44,11 +46,31 @@ type preparedStatement struct {
 	longData  bool
 }
 
-func (r *relayed) options() account.Options {
-	return account.Options{
-		NoBackslashEscapes: r.up.status.Has(wire.StatusNoBackslashEscapes),
-		AnsiQuotes:         r.up.status.Has(wire.StatusANSIQuotes),
+// parse reads a statement of ours as the session would. How it reads quotes depends on its
+// sql_mode and character set, which the client may have changed since sign-in, and a client
+// that quotes somebody's name rightly for its session must not be read otherwise here: a
+// text that can be read in two ways is refused. A character set in which a backslash may
+// be the end of a character makes bytes that are no UTF-8.
+func (r *relayed) parse(sql string) (st account.Statement, rest string, ours bool, err error) {
+	options := account.Options{AnsiQuotes: r.up.status.Has(wire.StatusANSIQuotes)}
+	st, rest, ours, err = account.Parse(sql, options)
+	if !ours && err == nil {
+		return st, rest, ours, err
 	}
+	if text := sql[:len(sql)-len(rest)]; !utf8.ValidString(text) {
+		return nil, "", true, answerf(wire.CodeParse, "a name that is not in UTF-8: send the statement in UTF-8 (SET NAMES utf8mb4)")
+	} else if !strings.Contains(text, `\`) {
+		return st, rest, ours, err
+	}
+	options.NoBackslashEscapes = true
+	st2, rest2, ours2, err2 := account.Parse(sql, options)
+	if err != nil && err2 != nil {
+		return st, rest, ours, err
+	}
+	if err != nil || err2 != nil || ours != ours2 || rest != rest2 || !reflect.DeepEqual(st, st2) {
+		return nil, "", true, answerf(wire.CodeParse, "what a backslash means depends on the session's sql_mode: write the statement without one, or send the name as the value of a placeholder (?)")
+	}
+	return st, rest, ours, err
 }
 
 // accountStatement runs or prepares a statement of ours.
@@ -57,7 +79,7 @@ func (r *relayed) accountStatement(ctx context.Context, c wire.Command, payload 
 		return err
 	}
 	sql, _ := r.sql(c, payload)
-	statement, rest, ours, err := account.Parse(string(sql), r.options())
+	statement, rest, ours, err := r.parse(string(sql))
 	switch {
 	case err != nil:
 		return r.fail(err)
@@ -85,7 +107,7 @@ func (r *relayed) execute(ctx context.Context, statement account.Statement, payl
 		}
 		done = append(done, instead)
 		var after string
-		if statement, after, ours, err = account.Parse(rest, r.options()); err != nil {
+		if statement, after, ours, err = r.parse(rest); err != nil {
 			return r.fail(err)
 		}
 		if ours {

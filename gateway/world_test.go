@@ -101,6 +101,7 @@ type world struct {
 
 	signInTimeout time.Duration // of the next gateway, as maxSigningIn
 	maxSigningIn  int
+	recheck       time.Duration
 
 	ahead atomic.Int64 // by how much the gateway's clock is ahead
 
@@ -162,7 +163,7 @@ func (w *world) startGateway() {
 			}
 			return stores[s.ResourceID], nil
 		},
-		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn,
+		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn, Recheck: w.recheck, Exists: w.exists,
 		Audit: func(r midas.SignIn) { w.mu.Lock(); w.signIns = append(w.signIns, r); w.mu.Unlock() },
 		Log:   slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
@@ -293,4 +294,13 @@ func (w *world) refused(err error, number uint16, words ...string) {
 			w.Errorf("error %d does not say %q: %s", number, word, e.Message)
 		}
 	}
+}
+
+// exists is what a stack asks of its directory.
+func (w *world) exists(ctx context.Context, p midas.Principal) (bool, error) {
+	_, err := w.directory.ObjectByID(ctx, p.ObjectID)
+	if midas.CodeOf(err) == midas.NotFound {
+		return false, nil
+	}
+	return err == nil, err
 }

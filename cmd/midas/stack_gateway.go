@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/gateway"
+)
+
+func (s *stack) openGateway(ctx context.Context) error {
+	verifier, err := s.verifier(midas.Resource, midas.Resource+"/", midas.ResourceAppID)
+	if err != nil {
+		return err
+	}
+	s.gateway, err = gateway.New(ctx, gateway.Config{
+		Verifier: verifier, Servers: s.directory, Backend: s.backend,
+		Accounts: func(ctx context.Context, server midas.Server) (gateway.Accounts, error) {
+			return s.account(ctx, server)
+		},
+
+		TLS: s.ca.TLSConfig(s.serverNames), Exists: s.exists, Audit: s.auditSignIn, Log: s.Log,
+	})
+	return err
+}
+
+// exists tells whether the directory still has the principal that a token of our own
+// issuer is for. Other issuers' principals are theirs to know.
+func (s *stack) exists(ctx context.Context, p midas.Principal) (bool, error) {
+	if !slices.Contains(s.issuer.IssuerURLs(), p.Issuer) {
+		return true, nil
+	}
+	_, err := s.directory.ObjectByID(ctx, p.ObjectID)
+	if midas.CodeOf(err) == midas.NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// account opens the account store of a server at its first use. Those who wait for
+// one server's do not hold up those of another.
+func (s *stack) account(ctx context.Context, server midas.Server) (*account.Store, error) {
+	if store, ok := s.stores.Load(server.ResourceID); ok {
+		return store.(*account.Store), nil
+	}
+	store, err, _ := s.opening.Do(server.ResourceID, func() (any, error) {
+		store, err := account.New(ctx, account.StoreConfig{
+			DB: s.backend.DB(), Dialect: s.backend.Dialect(), ServerID: server.ResourceID,
+			Deriver: account.Deriver{Master: s.master.derive("accounts")}, Directory: s.directory,
+		})
+		if err == nil {
+			s.stores.Store(server.ResourceID, store)
+		}
+		return store, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return store.(*account.Store), nil
+}
+
+// serverNames are what clients may verify the gateway's certificate against. Each
+// handshake asks, so they are read only when something has changed.
+func (s *stack) serverNames() []string {
+	changes := s.directory.Changes()
+	if known := s.names.Load(); known != nil && known.changes == changes {
+		return known.names
+	}
+	names := s.readServerNames()
+	s.names.Store(&namesAt{changes, names})
+	return names
+}
+
+// namesAt are the servers' names as they were after so many changes.
+type namesAt struct {
+	changes uint64
+	names   []string
+}
+
+func (s *stack) readServerNames() []string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	servers, err := s.directory.Servers(ctx)
+	if err != nil {
+		s.Log.Warn("cannot list the servers for the certificate", "error", err)
+	}
+	names := make([]string, 0, 2*len(servers))
+	for _, server := range servers {
+		names = append(names, server.Name, server.FQDN)
+	}
+	return names
+}
+
+func (s *stack) auditSignIn(r midas.SignIn) {
+	s.metrics.signIn(r)
+	s.Log.Info("sign-in", "outcome", r.Outcome, "remote", r.Remote, "server", r.Server, "user", r.User,
+		"account", r.Account, "oid", r.Principal.ObjectID, "appid", r.Principal.ClientID,
+		"uti", r.Principal.TokenID, "reason", r.Reason)
+}
