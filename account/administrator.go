@@ -188,7 +188,7 @@ func (s *Store) promote(ctx context.Context, q querier, existing, a Account) (Ac
 	if a.Kind == "" && a.ID == existing.ID {
 		a.Kind = existing.Kind
 	}
-	if err := s.dialect.setSecret(ctx, q, a, s.Secret(a)); err != nil {
+	if err := s.giveSecret(ctx, q, existing, a); err != nil {
 		return Account{}, err
 	}
 	return a, updateRow(ctx, q, a)

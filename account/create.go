@@ -109,9 +109,9 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 	at := slices.IndexFunc(users, func(u backendUser) bool { return u.user == a.User && u.host == a.Host })
 	for _, row := range rows {
 		switch {
-		case at >= 0 && users[at].madeFor(row) && row.ServerID == s.server:
+		case at >= 0 && s.madeFor(users[at], row) && row.ServerID == s.server:
 			return row, true, nil
-		case at >= 0 && users[at].madeFor(row):
+		case at >= 0 && s.madeFor(users[at], row):
 			return Account{}, false, cannot(a, "the account belongs to server %s, which has the same backend", row.ServerID).
 				WithHint("%s, or give each server a backend of its own", otherName(a))
 		}
@@ -147,6 +147,10 @@ func (s *Store) make(ctx context.Context, q querier, a Account) (Account, error)
 		err = s.dialect.create(ctx, q, a, s.Secret(a))
 	}
 	if err == nil {
+		if err := s.keepMark(ctx, q, a); err != nil {
+			s.log.WarnContext(ctx, "an account cannot be marked: if its password is changed it must be made anew",
+				"account", a.String(), "error", err)
+		}
 		return a, nil
 	}
 	s.undo(ctx, q, a)
@@ -178,12 +182,6 @@ func (s *Store) takeBack(ctx context.Context, q querier, a Account) error {
 		return err
 	}
 	return deleteRow(ctx, q, a.Mapping)
-}
-
-// stands tells whether the backend has the account that was made for row a.
-func (s *Store) stands(ctx context.Context, q querier, a Account) (bool, error) {
-	users, err := s.dialect.byName(ctx, q, a.User)
-	return slices.ContainsFunc(users, func(u backendUser) bool { return u.madeFor(a) }), err
 }
 
 // drop drops the account of a if it is ours.

@@ -15,19 +15,26 @@
 // token may open it. So each account carries a marker that dies with it, the random id
 // of its mapping row:
 //
-//   - MySQL keeps it in the user's ATTRIBUTE (CREATE USER … ATTRIBUTE). It survives
-//     ALTER USER, SET PASSWORD, GRANT and RENAME USER, and dies with DROP USER. The
-//     embedded engine does the same.
-//   - MariaDB has no such clause; there it is one more key of the JSON document in
-//     mysql.global_priv, which the server carries through ALTER USER, SET PASSWORD,
-//     GRANT, FLUSH PRIVILEGES and RENAME USER, and drops with DROP USER and
-//     CREATE OR REPLACE USER. The table is written directly, so on Galera it replicates
-//     only with wsrep_mode=REPLICATE_ARIA. A dump that carries accounts as CREATE USER
-//     statements loses the markers: run CREATE AADUSER again after restoring one.
+//   - On MySQL it is one more key of the JSON document in mysql.user.User_attributes,
+//     which only a writer of that table can put there. The server carries it through
+//     ALTER USER … IDENTIFIED, SET PASSWORD, GRANT and RENAME USER, drops it with DROP
+//     USER, and loses it with ALTER USER … ATTRIBUTE, COMMENT and the like; then the
+//     account is known by its password, which is derived (Store.proven), and marked
+//     again. One statement that changes both makes the account nobody's. ATTRIBUTE shows
+//     the id too, as a label for people: it proves nothing.
+//   - The embedded engine takes ATTRIBUTE at CREATE USER only, so there it is the marker.
+//   - On MariaDB it is one more key of the JSON document in mysql.global_priv, which the
+//     server carries through ALTER USER, SET PASSWORD, GRANT, FLUSH PRIVILEGES and RENAME
+//     USER, and drops with DROP USER and CREATE OR REPLACE USER.
+//
+// Both tables are written directly; on Galera MariaDB's replicates only with
+// wsrep_mode=REPLICATE_ARIA. A dump that carries accounts as CREATE USER statements loses
+// the markers: on MariaDB run CREATE AADUSER again after restoring one.
 //
 // A renamed account is found by its marker and its row follows it. A copy of an account
-// (SHOW CREATE USER run under another name) carries the marker too and is not followed
-// as long as the original exists.
+// (SHOW CREATE USER run under another name) has the label and the password too and is not
+// followed as long as the original exists.
 //
-// Whoever may write schema midas or schema mysql may sign in as anyone: guard both.
+// Whoever may write schema mysql may sign in as anyone, and so may, on MySQL, whoever may
+// both read mysql.user and alter accounts: guard them.
 package account

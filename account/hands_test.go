@@ -71,7 +71,7 @@ func TestManyHands(t *testing.T) {
 			}
 		}
 		marker := map[string]string{
-			"mysql": "JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.midas'))", "mariadb": "JSON_VALUE(Priv, '$.midas')",
+			"mysql": "JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.midas'))", "mariadb": "JSON_VALUE(Priv, '$.midas')",
 		}[w.server.Dialect]
 		table := map[string]string{"mysql": "mysql.user", "mariadb": "mysql.global_priv"}[w.server.Dialect]
 		marked := w.query("SELECT CONCAT(User, ' ', " + marker + ") FROM " + table +

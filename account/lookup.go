@@ -79,8 +79,8 @@ func (s *Store) lookup(ctx context.Context, user string) (live []Account, settle
 }
 
 // view is what rows and accounts say together about a name: the rows whose account is
-// there, and those to settle, because theirs is gone or one of that name carries the
-// marker of a row with another name.
+// there, and those to settle, because theirs is gone, has lost its marker, or one of that
+// name carries the marker or label of a row with another name.
 func (s *Store) view(ctx context.Context, q querier, user string) (live, doubtful []Account, err error) {
 	users, err := s.dialect.byName(ctx, q, user)
 	if err != nil {
@@ -91,46 +91,62 @@ func (s *Store) view(ctx context.Context, q querier, user string) (live, doubtfu
 		return nil, nil, err
 	}
 	for _, row := range rows {
-		switch {
-		case row.User != user: // the server ignores trailing spaces, we do not
-		case slices.ContainsFunc(users, func(u backendUser) bool { return u.madeFor(row) }):
+		if row.User != user { // the server ignores trailing spaces, we do not
+			continue
+		}
+		at := slices.IndexFunc(users, func(u backendUser) bool { return s.madeFor(u, row) })
+		if at >= 0 {
 			live = append(live, row)
-		default:
+		}
+		if at < 0 || users[at].marker != row.Mapping {
 			doubtful = append(doubtful, row)
 		}
 	}
 	for _, u := range users {
-		known := func(a Account) bool { return a.Mapping == u.marker }
-		if u.user != user || !isGUID(u.marker) || slices.ContainsFunc(live, known) || slices.ContainsFunc(doubtful, known) {
-			continue
+		for _, id := range []string{u.marker, u.label} {
+			known := func(a Account) bool { return a.Mapping == id }
+			if u.user != user || !isGUID(id) || slices.ContainsFunc(live, known) || slices.ContainsFunc(doubtful, known) {
+				continue
+			}
+			rows, err := selectRows(ctx, q, "`server` = ? AND `mapping` = ?", s.server, id)
+			if err != nil {
+				return nil, nil, err
+			}
+			doubtful = append(doubtful, rows...)
 		}
-		rows, err := selectRows(ctx, q, "`server` = ? AND `mapping` = ?", s.server, u.marker)
-		if err != nil {
-			return nil, nil, err
-		}
-		doubtful = append(doubtful, rows...)
 	}
 	return live, doubtful, nil
 }
 
 // settle decides about a row that has no account of its name: it follows the one account
-// that carries its marker, which has been renamed, and is deleted when there is none. It
-// returns the row under its new name, or an empty one. The caller holds the lock.
+// that is proven to be its own, which has been renamed, and is deleted when there is none.
+// It returns the row under its new name, or an empty one. The caller holds the lock.
 //
-// Where two accounts carry the marker, somebody copied one from the other, and neither
-// is followed unless one has the row's own name. An administrator's name is for the
-// directory to change, so its row follows nothing.
+// Where two accounts are, somebody copied one from the other, and neither is followed
+// unless one has the row's own name. An administrator's name is for the directory to
+// change, so its row follows nothing.
 func (s *Store) settle(ctx context.Context, q querier, row Account) (Account, error) {
+	return s.settleBy(ctx, q, row, s.proven)
+}
+
+func (s *Store) settleBy(ctx context.Context, q querier, row Account, proof func(backendUser, Account) bool) (Account, error) {
 	bearers, err := s.dialect.byMarker(ctx, q, row.Mapping)
 	if err != nil {
 		return Account{}, err
 	}
-	if slices.ContainsFunc(bearers, func(u backendUser) bool { return u.madeFor(row) }) {
-		return Account{}, nil // the original stands; what raised the doubt is a copy
+	bearers = slices.DeleteFunc(bearers, func(u backendUser) bool { return !proof(u, row) })
+	if slices.ContainsFunc(bearers, func(u backendUser) bool { return u.user == row.User && u.host == row.Host }) {
+		return Account{}, s.keepMark(ctx, q, row) // what raised the doubt is a copy, or a lost marker
 	}
 	if len(bearers) != 1 || row.Admin || checkUserName(bearers[0].user) != nil {
 		s.log.InfoContext(ctx, "account row deleted: its account is gone", "account", row.String(), "id", row.ID)
 		return Account{}, deleteRow(ctx, q, row.Mapping)
+	}
+	// Its password is the old name's, so under the new one only the marker tells.
+	if bearers[0].marker != row.Mapping {
+		if err := s.dialect.mark(ctx, q, bearers[0], row.Mapping); err != nil {
+			return Account{}, err
+		}
 	}
 	before := row.String()
 	row.User, row.Host = bearers[0].user, bearers[0].host

@@ -14,7 +14,7 @@ import (
 // Source: MariaDB documentation, "mysql.global_priv Table".
 type mariadbDialect struct{}
 
-const mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), JSON_VALUE(Priv, '$.midas') FROM mysql.global_priv WHERE "
+const mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), JSON_VALUE(Priv, '$.midas'), NULL, NULL FROM mysql.global_priv WHERE "
 
 func (d mariadbDialect) ready(ctx context.Context, q querier) error {
 	version, err := readVersion(ctx, q)
@@ -72,6 +72,9 @@ func (mariadbDialect) create(ctx context.Context, q querier, a Account, secret s
 	}
 	return flushPrivileges(ctx, q)
 }
+
+// mark has nothing to do: no statement takes the marker off, or puts it on.
+func (mariadbDialect) mark(context.Context, querier, backendUser, string) error { return nil }
 
 // setSecret changes the account only if it still carries the marker: the test and the
 // change are one statement.

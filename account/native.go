@@ -85,7 +85,7 @@ func selectNative(ctx context.Context, q querier, query, user string) ([]nativeU
 }
 
 func (mysqlDialect) native(ctx context.Context, q querier, user string) ([]nativeUser, error) {
-	return selectNative(ctx, q, "SELECT RTRIM(User), RTRIM(Host), JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.midas')), "+
+	return selectNative(ctx, q, "SELECT RTRIM(User), RTRIM(Host), COALESCE("+mysqlMarker+", "+mysqlLabel+"), "+
 		"RTRIM(plugin) IN "+nativePlugins+" AND authentication_string <> '' FROM mysql.user WHERE User = ?", user)
 }
 

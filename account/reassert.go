@@ -3,8 +3,6 @@ package account
 import (
 	"context"
 	"database/sql"
-
-	"github.com/midas-mysql/midas"
 )
 
 // Reassert gives the backend account its secret again, for a gateway whose sign-in there
@@ -25,26 +23,19 @@ func (s *Store) Rotate(ctx context.Context, a Account) error {
 func (s *Store) renew(ctx context.Context, a Account, rotate bool) error {
 	defer s.Forget(a.User)
 	return s.locked(ctx, lockWait, func(conn *sql.Conn) error {
-		row, err := s.current(ctx, conn, a)
+		before, err := s.current(ctx, conn, a)
 		if err != nil {
 			return err
 		}
+		after := before
 		if rotate {
-			row.Generation++
+			after.Generation++
 		}
-		if err := s.dialect.setSecret(ctx, conn, row, s.Secret(row)); err != nil {
+		if err := s.giveSecret(ctx, conn, before, after); err != nil || !rotate {
 			return err
 		}
 		// The row comes second: if it stays behind, Reassert makes both agree again.
-		if rotate {
-			if err := updateRow(ctx, conn, row); err != nil {
-				return err
-			}
-		}
-		// On MySQL the test and the change are two statements. If another account took
-		// the name between them, it has a password nobody knows, and no token opens it.
-		_, err = s.current(ctx, conn, row)
-		return err
+		return updateRow(ctx, conn, after)
 	})
 }
 
@@ -66,6 +57,5 @@ func (s *Store) current(ctx context.Context, q querier, a Account) (Account, err
 			return Account{}, err
 		}
 	}
-	return Account{}, refuse(NumberDenied, midas.Forbidden, "account %s is no longer the one that CREATE AADUSER made", a).
-		WithHint("it was dropped, renamed or replaced; run CREATE AADUSER again")
+	return Account{}, replaced(a)
 }
