@@ -41,6 +41,7 @@ type Workload struct {
 // Server is one MySQL server as the identity plane knows it.
 type Server struct {
 	ResourceID string // ARM id
+	UniqueID   string // new for each creation, so a recreated server is another one
 	Name       string // "mydb"
 	FQDN       string // "mydb.mysql.database.azure.com"
 	Admin      *Administrator

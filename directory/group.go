@@ -93,7 +93,7 @@ func (d *Directory) ListGroups(ctx context.Context) ([]Group, error) {
 }
 
 // DeleteGroup removes the group and everything in it; existed is false when there
-// was none.
+// was none. Its servers are among DepartedServers from then on.
 func (d *Directory) DeleteGroup(ctx context.Context, name string) (existed bool, err error) {
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM resource_group WHERE key = ?`, fold(name)))

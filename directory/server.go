@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/midas-mysql/midas"
 )
 
@@ -19,6 +21,7 @@ const (
 // Server is a MySQL flexible server with all that the control plane knows of it.
 type Server struct {
 	Resource
+	UniqueID     string // new for each creation, kept by every change
 	FQDN         string
 	Version      string         // "8.0.21"
 	Admin        *Administrator // nil when there is none
@@ -28,7 +31,7 @@ type Server struct {
 
 // Server returns what the gateway knows of s.
 func (s Server) Server() midas.Server {
-	out := midas.Server{ResourceID: s.ID, Name: s.Name, FQDN: s.FQDN, AADOnly: s.AADOnly}
+	out := midas.Server{ResourceID: s.ID, UniqueID: s.UniqueID, Name: s.Name, FQDN: s.FQDN, AADOnly: s.AADOnly}
 	if s.Admin != nil {
 		admin := s.Admin.Administrator
 		out.Admin = &admin
@@ -123,7 +126,8 @@ func (d *Directory) ListServers(ctx context.Context, group string) ([]Server, er
 	return all, err
 }
 
-// DeleteServer removes the server; existed is false when there was none.
+// DeleteServer removes the server; existed is false when there was none. It is among
+// DepartedServers from then on.
 func (d *Directory) DeleteServer(ctx context.Context, group, name string) (existed bool, err error) {
 	return d.deleteResource(ctx, serverKind, group, name)
 }
@@ -158,7 +162,8 @@ func (d *Directory) Server(ctx context.Context, nameOrFQDN string) (out midas.Se
 }
 
 func (d *Directory) newServer(ctx context.Context, tx *sql.Tx, r Resource, c ServerChange) error {
-	made, err := affected(tx.ExecContext(ctx, `INSERT OR IGNORE INTO server (resource, key, version) VALUES (?, ?, ?)`, r.row, fold(r.Name), defaultVersion))
+	made, err := affected(tx.ExecContext(ctx, `INSERT OR IGNORE INTO server (resource, unique_id, key, version) VALUES (?, ?, ?, ?)`,
+		r.row, uuid.NewString(), fold(r.Name), defaultVersion))
 	if err != nil {
 		return err
 	}
@@ -193,8 +198,8 @@ func (d *Directory) changeServer(ctx context.Context, tx *sql.Tx, r Resource, c 
 func (d *Directory) loadServer(ctx context.Context, tx *sql.Tx, r Resource) (Server, error) {
 	s := Server{Resource: r, FQDN: fold(r.Name) + domain}
 	var login, objectID, tenantID, identity sql.NullString
-	err := tx.QueryRowContext(ctx, `SELECT version, admin_login, admin_object_id, admin_tenant_id, admin_identity FROM server WHERE resource = ?`, r.row).
-		Scan(&s.Version, &login, &objectID, &tenantID, &identity)
+	err := tx.QueryRowContext(ctx, `SELECT unique_id, version, admin_login, admin_object_id, admin_tenant_id, admin_identity FROM server WHERE resource = ?`, r.row).
+		Scan(&s.UniqueID, &s.Version, &login, &objectID, &tenantID, &identity)
 	if err != nil {
 		return Server{}, err
 	}
