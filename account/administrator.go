@@ -129,7 +129,7 @@ func (s *Store) DropAdministrator(ctx context.Context) error {
 
 // administrator reads the administrator's account and tells whether all of it is right.
 func (s *Store) administrator(ctx context.Context, q querier, login, id string) (Account, bool, error) {
-	rows, err := selectRows(ctx, q, "`server` = ? AND `admin` = 1", s.server)
+	rows, err := s.rows(ctx, q, "`server` = ? AND `admin` = 1", s.server)
 	if err != nil || len(rows) != 1 || rows[0].User != login || rows[0].ID != id {
 		return Account{}, false, err
 	}
@@ -191,14 +191,14 @@ func (s *Store) promote(ctx context.Context, q querier, existing, a Account) (Ac
 	if err := s.giveSecret(ctx, q, existing, a); err != nil {
 		return Account{}, err
 	}
-	return a, updateRow(ctx, q, a)
+	return a, s.updateRow(ctx, q, a)
 }
 
 // retire drops the accounts of administrators with another login. An account that cannot
 // be dropped, because views run in its name, is left without its row, so that no token
 // opens it, and locked, so that no password does.
 func (s *Store) retire(ctx context.Context, q querier, except string) error {
-	rows, err := selectRows(ctx, q, "`server` = ? AND `admin` = 1", s.server)
+	rows, err := s.rows(ctx, q, "`server` = ? AND `admin` = 1", s.server)
 	if err != nil {
 		return err
 	}

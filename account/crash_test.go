@@ -115,7 +115,7 @@ func TestCreateWithoutReload(t *testing.T) {
 func (w *world) plant(s *Store, user, mapping string) Account {
 	w.t.Helper()
 	a := Account{ServerID: s.server, User: user, Host: "%", Kind: midas.KindService, ID: idA, Generation: 1, Mapping: mapping}
-	if err := insertRow(w.t.Context(), w.root, a, w.clock()); err != nil {
+	if err := s.insertRow(w.t.Context(), w.root, a); err != nil {
 		w.t.Fatal(err)
 	}
 	return a

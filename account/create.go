@@ -102,20 +102,27 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 	if err != nil {
 		return Account{}, false, err
 	}
-	rows, err := selectRows(ctx, q, "`user` = ? AND `host` = ?", a.User, a.Host)
+	rows, err := readRows(ctx, q, "`user` = ? AND `host` = ?", a.User, a.Host)
 	if err != nil {
 		return Account{}, false, err
 	}
 	at := slices.IndexFunc(users, func(u backendUser) bool { return u.user == a.User && u.host == a.Host })
 	for _, row := range rows {
 		switch {
-		case at >= 0 && s.madeFor(users[at], row) && row.ServerID == s.server:
-			return row, true, nil
-		case at >= 0 && s.madeFor(users[at], row):
+		case !s.sealed(row) && at >= 0:
+			return Account{}, false, cannot(a, "its record in schema midas was not written by this midas").
+				WithHint("DROP USER %s; then create it again; or %s", a, otherName(a))
+		case !s.sealed(row): // and nothing stands behind it
+			err = deleteRow(ctx, q, row.Mapping)
+		case at >= 0 && s.madeFor(users[at], row.Account) && row.ServerID == s.server:
+			return row.Account, true, nil
+		case at >= 0 && s.madeFor(users[at], row.Account):
 			return Account{}, false, cannot(a, "the account belongs to server %s, which has the same backend", row.ServerID).
-				WithHint("%s, or give each server a backend of its own", otherName(a))
+				WithHint("%s; or give each server a backend of its own; or, if that server is gone, DROP USER %s", otherName(a), a)
+		default:
+			_, err = s.settle(ctx, q, row.Account)
 		}
-		if _, err := s.settle(ctx, q, row); err != nil {
+		if err != nil {
 			return Account{}, false, err
 		}
 	}
@@ -142,7 +149,7 @@ func (s *Store) make(ctx context.Context, q querier, a Account) (Account, error)
 	// connection was doing may still come to be after undo has looked.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeTimeout)
 	defer cancel()
-	err := insertRow(ctx, q, a, s.now())
+	err := s.insertRow(ctx, q, a)
 	if err == nil {
 		err = s.dialect.create(ctx, q, a, s.Secret(a))
 	}

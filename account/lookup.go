@@ -86,7 +86,7 @@ func (s *Store) view(ctx context.Context, q querier, user string) (live, doubtfu
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, err := selectRows(ctx, q, "`server` = ? AND `user` = ?", s.server, user)
+	rows, err := s.rows(ctx, q, "`server` = ? AND `user` = ?", s.server, user)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,7 +108,7 @@ func (s *Store) view(ctx context.Context, q querier, user string) (live, doubtfu
 			if u.user != user || !isGUID(id) || slices.ContainsFunc(live, known) || slices.ContainsFunc(doubtful, known) {
 				continue
 			}
-			rows, err := selectRows(ctx, q, "`server` = ? AND `mapping` = ?", s.server, id)
+			rows, err := s.rows(ctx, q, "`server` = ? AND `mapping` = ?", s.server, id)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -156,19 +156,27 @@ func (s *Store) settleBy(ctx context.Context, q querier, row Account, proof func
 // move writes a row under the name that its account has now. A row that has that name
 // already gives way and is settled in turn: names may have gone round.
 func (s *Store) move(ctx context.Context, q querier, row Account, before string) error {
-	others, err := selectRows(ctx, q, "`user` = ? AND `host` = ?", row.User, row.Host)
+	there, err := readRows(ctx, q, "`user` = ? AND `host` = ?", row.User, row.Host)
 	if err != nil {
 		return err
 	}
-	for _, other := range others {
-		aside := other
+	var others []Account
+	for _, other := range there {
+		if !s.sealed(other) { // and the account of that name is another row's
+			if err := deleteRow(ctx, q, other.Mapping); err != nil {
+				return err
+			}
+			continue
+		}
+		others = append(others, other.Account)
+		aside := other.Account
 		aside.User, aside.Host = "", other.Mapping // nobody's name, and no other row's
-		if err := updateRow(ctx, q, aside); err != nil {
+		if err := s.updateRow(ctx, q, aside); err != nil {
 			return err
 		}
 	}
 	s.log.InfoContext(ctx, "account row follows RENAME USER", "before", before, "account", row.String(), "id", row.ID)
-	if err := updateRow(ctx, q, row); err != nil {
+	if err := s.updateRow(ctx, q, row); err != nil {
 		return err
 	}
 	for _, other := range others {

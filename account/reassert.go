@@ -35,13 +35,13 @@ func (s *Store) renew(ctx context.Context, a Account, rotate bool) error {
 			return err
 		}
 		// The row comes second: if it stays behind, Reassert makes both agree again.
-		return updateRow(ctx, conn, after)
+		return s.updateRow(ctx, conn, after)
 	})
 }
 
 // current reads the row of a again and tells whether its account is still ours.
 func (s *Store) current(ctx context.Context, q querier, a Account) (Account, error) {
-	rows, err := selectRows(ctx, q, "`server` = ? AND `mapping` = ?", s.server, a.Mapping)
+	rows, err := s.rows(ctx, q, "`server` = ? AND `mapping` = ?", s.server, a.Mapping)
 	if err != nil {
 		return Account{}, err
 	}

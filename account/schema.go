@@ -27,11 +27,12 @@ var schema = []string{
 		"`admin` TINYINT NOT NULL, " +
 		"`generation` INT NOT NULL, " +
 		"`created` VARCHAR(32) NOT NULL, " +
+		"`seal` VARCHAR(64), " +
 		"PRIMARY KEY (`mapping`), UNIQUE KEY `backend_account` (`user`, `host`)" +
 		") ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 }
 
-const columns = "`mapping`, `server`, `user`, `host`, `kind`, `principal`, `directory_name`, `admin`, `generation`"
+const columns = "`mapping`, `server`, `user`, `host`, `kind`, `principal`, `directory_name`, `admin`, `generation`, `seal`"
 
 // querier is *sql.DB or *sql.Conn.
 type querier interface {
@@ -64,7 +65,7 @@ func commits(ctx context.Context, q querier) error {
 func makeSchema(ctx context.Context, q querier) error {
 	// Looking first spares gateways that start against a read-only replica or under an
 	// account that may not create.
-	if _, err := selectRows(ctx, q, "`mapping` = ''"); err == nil {
+	if _, err := readRows(ctx, q, "`mapping` = ''"); err == nil {
 		return nil
 	}
 	for _, statement := range schema {
@@ -72,38 +73,54 @@ func makeSchema(ctx context.Context, q querier) error {
 			return unavailable("make schema midas on the backend", err)
 		}
 	}
-	return nil
+	if _, err := readRows(ctx, q, "`mapping` = ''"); err == nil {
+		return nil
+	}
+	// The table is of a time when rows had no seal. Another gateway may be adding it.
+	_, err := q.ExecContext(ctx, "ALTER TABLE midas.aaduser ADD COLUMN `seal` VARCHAR(64)")
+	if _, missing := readRows(ctx, q, "`mapping` = ''"); missing == nil {
+		err = nil
+	}
+	return unavailable("bring schema midas on the backend up to date", err)
 }
 
-// selectRows reads mapping rows. where is always a constant of this package.
-func selectRows(ctx context.Context, q querier, where string, args ...any) ([]Account, error) {
+// mappingRow is a row as it is in the table, whoever wrote it.
+type mappingRow struct {
+	Account
+	seal string // "" for none
+}
+
+// readRows reads rows that prove nothing yet. where is always a constant of this package.
+func readRows(ctx context.Context, q querier, where string, args ...any) ([]mappingRow, error) {
 	rows, err := q.QueryContext(ctx, "SELECT "+columns+" FROM midas.aaduser WHERE "+where, args...)
 	if err != nil {
 		return nil, unavailable("read midas.aaduser", err)
 	}
 	defer rows.Close()
-	var out []Account
+	var out []mappingRow
 	for rows.Next() {
-		var a Account
-		var kind string
-		if err := rows.Scan(&a.Mapping, &a.ServerID, &a.User, &a.Host, &kind, &a.ID, &a.DirectoryName, &a.Admin, &a.Generation); err != nil {
+		var r mappingRow
+		var kind, name, seal sql.NullString // in some SQL modes of MariaDB empty text is NULL
+		if err := rows.Scan(&r.Mapping, &r.ServerID, &r.User, &r.Host, &kind, &r.ID, &name, &r.Admin, &r.Generation, &seal); err != nil {
 			return nil, unavailable("read midas.aaduser", err)
 		}
-		a.Kind = midas.PrincipalKind(kind)
-		out = append(out, a)
+		r.Kind, r.DirectoryName, r.seal = midas.PrincipalKind(kind.String), name.String, seal.String
+		out = append(out, r)
 	}
 	return out, unavailable("read midas.aaduser", rows.Err())
 }
 
-func insertRow(ctx context.Context, q querier, a Account, now time.Time) error {
-	_, err := q.ExecContext(ctx, "INSERT INTO midas.aaduser ("+columns+", `created`) VALUES ("+strings.Repeat("?, ", 9)+"?)",
-		a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, now.UTC().Format(time.RFC3339))
+func (s *Store) insertRow(ctx context.Context, q querier, a Account) error {
+	_, err := q.ExecContext(ctx, "INSERT INTO midas.aaduser ("+columns+", `created`) VALUES ("+strings.Repeat("?, ", 10)+"?)",
+		a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.deriver.seal(a),
+		s.now().UTC().Format(time.RFC3339))
 	return unavailable("write midas.aaduser", err)
 }
 
-func updateRow(ctx context.Context, q querier, a Account) error {
-	_, err := q.ExecContext(ctx, "UPDATE midas.aaduser SET `user` = ?, `host` = ?, `kind` = ?, `principal` = ?, `admin` = ?, `generation` = ? WHERE `mapping` = ?",
-		a.User, a.Host, string(a.Kind), a.ID, a.Admin, a.Generation, a.Mapping)
+func (s *Store) updateRow(ctx context.Context, q querier, a Account) error {
+	_, err := q.ExecContext(ctx, "UPDATE midas.aaduser SET `user` = ?, `host` = ?, `kind` = ?, `principal` = ?, `directory_name` = ?, "+
+		"`admin` = ?, `generation` = ?, `seal` = ? WHERE `mapping` = ?",
+		a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.deriver.seal(a), a.Mapping)
 	return unavailable("write midas.aaduser", err)
 }
 

@@ -34,10 +34,15 @@ type StoreConfig struct {
 	// utf8mb4, as those of go-sql-driver/mysql do, and have autocommit on.
 	DB      *sql.DB
 	Dialect string
-	// ServerID is the ARM id of the server. Several servers may share one backend; an
-	// account belongs to one of them.
+	// ServerID is an id of the server that no other one has or will have: with an id
+	// that is made from names, a server that is made again would have the accounts of the
+	// one before. Several servers may share one backend; an account belongs to one of them.
 	ServerID string
-	Deriver  Deriver
+	// AdoptUnsealed believes, this once, the rows of this server that carry no seal: for
+	// a server that an earlier midas made. Whoever may write to the backend could add such
+	// rows, so it is for the caller to remember that it was done.
+	AdoptUnsealed bool
+	Deriver       Deriver
 	// Directory is asked by CREATE AADUSER. Without one, only statements with
 	// IDENTIFIED BY work, and only with validation OFF.
 	Directory Directory
@@ -107,7 +112,13 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	if s.service, err = serviceNames(ctx, s.db); err != nil {
 		return nil, err
 	}
-	return s, makeSchema(ctx, s.db)
+	if err := makeSchema(ctx, s.db); err != nil {
+		return nil, err
+	}
+	if cfg.AdoptUnsealed {
+		return s, s.adopt(ctx)
+	}
+	return s, nil
 }
 
 // Secret is the password of the backend account.

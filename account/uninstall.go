@@ -3,12 +3,16 @@ package account
 import (
 	"context"
 	"database/sql"
+	"errors"
 )
 
 // Installed tells whether db's backend holds accounts' mappings already, of any server.
 func Installed(ctx context.Context, db *sql.DB) bool {
-	_, err := selectRows(ctx, db, "`mapping` = ''")
-	return err == nil
+	rows, err := db.QueryContext(ctx, "SELECT `mapping` FROM midas.aaduser WHERE `mapping` = ''")
+	if err != nil {
+		return false
+	}
+	return rows.Close() == nil
 }
 
 // Uninstall drops every account of this server, the administrator's too, and, if
@@ -16,19 +20,18 @@ func Installed(ctx context.Context, db *sql.DB) bool {
 // accounts own stays. The store is of no use afterwards.
 func (s *Store) Uninstall(ctx context.Context, schema bool) error {
 	return s.locked(ctx, lockWait, func(conn *sql.Conn) error {
-		rows, err := selectRows(ctx, conn, "`server` = ?", s.server)
+		rows, err := s.rows(ctx, conn, "`server` = ?", s.server)
 		if err != nil {
 			return err
 		}
+		var failed []error // one account that cannot be dropped keeps no other
 		for _, row := range rows {
-			if err := s.remove(ctx, conn, row); err != nil {
-				return err
-			}
+			failed = append(failed, s.remove(ctx, conn, row))
 		}
-		if !schema {
-			return nil
+		if err := errors.Join(failed...); err != nil || !schema {
+			return err
 		}
-		others, err := selectRows(ctx, conn, "1 = 1")
+		others, err := readRows(ctx, conn, "1 = 1")
 		if err != nil || len(others) > 0 {
 			return err
 		}
