@@ -48,7 +48,7 @@ func (s *session) enter(ctx context.Context) (upstream, error) {
 }
 
 func (s *session) refusedByDatabase(err error) error {
-	return answerf(wire.CodeAccessDenied, "%s: the database refuses account %s from the gateway (its host must match the address of the gateway, and it must need no certificate): %v",
+	return answerf(wire.CodeAccessDenied, "%s: the database refuses account %s from the gateway (its host must match the gateway's address, no anonymous account such as ''@'localhost' may match before it, and it must need no certificate): %v",
 		s.denied(), s.account, err)
 }
 
