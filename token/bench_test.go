@@ -1,6 +1,8 @@
 package token_test
 
 import (
+	"encoding/base64"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,4 +55,28 @@ func BenchmarkVerifyCachedParallel(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkStranger is what the worst tokens that anybody can send cost before they are
+// refused, at the greatest size that is looked at.
+func BenchmarkStranger(b *testing.B) {
+	w := newWorld(b)
+	verifier := w.verifier(b)
+	const size = token.MaxSize / 4 * 3 * 9 / 10
+	for name, claims := range map[string]string{
+		"brackets": `{"hasgroups":` + strings.Repeat("[", size/2) + strings.Repeat("]", size/2) + `}`,
+		"objects":  `{"_claim_names":` + strings.Repeat(`{"":`, size/5) + "1" + strings.Repeat("}", size/5) + `}`,
+		"groups":   `{"groups":[` + strings.Repeat(`"",`, size/3) + `""]}`,
+		"escapes":  `{"aio":"` + strings.Repeat(`\u0041`, size/6) + `"}`,
+	} {
+		raw := part(b, rs256()) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".AAAA"
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := verifier.Verify(b.Context(), raw); err == nil {
+					b.Fatal("let in")
+				}
+			}
+		})
+	}
 }

@@ -52,8 +52,8 @@ type Claims struct {
 
 	Groups Strings `json:"groups,omitempty"`
 	// ClaimNames names the claims that were too long for the token, "groups" above all.
-	ClaimNames map[string]any `json:"_claim_names,omitempty"`
-	HasGroups  any            `json:"hasgroups,omitempty"` // true, or "true"
+	ClaimNames map[string]json.RawMessage `json:"_claim_names,omitempty"`
+	HasGroups  json.RawMessage            `json:"hasgroups,omitempty"` // true, or "true"
 }
 
 // principal is who the claims speak for. It is only right for claims whose signature,
@@ -114,7 +114,7 @@ func (c *Claims) groupsOmitted() bool {
 	if _, omitted := c.ClaimNames["groups"]; omitted {
 		return true
 	}
-	return c.HasGroups == true || c.HasGroups == "true"
+	return string(c.HasGroups) == `true` || string(c.HasGroups) == `"true"`
 }
 
 func (c *Claims) displayName() string {

@@ -106,10 +106,38 @@ func decodePart(part string, v any) error {
 	if err != nil {
 		return errors.New("it is not base64url")
 	}
+	if nested(data) > maxNesting {
+		return fmt.Errorf("its JSON is nested deeper than %d", maxNesting)
+	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return fmt.Errorf("it is not the JSON of a token: %w", err)
 	}
 	return nil
+}
+
+// maxNesting is more than any issuer nests claims: Keycloak's resource_access and Entra's
+// _claim_sources come to four. A stranger's token of brackets alone would cost a decoder
+// a step of its stack for each.
+const maxNesting = 16
+
+// nested is how deep the arrays and objects of a JSON text are nested in one another.
+func nested(text []byte) (deepest int) {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+			deepest = max(deepest, depth)
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return deepest
 }
 
 // check refuses headers that ask for what is not understood.
