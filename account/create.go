@@ -144,6 +144,9 @@ func otherName(a Account) string {
 // until the account exists, so a crash between the two is harmless. What went wrong is
 // undone: the account, if it came to be, before the row that explains it.
 func (s *Store) make(ctx context.Context, q querier, a Account) (Account, error) {
+	if s.uninstalled {
+		return Account{}, cannot(a, "the server has been deleted").WithHint("sign in again, to the server that has its name now")
+	}
 	a.Mapping = uuid.NewString()
 	// A caller who leaves must not leave the server half-way through: what a closed
 	// connection was doing may still come to be after undo has looked.

@@ -68,6 +68,8 @@ type Store struct {
 	admin     ensured
 	turn      chan struct{} // full while a caller has or awaits the lock of accounts
 	service   []string      // names of the user that db is signed in as
+
+	uninstalled bool // guarded by turn
 }
 
 // New makes the schema if it is missing and returns the store. Errors are Invalid for a

@@ -17,14 +17,16 @@ func Installed(ctx context.Context, db *sql.DB) bool {
 
 // Uninstall drops every account of this server, the administrator's too, and, if
 // schema is true and no other server has accounts in it, schema midas. What native
-// accounts own stays. The store is of no use afterwards.
+// accounts own stays. The store makes no account afterwards, not even for a session that
+// began before. An account that cannot be dropped keeps no other; it is for the next call.
 func (s *Store) Uninstall(ctx context.Context, schema bool) error {
 	return s.locked(ctx, lockWait, func(conn *sql.Conn) error {
+		s.uninstalled = true
 		rows, err := s.rows(ctx, conn, "`server` = ?", s.server)
 		if err != nil {
 			return err
 		}
-		var failed []error // one account that cannot be dropped keeps no other
+		var failed []error
 		for _, row := range rows {
 			failed = append(failed, s.remove(ctx, conn, row))
 		}

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -43,6 +44,10 @@ type Config struct {
 	// nil, listIdentityEndpoint does not exist.
 	MetadataURL    func() string
 	WorkloadSecret func(vmID string) string
+	// ServersDeleted is called after servers were deleted and before the answer, so that
+	// what they have elsewhere can be dropped; nil when they have nothing there. It does
+	// not fail: the directory remembers who departed. The context may end at any time.
+	ServersDeleted func(ctx context.Context)
 
 	Now func() time.Time // nil for time.Now
 	Log *slog.Logger     // nil for silence
@@ -65,6 +70,9 @@ func New(cfg Config) (*API, error) {
 	}
 	if cfg.LoginURL == nil {
 		cfg.LoginURL = func() string { return cfg.BaseURL() + "/adfs" }
+	}
+	if cfg.ServersDeleted == nil {
+		cfg.ServersDeleted = func(context.Context) {}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

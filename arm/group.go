@@ -53,7 +53,10 @@ func (a *API) patchGroup(c *call) (answer, error) {
 // does ARM.
 func (a *API) deleteGroup(c *call) (answer, error) {
 	existed, err := a.Directory.DeleteGroup(c.Context(), c.vars["group"])
-	if err == nil && !existed {
+	switch {
+	case err == nil && existed:
+		a.ServersDeleted(c.Context()) // there may have been some in it
+	case err == nil:
 		_, err = a.Directory.GetGroup(c.Context(), c.vars["group"])
 	}
 	return answer{status: http.StatusOK}, err

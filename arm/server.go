@@ -69,7 +69,11 @@ func (a *API) patchServer(c *call) (answer, error) {
 }
 
 func (a *API) deleteServer(c *call) (answer, error) {
-	return removed(a.Directory.DeleteServer(c.Context(), c.vars["group"], c.vars["name"]))
+	existed, err := a.Directory.DeleteServer(c.Context(), c.vars["group"], c.vars["name"])
+	if existed && err == nil {
+		a.ServersDeleted(c.Context())
+	}
+	return removed(existed, err)
 }
 
 // listReplicas is asked by az before it sets an administrator: a server here has none.

@@ -61,7 +61,7 @@ type stack struct {
 	opsLn           net.Listener
 
 	names   atomic.Pointer[namesAt]
-	stores  sync.Map // ARM id of a server → *account.Store
+	stores  sync.Map // unique id of a server → *account.Store
 	opening singleflight.Group
 
 	closers []func()
@@ -80,7 +80,7 @@ func openStack(ctx context.Context, cfg stackConfig) (_ *stack, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		s.openState, s.listen, s.openIdentityPlane, s.openOperator, s.openBackend, s.openGateway, s.announce,
+		s.openState, s.listen, s.openIdentityPlane, s.openOperator, s.openBackend, s.finishDepartures, s.openGateway, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -198,7 +198,7 @@ func (s *stack) openOperator(ctx context.Context) error {
 	}
 	api, err := arm.New(arm.Config{
 		Directory: s.directory, Verifier: verifier, BaseURL: s.controlURL, MetadataURL: s.metadataURL,
-		WorkloadSecret: s.master.workloadSecret(), Log: s.Log,
+		WorkloadSecret: s.master.workloadSecret(), ServersDeleted: s.dropDeparted, Log: s.Log,
 		DefaultAdmin: &midas.Administrator{Login: s.AdminLogin, ObjectID: admin.ObjectID, TenantID: s.operator.TenantID},
 	})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/gateway"
 )
 
@@ -37,28 +36,6 @@ func (s *stack) exists(ctx context.Context, p midas.Principal) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
-}
-
-// account opens the account store of a server at its first use. Those who wait for
-// one server's do not hold up those of another.
-func (s *stack) account(ctx context.Context, server midas.Server) (*account.Store, error) {
-	if store, ok := s.stores.Load(server.ResourceID); ok {
-		return store.(*account.Store), nil
-	}
-	store, err, _ := s.opening.Do(server.ResourceID, func() (any, error) {
-		store, err := account.New(ctx, account.StoreConfig{
-			DB: s.backend.DB(), Dialect: s.backend.Dialect(), ServerID: server.ResourceID,
-			Deriver: account.Deriver{Master: s.master.derive("accounts")}, Directory: s.directory,
-		})
-		if err == nil {
-			s.stores.Store(server.ResourceID, store)
-		}
-		return store, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return store.(*account.Store), nil
 }
 
 // serverNames are what clients may verify the gateway's certificate against. Each

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/directory"
+)
+
+// account opens the account store of a server at its first use. Those who wait for
+// one server's do not hold up those of another.
+func (s *stack) account(ctx context.Context, server midas.Server) (*account.Store, error) {
+	if store, ok := s.stores.Load(server.UniqueID); ok {
+		return store.(*account.Store), nil
+	}
+	store, err, _ := s.opening.Do(server.UniqueID, func() (any, error) {
+		// A server may have been made again under its name while the backend did not answer:
+		// what the former one left would be in its way.
+		s.dropDeparted(ctx)
+		unsealed, err := s.directory.Unsealed(ctx, server.UniqueID)
+		if err != nil {
+			return nil, err // it was deleted meanwhile
+		}
+		store, err := s.openStore(ctx, server.UniqueID, unsealed)
+		if err == nil && unsealed {
+			err = s.directory.Seal(ctx, server.UniqueID)
+		}
+		if err == nil {
+			s.stores.Store(server.UniqueID, store)
+		}
+		return store, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return store.(*account.Store), nil
+}
+
+func (s *stack) openStore(ctx context.Context, serverID string, unsealed bool) (*account.Store, error) {
+	return account.New(ctx, account.StoreConfig{
+		DB: s.backend.DB(), Dialect: s.backend.Dialect(), ServerID: serverID, AdoptUnsealed: unsealed,
+		Deriver: account.Deriver{Master: s.master.derive("accounts")}, Directory: s.directory, Log: s.Log,
+	})
+}
+
+// dropTimeout bounds how long a deletion waits for the backend.
+const dropTimeout = 10 * time.Second
+
+// dropDeparted drops the accounts that deleted servers left on the backend. What cannot
+// be dropped now is when the next server is deleted or opened, or at the next start;
+// until then it opens to nobody, since no server has that id any more.
+func (s *stack) dropDeparted(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
+	defer cancel()
+	departed, err := s.directory.DepartedServers(ctx)
+	if err != nil {
+		s.Log.WarnContext(ctx, "cannot list the deleted servers", "error", err)
+	}
+	for _, server := range departed {
+		if err := s.dropServer(ctx, server); err != nil {
+			s.Log.WarnContext(ctx, "accounts of a deleted server stay on the backend for now",
+				"server", server.Name, "id", server.UniqueID, "error", err)
+		}
+	}
+}
+
+func (s *stack) dropServer(ctx context.Context, server directory.DepartedServer) error {
+	// A store that sessions still hold is the one to use: it makes no account afterwards.
+	known, ok := s.stores.Load(server.UniqueID)
+	if !ok {
+		store, err := s.openStore(ctx, server.UniqueID, server.Unsealed)
+		if err != nil {
+			return err
+		}
+		known = store
+	}
+	err := known.(*account.Store).Uninstall(ctx, false)
+	if err == nil {
+		s.stores.Delete(server.UniqueID)
+		err = s.directory.ForgetServer(ctx, server.UniqueID)
+	}
+	return err
+}
+
+// finishDepartures does at the start what an earlier run could not.
+func (s *stack) finishDepartures(ctx context.Context) error {
+	s.dropDeparted(ctx)
+	return nil
+}
