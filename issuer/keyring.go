@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/keyfile"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -30,11 +31,7 @@ const (
 	nextFile    = "next.pem"
 )
 
-const (
-	keyBits = 2048
-	// maxKeyFile bounds a key file: a 2048 bit key with its certificate has 3 KiB.
-	maxKeyFile = 64 << 10
-)
+const keyBits = 2048
 
 // keyring is the issuer's keys.
 type keyring struct {
@@ -98,8 +95,7 @@ func keyID(cert []byte) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// ensureKey makes a key file unless there is one. The file appears whole or not at all,
-// and never replaces another, even when two processes start at once.
+// ensureKey makes a key file unless there is one.
 func ensureKey(path string, now time.Time) error {
 	if _, err := os.Lstat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -108,30 +104,10 @@ func ensureKey(path string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	// CreateTemp makes the file with mode 0600.
-	draft, err := os.CreateTemp(filepath.Dir(path), "draft-*")
-	if err != nil {
-		return midas.Errorf(midas.Internal, "write a signing key: %w", err)
+	if err := keyfile.Create(path, data, 0o600); err != nil {
+		return midas.Errorf(midas.Internal, "make a signing key: %w", err)
 	}
-	defer os.Remove(draft.Name())
-	_, err = draft.Write(data)
-	err = errors.Join(err, draft.Sync(), draft.Close())
-	if err != nil {
-		return midas.Errorf(midas.Internal, "write a signing key: %w", err)
-	}
-	if err := os.Link(draft.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return midas.Errorf(midas.Internal, "write a signing key: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return midas.Errorf(midas.Internal, "write a signing key: %w", err)
-	}
-	defer dir.Close()
-	return dir.Sync()
+	return nil
 }
 
 // makeKey returns a new key and a certificate that only names it, as PEM.
@@ -163,20 +139,12 @@ func makeKey(now time.Time) ([]byte, error) {
 	return append(out, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...), nil
 }
 
-// loadKey reads a key file. It refuses one that others than its owner may read: that key
-// must be taken for known to them.
+// loadKey reads a key file.
 func loadKey(path string) (*rsa.PrivateKey, []byte, error) {
-	info, err := os.Stat(path)
+	data, err := keyfile.Read(path)
 	if err != nil {
-		return nil, nil, midas.Errorf(midas.Internal, "read a signing key: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 || info.Size() > maxKeyFile {
-		return nil, nil, midas.Errorf(midas.Internal, "signing key %s has mode %#o and %d bytes: others may read it, or it is no key", path, info.Mode().Perm(), info.Size()).
-			WithHint("if nobody has read it, chmod 600 %s; otherwise remove it and a new key is made", path)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, nil, midas.Errorf(midas.Internal, "read a signing key: %w", err)
+		return nil, nil, midas.Errorf(midas.Internal, "read a signing key: %w", err).
+			WithHint("when %s is removed, a new key is made at the next start", path)
 	}
 	var cert, der []byte
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {

@@ -9,11 +9,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/keyfile"
 )
 
 const (
@@ -28,9 +28,12 @@ type masterKey []byte
 // openMasterKey reads the key of a state directory, or makes one.
 func openMasterKey(dir string) (masterKey, error) {
 	path := filepath.Join(dir, masterFile)
-	text, err := os.ReadFile(path)
+	text, err := keyfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return makeMasterKey(path)
+		if err := makeMasterKey(path); err != nil {
+			return nil, err
+		}
+		text, err = keyfile.Read(path)
 	}
 	if err != nil {
 		return nil, midas.Errorf(midas.Internal, "read the master key: %w", err)
@@ -45,18 +48,13 @@ func openMasterKey(dir string) (masterKey, error) {
 
 // makeMasterKey writes the key before anything is derived from it: a key that was
 // used and then lost in a crash would lock its own accounts out.
-func makeMasterKey(path string) (masterKey, error) {
+func makeMasterKey(path string) error {
 	key := make(masterKey, masterLength)
 	rand.Read(key)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, midas.Errorf(midas.Internal, "make the master key: %w", err)
+	if err := keyfile.Create(path, []byte(hex.EncodeToString(key)+"\n"), 0o600); err != nil {
+		return midas.Errorf(midas.Internal, "make the master key: %w", err)
 	}
-	_, err = f.WriteString(hex.EncodeToString(key) + "\n")
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, midas.Errorf(midas.Internal, "make the master key: %w", err)
-	}
-	return key, nil
+	return nil
 }
 
 // derive returns a key of its own for each purpose, so that one that leaks tells

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/keyfile"
 )
 
 // Names of the files in the state directory that this package owns.
@@ -92,24 +93,5 @@ func writeState(dir, name string, value any) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "."+name+"-*") // made with mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err := f.Write(append(raw, '\n')); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), filepath.Join(dir, name))
+	return keyfile.Replace(filepath.Join(dir, name), append(raw, '\n'), 0o600)
 }

@@ -17,6 +17,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/midas-mysql/midas/internal/keyfile"
 )
 
 const (
@@ -73,7 +75,7 @@ func (c *CA) CertPath() string { return c.path }
 
 // loadKey reads the signing key, making it when neither it nor a certificate exists.
 func (c *CA) loadKey(path string) error {
-	raw, err := readPrivate(path)
+	raw, err := keyfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(c.path); err == nil {
 			return fmt.Errorf("%s has lost its key %s: restore it, or remove both to begin a new authority that clients must trust anew", c.path, path)
@@ -81,7 +83,7 @@ func (c *CA) loadKey(path string) error {
 		if err := makeKey(path); err != nil {
 			return err
 		}
-		raw, err = readPrivate(path)
+		raw, err = keyfile.Read(path)
 	}
 	if err != nil {
 		return fmt.Errorf("read certificate authority key: %w", err)
@@ -112,7 +114,7 @@ func makeKey(path string) error {
 	if err != nil {
 		return fmt.Errorf("encode certificate authority key: %w", err)
 	}
-	return publish(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	return keyfile.Create(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
 }
 
 // loadCertificate reads the authority's certificate, or issues it for the key: a
@@ -183,7 +185,7 @@ func (c *CA) issueAuthority() error {
 	if err != nil {
 		return fmt.Errorf("sign certificate authority: %w", err)
 	}
-	return publish(c.path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
+	return keyfile.Create(c.path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
 }
 
 // serialNumber returns 127 random bits: positive, and within RFC 5280's 20 octets.
