@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sys/unix"
 
 	"github.com/midas-mysql/midas"
 )
@@ -247,6 +248,11 @@ func (c *child) orphans() []int {
 	for _, file := range lines {
 		line, err := os.ReadFile(file)
 		if err != nil || !strings.Contains(string(line), "\x00--datadir="+c.data+"\x00") {
+			continue
+		}
+		// What somebody else calls their process is no reason to end it, or to wait for it.
+		var stat unix.Stat_t
+		if err := unix.Stat(file, &stat); err != nil || int(stat.Uid) != os.Geteuid() {
 			continue
 		}
 		if pid, err := strconv.Atoi(strings.Split(file, "/")[2]); err == nil && pid != os.Getpid() {

@@ -15,6 +15,10 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
+// files is the one directory whose files statements may read and write. An account that
+// came by the privilege FILE would otherwise read the keys beside the data.
+func (c *child) files() string { return filepath.Join(c.dir, "files") }
+
 // common are the arguments that initialising and running share. --no-defaults must
 // stay first: the machine's own configuration is for another server.
 func (c *child) common(more ...string) []string {
@@ -23,7 +27,8 @@ func (c *child) common(more ...string) []string {
 		args = append(args, "--user=root") // otherwise the servers refuse to be root
 	}
 	if c.program.dialect == MariaDB {
-		return append(args, "--innodb-log-file-size=16M")
+		// It has no way to say "nowhere" but a directory that nobody puts anything into.
+		return append(args, "--innodb-log-file-size=16M", "--secure-file-priv="+c.files())
 	}
 	return append(args, "--innodb-redo-log-capacity=32M", "--secure-file-priv=NULL")
 }

@@ -57,14 +57,13 @@ func Private(ctx context.Context, cfg PrivateConfig) (_ *Backend, err error) {
 	if err != nil {
 		return nil, midas.Errorf(midas.Invalid, "backend directory %s: %w", cfg.Dir, err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	c := &child{dir: dir, data: filepath.Join(dir, "data"), password: cfg.Password, log: cfg.Log, done: make(chan struct{})}
+	if err := os.MkdirAll(c.files(), 0o700); err != nil {
 		return nil, midas.Errorf(midas.Invalid, "make backend directory: %w", err)
 	}
-	lock, err := takeLock(dir)
-	if err != nil {
+	if c.lock, err = takeLock(dir); err != nil {
 		return nil, err
 	}
-	c := &child{dir: dir, data: filepath.Join(dir, "data"), password: cfg.Password, log: cfg.Log, lock: lock, done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			c.release()

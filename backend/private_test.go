@@ -122,6 +122,15 @@ func TestPrivateKeepsDataAndLetsNobodyElseIn(t *testing.T) {
 		if _, err := backend.Private(t.Context(), backend.PrivateConfig{Dir: dir, Binary: binary, Password: "x"}); midas.CodeOf(err) != midas.Conflict {
 			t.Errorf("a second process on the directory: %v, want a conflict", err)
 		}
+		// What its statements may not read: the master key is beside the data.
+		outside := filepath.Join(t.TempDir(), "file")
+		if _, err := b.DB().Exec("SELECT 1 INTO OUTFILE '" + outside + "'"); err == nil {
+			t.Error("a statement writes files")
+		}
+		var read sql.NullString
+		if err := b.DB().QueryRow("SELECT LOAD_FILE('" + filepath.Join(dir, "mysqld.pid") + "')").Scan(&read); err != nil || read.Valid {
+			t.Errorf("a statement reads files: %v, %v", read, err)
+		}
 		server := pid(t, dir)
 		if err := b.Close(); err != nil {
 			t.Error(err)
@@ -209,6 +218,30 @@ func TestPrivateEndsALeftOverServer(t *testing.T) {
 	open(t, dir, binary)
 	if err := <-ended; err != nil {
 		t.Errorf("the left-over server ended badly: %v", err)
+	}
+}
+
+// TestPrivateLeavesOthersProcessesAlone: what somebody else calls their process is no
+// reason to end it, or to wait for its end.
+func TestPrivateLeavesOthersProcessesAlone(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("left out: only root can start a process of somebody else's")
+	}
+	binary := mysqltest.Require(t, mysqltest.MariaDBServer)
+	dir := prepared(t, binary)
+	others := exec.Command("sh", "-c", "read line", "mariadbd", "--datadir="+filepath.Join(dir, "data"))
+	others.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 12345, Gid: 12345}}
+	input, err := others.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := others.Start(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir, binary)
+	_ = input.Close()
+	if err := others.Wait(); err != nil && err.(*exec.ExitError).ExitCode() != 1 { // "read" at the end of its input
+		t.Errorf("the other process: %v", err)
 	}
 }
 
