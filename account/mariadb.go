@@ -108,7 +108,16 @@ func (mariadbDialect) load(ctx context.Context, q querier, a Account) error {
 // grant sets the SQL mode too: without NO_AUTO_CREATE_USER, a GRANT to an account that
 // was dropped this moment would make one without password.
 func (mariadbDialect) grant(ctx context.Context, q querier, a Account, privileges string) error {
-	return grantAll(ctx, q, "SET STATEMENT sql_mode = 'NO_AUTO_CREATE_USER' FOR ", a, privileges)
+	const prefix = "SET STATEMENT sql_mode = 'NO_AUTO_CREATE_USER' FOR "
+	if err := grantAll(ctx, q, prefix, a, privileges); err != nil {
+		return err
+	}
+	// Privileges on a database that MySQL does not have, the second since MariaDB 11.3. Who
+	// lacks one may not GRANT ALL on a database, and midas's own user may lack it, too.
+	for _, privilege := range []string{"DELETE HISTORY", "SHOW CREATE ROUTINE"} {
+		_ = grantAll(ctx, q, prefix, a, privilege)
+	}
+	return nil
 }
 
 func flushPrivileges(ctx context.Context, q querier) error {

@@ -60,6 +60,16 @@ func TestSignInGrantAndRevoke(t *testing.T) {
 	})
 }
 
+// TestAdministratorGrantsAll is what most administrators write, and a server takes it only
+// from somebody who has all of it.
+func TestAdministratorGrantsAll(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		user, schema, id := w.granted("owner")
+		db := w.open(user, w.token(id), func(c *mysql.Config) { c.DBName = schema })
+		w.exec(db, "CREATE TABLE t (a INT PRIMARY KEY)", "INSERT INTO t VALUES (1)", "DROP TABLE t")
+	})
+}
+
 func TestManyStatementsAndPlaceholders(t *testing.T) {
 	everyBackend(t, func(t *testing.T, w *world) {
 		a, b := w.identity("app-a"), w.identity("app-b")
