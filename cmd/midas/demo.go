@@ -30,7 +30,7 @@ Of a server that is named with --backend it leaves nothing changed.`,
   midas demo --backend mysql://root:secret@127.0.0.1:3306`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), backend, keep) },
 	}
-	cmd.Flags().StringVar(&backend, "backend", "embedded", "the MySQL behind: embedded, auto, mysqld, mysql://user:password@host:port, unix:/path")
+	cmd.Flags().StringVar(&backend, "backend", "embedded", "the MySQL behind: embedded, auto, mysqld, mysql://user:password@host:port, unix:/path; in $MIDAS_BACKEND nobody else sees the password")
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the temporary state and say where it is")
 	return cmd
 }

@@ -50,7 +50,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.MySQL, "mysql", "127.0.0.1:7306", "address of the gateway")
 	flags.StringVar(&cfg.Ops, "ops", "127.0.0.1:7090", "address of metrics and health; empty for none")
 	flags.StringVar(&cfg.Backend, "backend", "auto",
-		"the MySQL behind: auto, embedded, mysqld (a private server), mysql://user:password@host:port, unix:/path")
+		"the MySQL behind: auto, embedded, mysqld (a private server), mysql://user:password@host:port, unix:/path; in $MIDAS_BACKEND nobody else sees the password")
 	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in")
 	return cmd
 }
