@@ -38,8 +38,9 @@ func (s *stack) exists(ctx context.Context, p midas.Principal) (bool, error) {
 	return err == nil, err
 }
 
-// serverNames are what clients may verify the gateway's certificate against. Each
-// handshake asks, so they are read only when something has changed.
+// serverNames are what clients may verify the gateway's certificate against: all in one,
+// since clients of MySQL verify a name that they do not tell to TLS. Each handshake asks,
+// so they are read only when something has changed.
 func (s *stack) serverNames() []string {
 	changes := s.directory.Changes()
 	if known := s.names.Load(); known != nil && known.changes == changes {
