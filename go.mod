@@ -30,6 +30,7 @@ require (
 	golang.org/x/net v0.62.0
 	golang.org/x/sync v0.24.0
 	golang.org/x/sys v0.49.0
+	gotest.tools/v3 v3.5.2
 	modernc.org/sqlite v1.61.1
 )
 

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,13 +21,12 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/token"
 	"github.com/midas-mysql/midas/wire"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // signer has the issuer's own key, for tokens that the issuer would never make.
 func (w *world) signer() token.SigningKey {
@@ -122,7 +120,7 @@ func TestRefusals(t *testing.T) {
 			w.suffix: "N", id.ClientID: "CLIENT_ID", id.PrincipalID: "OBJECT_ID", w.admin.PrincipalID: "ADMIN_ID",
 		}))
 	}
-	compareGolden(t, "testdata/refusals.golden", b.String())
+	golden.Assert(t, b.String(), "refusals.golden")
 	if diff := cmp.Diff(before, w.accountsOfBackend()); diff != "" {
 		t.Errorf("the backend's accounts changed:\n%s", diff)
 	}
@@ -146,22 +144,6 @@ func (w *world) shown(err error, names map[string]string) string {
 		text = strings.ReplaceAll(text, value, name)
 	}
 	return otherGUID.ReplaceAllString(text, "GUID")
-}
-
-func compareGolden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-update writes it anew):\n%s", path, diff)
-	}
 }
 
 // accountsOfBackend are all accounts there, with their secrets' hashes, and mappings.

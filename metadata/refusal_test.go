@@ -1,20 +1,16 @@
 package metadata_test
 
 import (
-	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"gotest.tools/v3/golden"
 
 	"github.com/midas-mysql/midas"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // TestRefusals holds every refusal of both protocols, with status and body, in one
 // golden file.
@@ -86,7 +82,7 @@ func TestRefusals(t *testing.T) {
 		}},
 	} {
 		t.Run(protocol.name, func(t *testing.T) {
-			compareGolden(t, "testdata/refusals-"+protocol.name+".golden", w.refusals(protocol.cases))
+			golden.Assert(t, w.refusals(protocol.cases), "refusals-"+protocol.name+".golden")
 		})
 	}
 }
@@ -109,22 +105,6 @@ func (w *world) refusals(cases []refusalCase) string {
 		fmt.Fprintf(&b, "%s\n  %d %s\n", c.title, out.Code, body)
 	}
 	return b.String()
-}
-
-func compareGolden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-update writes it anew):\n%s", path, diff)
-	}
 }
 
 // A body, a redirect and a hanging answer are what no SDK expects of a refusal.

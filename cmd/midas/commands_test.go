@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"gotest.tools/v3/golden"
+
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/arm"
 	"github.com/midas-mysql/midas/directory"
@@ -156,7 +158,7 @@ func TestCommands(t *testing.T) {
 	do("vm delete -g myResourceGroup -n myVM --yes")
 	do("group delete -n myResourceGroup --yes")
 	do("identity list")
-	golden(t, filepath.Join("testdata", "commands.golden"), s.log.String())
+	golden.Assert(t, s.log.String(), "commands.golden")
 }
 
 func TestCA(t *testing.T) {

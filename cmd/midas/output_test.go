@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,9 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jmespath-community/go-jmespath"
 	"go.yaml.in/yaml/v3"
+	"gotest.tools/v3/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files from what the program prints now")
 
 const identityAnswer = `{
 	"type": "Microsoft.ManagedIdentity/userAssignedIdentities",
@@ -38,7 +35,7 @@ func TestOutputGolden(t *testing.T) {
 	for answer := range answers {
 		for _, format := range outputFormats {
 			t.Run(answer+"/"+format, func(t *testing.T) {
-				golden(t, filepath.Join("testdata", "output", answer+"."+format), printed(t, answers[answer], format, ""))
+				golden.Assert(t, printed(t, answers[answer], format, ""), filepath.Join("output", answer+"."+format))
 			})
 		}
 	}
@@ -49,7 +46,7 @@ func TestJSONIsColouredOnATerminalOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, filepath.Join("testdata", "output", "mixed.jsonc-terminal"), text)
+	golden.Assert(t, text, "output/mixed.jsonc-terminal")
 }
 
 func TestQueryThenFormat(t *testing.T) {
@@ -154,23 +151,4 @@ func decode(t *testing.T, text string) any {
 		t.Fatal(err)
 	}
 	return v
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
 }
