@@ -137,8 +137,13 @@ func (s *Store) administrator(ctx context.Context, q querier, login, id string) 
 	if err != nil || !ours {
 		return Account{}, false, err
 	}
+	s.tryMark(ctx, q, rows[0])
 	granted, err := hasPrivileges(ctx, q, rows[0])
-	return rows[0], granted, err
+	if err != nil || !granted {
+		return Account{}, false, err
+	}
+	confined, err := s.dialect.confined(ctx, q, rows[0])
+	return rows[0], confined, err
 }
 
 // kindOf asks the directory what an administrator is. Without an answer the kind stays
@@ -178,7 +183,11 @@ func (s *Store) establish(ctx context.Context, q querier, a Account) (Account, e
 	for _, p := range administratorPrivileges {
 		names = append(names, p.name)
 	}
-	return a, s.dialect.grant(ctx, q, a, strings.Join(names, ", "))
+	if err := s.dialect.grant(ctx, q, a, strings.Join(names, ", ")); err != nil {
+		return Account{}, err
+	}
+	s.tryMark(ctx, q, a) // restrictions take the marker off
+	return a, nil
 }
 
 // promote makes an account the administrator's. It may have been somebody else's with

@@ -157,10 +157,7 @@ func (s *Store) make(ctx context.Context, q querier, a Account) (Account, error)
 		err = s.dialect.create(ctx, q, a, s.Secret(a))
 	}
 	if err == nil {
-		if err := s.keepMark(ctx, q, a); err != nil {
-			s.log.WarnContext(ctx, "an account cannot be marked: if its password is changed it must be made anew",
-				"account", a.String(), "error", err)
-		}
+		s.tryMark(ctx, q, a)
 		return a, nil
 	}
 	s.undo(ctx, q, a)

@@ -34,6 +34,9 @@ type dialect interface {
 	// grant gives privileges on everything, with the right to pass them on. It fails if
 	// there is no such account.
 	grant(ctx context.Context, q querier, a Account, privileges string) error
+	// confined tells whether grant has kept a from writing where accounts are kept, as far
+	// as the backend can.
+	confined(ctx context.Context, q querier, a Account) (bool, error)
 	// native lists the accounts of that name, with any host.
 	native(ctx context.Context, q querier, user string) ([]nativeUser, error)
 }

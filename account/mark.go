@@ -58,6 +58,14 @@ func (s *Store) keepMark(ctx context.Context, q querier, a Account) error {
 	return nil
 }
 
+// tryMark is keepMark for an account that can do without its marker for now.
+func (s *Store) tryMark(ctx context.Context, q querier, a Account) {
+	if err := s.keepMark(ctx, q, a); err != nil {
+		s.log.WarnContext(ctx, "an account cannot be marked: if its password is changed it must be made anew",
+			"account", a.String(), "error", err)
+	}
+}
+
 // giveSecret sets the secret of the account of row before as row after has it. On MySQL
 // it cannot be changed on condition, so the account may have been replaced in the moment
 // before, and the other one now has the secret. Only the marker tells them apart then.

@@ -90,10 +90,6 @@ func (d mysqlDialect) setSecret(ctx context.Context, q querier, a Account, secre
 
 func (mysqlDialect) load(context.Context, querier, Account) error { return nil }
 
-func (mysqlDialect) grant(ctx context.Context, q querier, a Account, privileges string) error {
-	return grantAll(ctx, q, "", a, privileges)
-}
-
 // embeddedDialect is MySQL's but for two things. The engine signs caching_sha2_password
 // accounts in over TLS alone. And it takes ATTRIBUTE with CREATE USER only, so nobody can
 // put it on an account that is there: that is the marker.
@@ -120,6 +116,13 @@ func (embeddedDialect) create(ctx context.Context, q querier, a Account, secret 
 }
 
 func (embeddedDialect) mark(context.Context, querier, backendUser, string) error { return nil }
+
+// The engine refuses everybody to write to schema mysql.
+func (embeddedDialect) grant(ctx context.Context, q querier, a Account, privileges string) error {
+	return grantAll(ctx, q, "", a, privileges)
+}
+
+func (embeddedDialect) confined(context.Context, querier, Account) (bool, error) { return true, nil }
 
 func (embeddedDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
 	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(embeddedPassword, secret))

@@ -3,6 +3,8 @@ package account
 import (
 	"strings"
 	"testing"
+
+	"github.com/midas-mysql/midas"
 )
 
 func TestUninstall(t *testing.T) {
@@ -37,6 +39,14 @@ func TestUninstall(t *testing.T) {
 			if n := w.signIn(user, "Its-0wn"); n != 0 {
 				t.Errorf("%s: %d", user, n)
 			}
+		}
+		// A session that began before makes nothing that nobody would take away.
+		_, err := s.Create(t.Context(), CreateRequest{Name: w.name("late"), ID: idA, SkipValidation: true}, false)
+		expect(t, err, midas.Conflict, 1396)
+		_, err = s.EnsureAdministrator(t.Context(), w.name("late"), idA)
+		expect(t, err, midas.Conflict, 1396)
+		if hosts := w.hosts(w.name("late")); len(hosts) != 0 {
+			t.Errorf("made after the end: %v", hosts)
 		}
 		// The schema is another server's too.
 		if rows := w.query("SELECT user FROM midas.aaduser"); len(rows) != 1 || rows[0] != kept.User {
