@@ -21,37 +21,36 @@ import (
 // TestScripts runs test/script: midas as people use it, with the programs they use.
 func TestScripts(t *testing.T) {
 	clearEnvironment(t)
-	testscript.Run(t, scripts("", "auto"))
+	testscript.Run(t, scripts("", func() string { return "auto" }))
 }
 
 // TestScriptsOnEachBackend runs test/script/each-backend on the embedded engine, on a
 // private MariaDB and on a MySQL 9.7 that is named by its URL.
 func TestScriptsOnEachBackend(t *testing.T) {
 	clearEnvironment(t)
-	for name, backend := range map[string]func(t *testing.T) string{
-		"embedded": func(t *testing.T) string {
-			if openEmbedded == nil {
-				t.Skip("left out: this test was built without the tag gms_pure_go")
-			}
-			return "embedded"
-		},
-		"private MariaDB": func(t *testing.T) string {
-			mysqltest.Require(t, mysqltest.MariaDBServer)
-			return "mysqld"
-		},
-		"MySQL 9.7 by URL": func(t *testing.T) string { return mysqltest.Fresh(t, "mysql").URL },
-	} {
-		t.Run(name, func(t *testing.T) {
-			testscript.Run(t, scripts("each-backend", backend(t)))
-		})
-	}
+	t.Run("embedded", func(t *testing.T) {
+		if openEmbedded == nil {
+			t.Skip("left out: this test was built without the tag gms_pure_go")
+		}
+		testscript.Run(t, scripts("each-backend", func() string { return "embedded" }))
+	})
+	t.Run("private MariaDB", func(t *testing.T) {
+		mysqltest.Require(t, mysqltest.MariaDBServer)
+		testscript.Run(t, scripts("each-backend", func() string { return "mysqld" }))
+	})
+	t.Run("MySQL 9.7 by URL", func(t *testing.T) {
+		mysqltest.Require(t, mysqltest.MySQLServer)
+		// One for each script: two midases cannot both have their administrator on it.
+		testscript.Run(t, scripts("each-backend", func() string { return mysqltest.Fresh(t, "mysql").URL }))
+	})
 }
 
-func scripts(dir, backend string) testscript.Params {
+// scripts are those of a folder of test/script; backend is asked once for each.
+func scripts(dir string, backend func() string) testscript.Params {
 	return testscript.Params{
 		Dir:                filepath.Join("..", "..", "test", "script", dir),
 		RequireUniqueNames: true,
-		Setup:              func(e *testscript.Env) error { return setUpScript(e, backend) },
+		Setup:              func(e *testscript.Env) error { return setUpScript(e, backend()) },
 		Condition:          have,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"up":              func(ts *testscript.TestScript, _ bool, args []string) { scriptUp(ts, args) },
