@@ -9,17 +9,19 @@ import (
 )
 
 // A token lives on for hours after its identity was deleted, and a session for longer. So
-// that deleting an identity, or dropping an account, takes effect at once, both are asked
-// for again: at each sign-in, and every few seconds for the sessions there are.
+// that deleting an identity or a server, or dropping an account, takes effect at once, all
+// are asked for again: at each sign-in, and every few seconds for the sessions there are.
 
 var (
 	errIdentityGone = answerf(wire.CodeServerShutdown, "The session was ended: its identity was deleted")
-	errAccountGone  = answerf(wire.CodeServerShutdown, "The session was ended: its AADUSER was dropped")
+	errServerGone   = answerf(wire.CodeServerShutdown, "The session was ended: its server was deleted")
+	errAccountGone  = answerf(wire.CodeServerShutdown, "The session was ended: its AADUSER was dropped or renamed")
 )
 
 // standing is what a session that signed in with a token stands on.
 type standing struct {
 	principal midas.Principal
+	server    midas.Server
 	accounts  Accounts
 	account   account.Account
 }
@@ -31,7 +33,7 @@ func (s *session) stand() {
 		s.standing.Store(nil)
 		return
 	}
-	s.standing.Store(&standing{s.principal, s.accounts, s.account})
+	s.standing.Store(&standing{s.principal, s.server, s.accounts, s.account})
 }
 
 // exists tells whether the identity plane still knows who the token is for. Nobody can be
@@ -80,6 +82,10 @@ func (g *Gateway) gone(ctx context.Context, on *standing) *answer {
 	defer cancel()
 	if exists, err := g.exists(ctx, on.principal); err == nil && !exists {
 		return errIdentityGone
+	}
+	server, err := g.Servers.Server(ctx, on.server.Name)
+	if midas.CodeOf(err) == midas.NotFound || err == nil && server.UniqueID != on.server.UniqueID {
+		return errServerGone
 	}
 	if on.account.Admin {
 		return nil // made anew at each sign-in, and never dropped by SQL alone

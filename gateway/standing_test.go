@@ -50,8 +50,9 @@ func TestSessionOutlivesItsToken(t *testing.T) {
 	}
 }
 
-// TestDeletedIdentity: neither its token nor its sessions outlive it.
-func TestDeletedIdentity(t *testing.T) {
+// TestNothingOutlivesWhatItStandsOn: neither a token nor a session its identity, its
+// AADUSER, its server.
+func TestNothingOutlivesWhatItStandsOn(t *testing.T) {
 	w := oneBackend(t)
 	w.stop()
 	w.recheck = 10 * time.Millisecond
@@ -76,6 +77,13 @@ func TestDeletedIdentity(t *testing.T) {
 	}
 	w.exec(w.asAdmin(), "DROP USER '"+other+"'@'%'")
 	if e := stays.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "its AADUSER was dropped") {
+		t.Error(e)
+	}
+	admin := w.signIn(w.name("admin"), w.token(w.admin))
+	if _, err := w.directory.DeleteServer(t.Context(), tenantGroup, "mydb"); err != nil {
+		t.Fatal(err)
+	}
+	if e := admin.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "its server was deleted") {
 		t.Error(e)
 	}
 }
