@@ -13,6 +13,7 @@ SERVERS := test/servers/install.sh
 .PHONY: build lean cross demo test servers lint fmt bench fuzz release clean
 
 build:
+	@[ -e bin/midas ] || echo "building bin/midas; the first time takes a few minutes"
 	@CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -o bin/midas ./cmd/midas
 
 lean:
