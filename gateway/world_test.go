@@ -151,17 +151,17 @@ func (w *world) startGateway() {
 		Accounts: func(ctx context.Context, s midas.Server) (gateway.Accounts, error) {
 			mu.Lock()
 			defer mu.Unlock()
-			if stores[s.ResourceID] == nil {
+			if stores[s.UniqueID] == nil {
 				store, err := account.New(ctx, account.StoreConfig{
-					DB: w.backend.DB(), Dialect: w.backend.Dialect(), ServerID: s.ResourceID, Directory: w.directory,
+					DB: w.backend.DB(), Dialect: w.backend.Dialect(), ServerID: s.UniqueID, Directory: w.directory,
 					Deriver: account.Deriver{Master: []byte(strings.Repeat("k", 32))}, CacheTTL: time.Nanosecond,
 				})
 				if err != nil {
 					return nil, err
 				}
-				stores[s.ResourceID] = store
+				stores[s.UniqueID] = store
 			}
-			return stores[s.ResourceID], nil
+			return stores[s.UniqueID], nil
 		},
 		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn, Recheck: w.recheck, Exists: w.exists,
 		Audit: func(r midas.SignIn) { w.mu.Lock(); w.signIns = append(w.signIns, r); w.mu.Unlock() },

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,7 @@ func BenchmarkStranger(b *testing.B) {
 		"brackets": `{"hasgroups":` + strings.Repeat("[", size/2) + strings.Repeat("]", size/2) + `}`,
 		"objects":  `{"_claim_names":` + strings.Repeat(`{"":`, size/5) + "1" + strings.Repeat("}", size/5) + `}`,
 		"groups":   `{"groups":[` + strings.Repeat(`"",`, size/3) + `""]}`,
+		"keys":     "{" + strings.TrimSuffix(manyKeys(size), ",") + "}",
 		"escapes":  `{"aio":"` + strings.Repeat(`\u0041`, size/6) + `"}`,
 	} {
 		raw := part(b, rs256()) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".AAAA"
@@ -79,4 +81,13 @@ func BenchmarkStranger(b *testing.B) {
 			}
 		})
 	}
+}
+
+// manyKeys is members that no reader asks for, each with a name of its own.
+func manyKeys(size int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < size-12; i++ {
+		fmt.Fprintf(&b, `"%x":1,`, i)
+	}
+	return b.String()
 }
