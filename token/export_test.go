@@ -2,3 +2,9 @@ package token
 
 // Cached is how many verdicts are remembered.
 func (v *Verifier) Cached() int { return v.cache.len() }
+
+// ClaimedIssuer is claimedIssuer.
+var ClaimedIssuer = claimedIssuer
+
+// Depth is how deep the outline finds a JSON text nested.
+func Depth(text []byte) int { return sketch(text).depth }

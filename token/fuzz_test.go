@@ -1,10 +1,15 @@
 package token_test
 
 import (
+	"bytes"
 	"crypto/rsa"
+	stdjson "encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+
+	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/token"
@@ -47,6 +52,52 @@ func FuzzVerify(f *testing.F) {
 			t.Fatal("message holds the token")
 		}
 	})
+}
+
+// FuzzOutline: what is read before a signature holds is never other than what the decoder
+// reads afterwards, and no nesting is overlooked.
+func FuzzOutline(f *testing.F) {
+	for _, seed := range []string{
+		`{"iss":"https://i/"}`, ` { "a" : [{"iss":"x"}], "iss" :` + "\t" + `"https:\/\/i\/" , "b":"iss" } `,
+		`{"iss":"a","iss":"b"}`, `{"\u0069ss":"a"}`, `{"a":"\\","iss":"b"}`, `{"iss":["a"]}`, `["iss","a"]`, `{"iss"`, `{"iss":"a`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		issuer, err := token.ClaimedIssuer(text)
+		var decoded token.Claims
+		if json.Unmarshal(text, &decoded) != nil {
+			return
+		}
+		if err == nil && issuer != decoded.Issuer {
+			t.Fatalf("%q before and %q after", issuer, decoded.Issuer)
+		}
+		if err != nil && decoded.Issuer != "" && len(text) < 100 && !bytes.Contains(text, []byte(`\u`)) {
+			t.Fatalf("%q after and %v before", decoded.Issuer, err)
+		}
+		if counted, real := token.Depth(text), depth(t, text); counted != real {
+			t.Fatalf("nesting of %d for %d", counted, real)
+		}
+	})
+}
+
+// depth is how deep the standard library's decoder finds well-formed JSON nested.
+func depth(t *testing.T, text []byte) (deepest int) {
+	t.Helper()
+	now := 0
+	for d := stdjson.NewDecoder(bytes.NewReader(text)); ; {
+		switch word, err := d.Token(); {
+		case errors.Is(err, io.EOF):
+			return deepest
+		case err != nil:
+			t.Fatal(err)
+		case word == stdjson.Delim('{'), word == stdjson.Delim('['):
+			now++
+			deepest = max(deepest, now)
+		case word == stdjson.Delim('}'), word == stdjson.Delim(']'):
+			now--
+		}
+	}
 }
 
 // FuzzSign: what is signed is read back as it was, by the verifier and by the decoder.

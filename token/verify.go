@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"errors"
 	"maps"
@@ -155,30 +156,51 @@ func (v *Verifier) examine(ctx context.Context, raw string, id digest) (midas.Pr
 	if err := t.header.check(v.accepted); err != nil {
 		return midas.Principal{}, refuse("%w", err)
 	}
-	issuer, ok := v.issuers[t.claims.Issuer]
+	name, err := claimedIssuer(t.claims)
+	if err != nil {
+		return midas.Principal{}, refuse("read the token's claims: %w", err)
+	}
+	issuer, key, err := v.proven(ctx, name, t)
+	if err != nil {
+		return midas.Principal{}, err
+	}
+	claims, err := t.decode()
+	if err != nil {
+		return midas.Principal{}, refuse("%w", err)
+	}
+	if claims.Issuer != name {
+		// The key was chosen for another: whoever signed speaks for that one alone.
+		return midas.Principal{}, refuse("issuer %q did not sign this token", clip(claims.Issuer))
+	}
+	audience, err := v.addressed(issuer, &claims)
+	if err != nil {
+		return midas.Principal{}, err
+	}
+	if err := complete(&claims); err != nil {
+		return midas.Principal{}, err
+	}
+	known := &verdict{principal: claims.principal(audience), keys: issuer.Keys, keyID: t.header.KeyID, key: key}
+	v.cache.put(id, known)
+	return v.current(&known.principal, id)
+}
+
+// proven returns the issuer of that name, whose key signed the token, and the key.
+func (v *Verifier) proven(ctx context.Context, name string, t *parsed) (Issuer, crypto.PublicKey, error) {
+	issuer, ok := v.issuers[name]
 	if !ok {
-		return midas.Principal{}, refuse("issuer %q is not believed here", clip(t.claims.Issuer))
+		return Issuer{}, nil, refuse("issuer %q is not believed here", clip(name))
 	}
 	key, err := issuer.Keys.Key(ctx, t.header.KeyID)
 	if err != nil {
-		return midas.Principal{}, noKey(t.claims.Issuer, err)
+		return Issuer{}, nil, noKey(name, err)
 	}
 	if key, err = usable(key); err != nil {
-		return midas.Principal{}, refuse("key %q of the issuer: %w", t.header.KeyID, err)
+		return Issuer{}, nil, refuse("key %q of the issuer: %w", t.header.KeyID, err)
 	}
 	if err := checkSignature(t.header.Algorithm, key, []byte(t.signed), t.signature); err != nil {
-		return midas.Principal{}, refuse("signature does not fit key %q of %s", t.header.KeyID, t.claims.Issuer)
+		return Issuer{}, nil, refuse("signature does not fit key %q of %s", t.header.KeyID, name)
 	}
-	audience, err := v.addressed(issuer, &t.claims)
-	if err != nil {
-		return midas.Principal{}, err
-	}
-	if err := complete(&t.claims); err != nil {
-		return midas.Principal{}, err
-	}
-	known := &verdict{principal: t.claims.principal(audience), keys: issuer.Keys, keyID: t.header.KeyID, key: key}
-	v.cache.put(id, known)
-	return v.current(&known.principal, id)
+	return issuer, key, nil
 }
 
 // addressed returns the audience by which a well-signed token is meant for us. Its
