@@ -97,8 +97,14 @@ func TestStrangersLearnNoNames(t *testing.T) {
 	private := []string{"payroll", "lab"}
 	config := c.TLSConfig(func() []string { return private }, zone)
 	for _, who := range []client{
-		{mute: true}, {mute: true, from: "192.0.2.7"}, {mute: true, from: "fe80::1"},
-		{name: "localhost"}, {name: "lab"}, {name: "lab", from: "127.0.0.1"}, {name: "lab.mysql.database.azure.com"}, {name: "payrol"},
+		{mute: true},
+		{mute: true, from: "192.0.2.7"},
+		{mute: true, from: "fe80::1"},
+		{name: "localhost"},
+		{name: "lab"},
+		{name: "lab", from: "127.0.0.1"},
+		{name: "lab.mysql.database.azure.com"},
+		{name: "payrol"},
 	} {
 		shown, _ := handshake(t, c, config, who)
 		if shown == nil {
