@@ -27,8 +27,8 @@ type ExternalConfig struct {
 	// It is disabled for loopback addresses and unix sockets, otherwise verify. FILE
 	// holds the authorities to trust, in PEM; otherwise the system's are trusted.
 	URL string
-	// User and Password stand in where the URL has none; without either the user is
-	// root.
+	// User stands in where the URL has none; without either it is root. Password is for
+	// URLs that have none: two passwords are Invalid.
 	User, Password string
 }
 
@@ -149,7 +149,7 @@ func (t target) refusal(err *mysql.MySQLError) error {
 	switch err.Number {
 	case erAccessDenied, erAccessDeniedNoPlugin, erHostNotPrivileged:
 		return midas.Errorf(midas.Unauthenticated, "backend %s refuses user %q: %w", t.address, t.user, err).
-			WithHint("check user and password in the backend URL, and that the account may connect from this host")
+			WithHint("check the user and its password, and that the account may connect from this host")
 	}
 	return midas.Errorf(midas.Unavailable, "backend %s: %w", t.address, err)
 }

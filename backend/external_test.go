@@ -51,6 +51,15 @@ func TestExternalRefusesMalformedURLs(t *testing.T) {
 	}
 }
 
+// TestExternalTakesOnePassword: of two, one was given by mistake, and nobody can tell which.
+func TestExternalTakesOnePassword(t *testing.T) {
+	_, err := backend.External(t.Context(), backend.ExternalConfig{URL: "mysql://root:" + secret + "@127.0.0.1", Password: "other"})
+	expect(t, err, midas.Invalid, "given twice")
+	if strings.Contains(err.Error()+midas.HintOf(err), secret) {
+		t.Errorf("the password is in %q", err)
+	}
+}
+
 // A backend that cannot serve is a clear error in time, whatever sits at the address.
 func TestExternalSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-const urlForm = "write mysql://user:password@host:3306 or unix:/path/to/mysqld.sock; reserved characters in the password as %XX"
+const urlForm = "write mysql://user@host:3306 or unix:/path/to/mysqld.sock; in mysql://user:password@host reserved characters are %XX"
 
 // parseURL never quotes the URL itself: it may hold a password.
 func parseURL(cfg ExternalConfig) (target, error) {
@@ -28,6 +28,10 @@ func parseURL(cfg ExternalConfig) (target, error) {
 		t.user = name
 	}
 	if password, ok := u.User.Password(); ok {
+		if t.password != "" {
+			return target{}, midas.Errorf(midas.Invalid, "the backend's password is given twice: in its URL and apart from it").
+				WithHint("leave it out of the URL: user@host in place of user:password@host")
+		}
 		t.password = password
 	}
 	switch u.Scheme {

@@ -18,7 +18,7 @@ import (
 )
 
 func (c *cli) newDemoCommand() *cobra.Command {
-	var backend string
+	var behind backendFlags
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -27,15 +27,19 @@ func (c *cli) newDemoCommand() *cobra.Command {
 program would do, each step through the real interfaces, and prints each with its time.
 Of a server that is named with --backend it leaves nothing changed.`,
 		Example: `  midas demo
-  midas demo --backend mysql://root:secret@127.0.0.1:3306`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), backend, keep) },
+  midas demo --backend mysql://root@127.0.0.1:3306 --backend-password-file ~/mysql-root`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), behind, keep) },
 	}
-	cmd.Flags().StringVar(&backend, "backend", "embedded", "the MySQL behind: embedded, auto, mysqld, mysql://user:password@host:port, unix:/path; in $MIDAS_BACKEND nobody else sees the password")
+	behind.add(cmd.Flags(), "embedded")
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the temporary state and say where it is")
 	return cmd
 }
 
-func (c *cli) demo(ctx context.Context, backend string, keep bool) error {
+func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
+	password, err := behind.password()
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "midas-demo-")
 	if err != nil {
 		return midas.Errorf(midas.Internal, "make a temporary state: %w", err)
@@ -46,11 +50,12 @@ func (c *cli) demo(ctx context.Context, backend string, keep bool) error {
 		defer os.RemoveAll(dir)
 	}
 	d := &demo{out: c.stdout, now: c.now}
-	names := chooseNames(backend)
+	names := chooseNames(behind.choice)
 	var s *stack
 	err = d.step("midas up", func() (detail string, err error) {
 		s, err = openStack(ctx, stackConfig{
-			State: dir, Control: "127.0.0.1:0", Metadata: "127.0.0.1:0", MySQL: "127.0.0.1:0", Backend: backend,
+			State: dir, Control: "127.0.0.1:0", Metadata: "127.0.0.1:0", MySQL: "127.0.0.1:0",
+			Backend: behind.choice, BackendPassword: password,
 			AdminLogin: names.admin,
 			Log:        slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 		})

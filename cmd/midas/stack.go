@@ -34,6 +34,8 @@ type stackConfig struct {
 	MySQL    string // address of the gateway
 	Ops      string // address of metrics and health, http; "" for none
 	Backend  string // auto, embedded, mysqld, mysql://…, unix:PATH
+	// BackendPassword is for a server that somebody else runs, when Backend holds none.
+	BackendPassword string
 	// AdminLogin is the MySQL user name of the administrator of servers that are made
 	// without one.
 	AdminLogin string

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/midas-mysql/midas"
@@ -39,25 +40,22 @@ func (s *stack) openBackend(ctx context.Context) (err error) {
 
 func (s *stack) chooseBackend(ctx context.Context) (stackBackend, error) {
 	switch choice := s.Backend; {
-	case choice == "embedded":
-		return s.embedded(ctx)
-	case choice == "mysqld":
-		return s.private(ctx)
-	case choice == "auto" || choice == "":
-		if backend.Installed() == "" {
-			return s.embedded(ctx)
-		}
-		return s.private(ctx)
 	case strings.HasPrefix(choice, "mysql://"), strings.HasPrefix(choice, "unix:"):
-		b, err := backend.External(ctx, backend.ExternalConfig{URL: choice})
+		b, err := backend.External(ctx, backend.ExternalConfig{URL: choice, Password: s.BackendPassword})
 		if err != nil {
 			return nil, err
 		}
 		return b, nil
-	default:
+	case !slices.Contains([]string{"", "auto", "embedded", "mysqld"}, choice):
 		return nil, midas.Errorf(midas.Invalid, "unknown backend %q", redactURL(choice)).
-			WithHint("one of: auto, embedded, mysqld, mysql://user:password@host:port, unix:/path/to/socket")
+			WithHint("one of: auto, embedded, mysqld, mysql://user@host:port, unix:/path/to/socket")
+	case s.BackendPassword != "":
+		return nil, midas.Errorf(midas.Invalid, "a password was given for a backend, and backend %q takes none", choice).
+			WithHint("name a server with --backend mysql://user@host:port or unix:/path/to/socket, or unset --backend-password-file and " + passwordVariable)
+	case choice == "embedded", choice != "mysqld" && backend.Installed() == "":
+		return s.embedded(ctx)
 	}
+	return s.private(ctx)
 }
 
 func (s *stack) private(ctx context.Context) (stackBackend, error) {

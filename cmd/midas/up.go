@@ -14,6 +14,7 @@ import (
 
 func (c *cli) newUpCommand() *cobra.Command {
 	cfg := stackConfig{}
+	var behind backendFlags
 	var accessLog bool
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -28,14 +29,17 @@ func (c *cli) newUpCommand() *cobra.Command {
 The first start makes a local operator: the account that the other commands use, and
 the Microsoft Entra administrator of servers that are created without one.`,
 		Example: `  midas up
-  midas up --backend mysql://root:secret@127.0.0.1:3306`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+  midas up --backend mysql://root@127.0.0.1:3306 --backend-password-file ~/mysql-root`,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			for flag, address := range map[string]string{"metadata": cfg.Metadata, "ops": cfg.Ops} {
 				if err := requireLoopback(flag, address); err != nil {
 					return err
 				}
 			}
-			cfg.State, cfg.AdminLogin = c.stateDir, operatorLogin
+			cfg.State, cfg.AdminLogin, cfg.Backend = c.stateDir, operatorLogin, behind.choice
+			if cfg.BackendPassword, err = behind.password(); err != nil {
+				return err
+			}
 			level := slog.LevelWarn
 			if accessLog || c.verbose {
 				level = slog.LevelInfo
@@ -49,8 +53,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.Metadata, "metadata", "127.0.0.1:7169", "address of the metadata endpoint")
 	flags.StringVar(&cfg.MySQL, "mysql", "127.0.0.1:7306", "address of the gateway")
 	flags.StringVar(&cfg.Ops, "ops", "127.0.0.1:7090", "address of metrics and health; empty for none")
-	flags.StringVar(&cfg.Backend, "backend", "auto",
-		"the MySQL behind: auto, embedded, mysqld (a private server), mysql://user:password@host:port, unix:/path; in $MIDAS_BACKEND nobody else sees the password")
+	behind.add(flags, "auto")
 	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in")
 	return cmd
 }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/keyfile"
+)
+
+// passwordVariable holds the backend's password. There is no flag of that name: what is
+// on a command line is seen by every user of the machine.
+const passwordVariable = envPrefix + "BACKEND_PASSWORD"
+
+// backendFlags say which MySQL is behind, and how midas signs in to it.
+type backendFlags struct {
+	choice       string // --backend
+	passwordFile string // --backend-password-file
+}
+
+func (b *backendFlags) add(flags *pflag.FlagSet, choice string) {
+	flags.StringVar(&b.choice, "backend", choice, "the MySQL behind: auto, embedded, mysqld (a private server), mysql://user@host:port, unix:/path; "+
+		"mysql://user:password@… shows the password to all users of this machine, unless it is in $"+envName("backend"))
+	flags.StringVar(&b.passwordFile, "backend-password-file", "", "file that holds the password of --backend and that you alone may read; or set $"+passwordVariable)
+}
+
+// password is what was given beside --backend, or "".
+func (b *backendFlags) password() (string, error) {
+	given := os.Getenv(passwordVariable)
+	if b.passwordFile == "" {
+		return given, nil
+	}
+	if given != "" {
+		return "", usagef("the backend's password is given twice: in %s and in --backend-password-file %s", passwordVariable, b.passwordFile).
+			WithHint("unset one of them")
+	}
+	text, err := keyfile.Read(b.passwordFile)
+	if err != nil {
+		return "", midas.Errorf(midas.Invalid, "read the backend's password: %w", err)
+	}
+	line := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if line == "" || strings.ContainsAny(line, "\r\n\x00") {
+		return "", midas.Errorf(midas.Invalid, "%s should hold the backend's password and nothing else, on one line", b.passwordFile)
+	}
+	return line, nil
+}
