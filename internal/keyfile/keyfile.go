@@ -22,7 +22,7 @@ var ErrUnsafe = errors.New("is not its owner's alone")
 // or to root: a key that others could read may be known to them, and one that others made
 // surely is. Errors are fs.ErrNotExist and ErrUnsafe, whose text says what to do.
 func Read(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
 	if err != nil {
 		return nil, err
 	}

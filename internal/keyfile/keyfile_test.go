@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -61,6 +62,7 @@ func TestReadRefuses(t *testing.T) {
 		"readable by everybody":  {func(p string) error { return os.Chmod(p, 0o604) }, true, "chmod 600"},
 		"somebody else's":        {func(p string) error { return os.Chown(p, 12345, 12345) }, true, "belongs to somebody else"},
 		"a directory":            {func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) }, false, "no regular file"},
+		"a pipe":                 {func(p string) error { return errors.Join(os.Remove(p), exec.Command("mkfifo", "-m", "600", p).Run()) }, false, "no regular file"},
 		"longer than keys are":   {func(p string) error { return os.Truncate(p, 1<<20) }, false, "1048576 bytes"},
 		"the owner's alone: 400": {func(p string) error { return os.Chmod(p, 0o400) }, false, ""},
 	} {

@@ -9,6 +9,10 @@ import (
 	"syscall"
 )
 
+// noWait opens a pipe at once, to be refused: who has put one in a key's place could
+// otherwise keep a program from starting, without a word why.
+const noWait = syscall.O_NONBLOCK
+
 func readableByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
 
 // ours tells a file of this user or of root from one that somebody else put there.
