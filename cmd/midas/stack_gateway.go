@@ -20,7 +20,7 @@ func (s *stack) openGateway(ctx context.Context) error {
 			return s.account(ctx, server)
 		},
 
-		TLS: s.ca.TLSConfig(s.serverNames, serverZone), Exists: s.exists, Audit: s.auditSignIn, Log: s.Log,
+		TLS: s.ca.TLSConfig(s.serverNames), Exists: s.exists, Audit: s.auditSignIn, Log: s.Log,
 	})
 	return err
 }
@@ -38,13 +38,9 @@ func (s *stack) exists(ctx context.Context, p midas.Principal) (bool, error) {
 	return err == nil, err
 }
 
-// serverZone is where Azure puts the names of MySQL servers. A certificate for all of it,
-// like Azure's own, names no server to a stranger, and serves clients that check a name
-// without telling it to TLS.
-const serverZone = "*.mysql.database.azure.com"
-
-// serverNames are the short names of the servers, for the gateway's certificates. Each
-// handshake asks, so they are read only when something has changed.
+// serverNames are what clients may verify the gateway's certificate against: all in one,
+// since clients of MySQL verify a name that they do not tell to TLS. Each handshake asks,
+// so they are read only when something has changed.
 func (s *stack) serverNames() []string {
 	changes := s.directory.Changes()
 	if known := s.names.Load(); known != nil && known.changes == changes {
@@ -68,9 +64,9 @@ func (s *stack) readServerNames() []string {
 	if err != nil {
 		s.Log.Warn("cannot list the servers for the certificate", "error", err)
 	}
-	names := make([]string, 0, len(servers))
+	names := make([]string, 0, 2*len(servers))
 	for _, server := range servers {
-		names = append(names, server.Name)
+		names = append(names, server.Name, server.FQDN)
 	}
 	return names
 }

@@ -2,10 +2,13 @@ package ca
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/asn1"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,13 +30,44 @@ func pool(c *CA) *x509.CertPool {
 	return p
 }
 
+// handshake connects a client that trusts c to a server with config and returns
+// the certificate that the client was shown.
+func handshake(t *testing.T, c *CA, config *tls.Config, name string, now time.Time) (*x509.Certificate, error) {
+	t.Helper()
+	near, far := net.Pipe()
+	defer near.Close()
+	go func() {
+		server := tls.Server(far, config)
+		_ = server.Handshake()
+		far.Close()
+	}()
+	client := tls.Client(near, &tls.Config{RootCAs: pool(c), ServerName: name, Time: func() time.Time { return now }})
+	if err := client.Handshake(); err != nil {
+		return nil, err
+	}
+	return client.ConnectionState().PeerCertificates[0], nil
+}
+
+func TestServesEachName(t *testing.T) {
+	c := open(t, t.TempDir(), nil)
+	config := c.TLSConfig(func() []string { return []string{"mydb.mysql.database.azure.com", "10.1.2.3"} })
+	for _, name := range []string{"localhost", "127.0.0.1", "::1", "mydb.mysql.database.azure.com", "10.1.2.3"} {
+		if _, err := handshake(t, c, config, name, time.Now()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := handshake(t, c, config, "other.mysql.database.azure.com", time.Now()); err == nil {
+		t.Error("a name that nobody asked for was served")
+	}
+}
+
 func TestOpenKeepsTheAuthority(t *testing.T) {
 	dir := t.TempDir()
 	first, second := open(t, dir, nil), open(t, dir, nil)
 	if !bytes.Equal(first.PEM(), second.PEM()) {
 		t.Fatal("reopening made another authority")
 	}
-	if _, err := handshake(t, first, second.TLSConfig(nil), client{name: "localhost"}); err != nil {
+	if _, err := handshake(t, first, second.TLSConfig(nil), "localhost", time.Now()); err != nil {
 		t.Fatalf("a client of the first does not trust the second: %v", err)
 	}
 	for name, want := range map[string]os.FileMode{keyName: 0o600, certName: 0o644} {
@@ -118,6 +152,37 @@ func TestOpenRefusesExpired(t *testing.T) {
 	_, err := Open(Config{Dir: dir, Now: func() time.Time { return time.Now().Add(authorityLife + time.Hour) }})
 	if err == nil || !strings.Contains(err.Error(), "expired") {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestRenewal(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	names := []string{"one.example"}
+	c := open(t, t.TempDir(), func() time.Time { return now })
+	config := c.TLSConfig(func() []string { return names })
+	get := func() *x509.Certificate {
+		cert, err := handshake(t, c, config, names[0], now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cert
+	}
+	first := get()
+	if !get().Equal(first) {
+		t.Error("a certificate was signed anew without need")
+	}
+	names = []string{"two.example"}
+	second := get()
+	if second.Equal(first) || !slices.Contains(second.DNSNames, "two.example") {
+		t.Error("new names did not bring a new certificate")
+	}
+	now = now.Add(leafLife - renewBefore + time.Minute)
+	if third := get(); third.Equal(second) || third.NotAfter.Before(now.Add(renewBefore)) {
+		t.Error("a certificate near its end was not renewed")
+	}
+	now = c.cert.NotAfter.Add(-time.Hour)
+	if last := get(); last.NotAfter.After(c.cert.NotAfter) {
+		t.Error("a server certificate outlives its authority")
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,94 +21,58 @@ const (
 	renewBefore = 30 * 24 * time.Hour
 )
 
-// TLSConfig returns a server configuration (TLS 1.2 and later) whose certificate names
-// localhost, 127.0.0.1, ::1 and open: DNS names, wildcards or IP addresses that anybody
-// may know.
-//
-// private may be nil. It returns names, in lower case, that strangers must not learn: a
-// client that asks for one of them by SNI gets a certificate for that name, and one that
-// asks for another learns no more than that it was not served. Clients on this machine
-// get all of them together when they ask for none, since the command line clients of
-// MySQL and MariaDB check a name that they never sent. private is called in handshakes,
-// so it must be quick.
-//
-// A certificate is signed anew when it has less than 30 days left.
-func (c *CA) TLSConfig(private func() []string, open ...string) *tls.Config {
-	if private == nil {
-		private = func() []string { return nil }
+// TLSConfig returns a server configuration (TLS 1.2 and later) whose certificate
+// names localhost, 127.0.0.1, ::1 and whatever names returns: DNS names, wildcards
+// or IP addresses. names may be nil; it is called in each handshake, so it must be
+// quick, and a new certificate is signed when its answer changes or the present one
+// has less than 30 days left.
+func (c *CA) TLSConfig(names func() []string) *tls.Config {
+	l := &leaves{ca: c, names: names}
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return l.current() },
 	}
-	l := &leaves{ca: c, private: private, open: open, signed: map[string]*leaf{}}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.certificate}
 }
 
-const (
-	// maxLeaves bounds the certificates of one listener, 2 KiB each.
-	maxLeaves = 256
-	// maxTogether bounds the names of one certificate: clients refuse one of 100 KiB.
-	maxTogether = 1000
-)
-
-// leaves keeps the server certificates of a listener.
+// leaves keeps the one server certificate of a listener.
 type leaves struct {
-	ca      *CA
-	private func() []string
-	open    []string
+	ca    *CA
+	names func() []string
 
-	mu     sync.Mutex       // held while signing, so that one handshake signs and others wait
-	signed map[string]*leaf // by what was asked for; "" for none
+	last atomic.Pointer[leaf]
+	mu   sync.Mutex // held while signing, so that one handshake signs and others wait
 }
 
 type leaf struct {
 	names []string
-	cert  *tls.Certificate
+	cert  tls.Certificate
 }
 
-func (l *leaves) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	general, err := l.leaf("", nil)
-	if err != nil {
-		return nil, err
+func (l *leaves) current() (*tls.Certificate, error) {
+	var names []string
+	if l.names != nil {
+		names = l.names()
 	}
-	asked := strings.ToLower(hello.ServerName)
-	private := l.private()
-	switch {
-	case asked == "" && len(private) > 0 && local(hello.Conn):
-		return l.leaf(everything, private[:min(len(private), maxTogether)])
-	case asked == "" || general.Leaf.VerifyHostname(asked) == nil || !slices.Contains(private, asked):
-		return general, nil
+	if last := l.last.Load(); l.fits(last, names) {
+		return &last.cert, nil
 	}
-	return l.leaf(asked, []string{asked})
-}
-
-// everything stands for all private names at once; no host has that name.
-const everything = "*"
-
-// local tells a client on this machine, who can see what runs here anyway.
-func local(conn net.Conn) bool {
-	address, ok := conn.RemoteAddr().(*net.TCPAddr)
-	return ok && address.IP.IsLoopback()
-}
-
-// leaf returns the certificate for the open names and these, signing it when need be.
-func (l *leaves) leaf(asked string, names []string) (*tls.Certificate, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	last := l.signed[asked]
-	if last != nil && slices.Equal(last.names, names) && l.ca.now().Before(last.cert.Leaf.NotAfter.Add(-renewBefore)) {
-		return last.cert, nil
+	if last := l.last.Load(); l.fits(last, names) {
+		return &last.cert, nil
 	}
-	cert, err := l.ca.sign(append(slices.Clone(l.open), names...))
+	cert, err := l.ca.sign(names)
 	if err != nil {
 		return nil, err
 	}
-	if last == nil && len(l.signed) >= maxLeaves {
-		// Signing takes so little that it does not matter which one goes.
-		for old := range l.signed {
-			delete(l.signed, old)
-			break
-		}
-	}
-	l.signed[asked] = &leaf{names: slices.Clone(names), cert: &cert}
-	return &cert, nil
+	next := &leaf{names: slices.Clone(names), cert: cert}
+	l.last.Store(next)
+	return &next.cert, nil
+}
+
+func (l *leaves) fits(last *leaf, names []string) bool {
+	return last != nil && slices.Equal(last.names, names) &&
+		l.ca.now().Before(last.cert.Leaf.NotAfter.Add(-renewBefore))
 }
 
 // sign makes a P-256 server certificate: Go signs with P-256 in some 20 µs where
