@@ -12,14 +12,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
-	"golang.org/x/sys/unix"
 
 	"github.com/midas-mysql/midas"
 )
@@ -209,55 +206,4 @@ func (c *child) arguments(initFile string) []string {
 		return append(args, "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
 	}
 	return append(args, "--mysqlx=0")
-}
-
-// evictOrphan ends servers that outlived the midas which started them. The lock is
-// ours, so no living midas owns one. They are known by their command line: a process
-// number kept in a file may by now be anybody's.
-func (c *child) evictOrphan(ctx context.Context) error {
-	begin := time.Now()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	asked := map[int]bool{}
-	for {
-		left := c.orphans()
-		if len(left) == 0 {
-			return nil
-		}
-		for _, pid := range left {
-			if time.Since(begin) > stopTimeout {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			} else if !asked[pid] {
-				asked[pid] = true
-				c.log.Warn("ending a backend left over from before", "pid", pid)
-				_ = syscall.Kill(pid, syscall.SIGTERM)
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return midas.Errorf(midas.Unavailable, "waiting for the end of processes %v: %w", left, ctx.Err())
-		}
-	}
-}
-
-// orphans lists the processes that serve our data directory.
-func (c *child) orphans() []int {
-	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	var pids []int
-	for _, file := range lines {
-		line, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(line), "\x00--datadir="+c.data+"\x00") {
-			continue
-		}
-		// What somebody else calls their process is no reason to end it, or to wait for it.
-		var stat unix.Stat_t
-		if err := unix.Stat(file, &stat); err != nil || int(stat.Uid) != os.Geteuid() {
-			continue
-		}
-		if pid, err := strconv.Atoi(strings.Split(file, "/")[2]); err == nil && pid != os.Getpid() {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }

@@ -1,7 +1,6 @@
 package backend_test
 
 import (
-	"context"
 	"database/sql"
 	"os"
 	"os/exec"
@@ -188,78 +187,6 @@ func TestPrivateServerEndsWithAKilledProcess(t *testing.T) {
 		var a int
 		if err := open(t, dir, binary).DB().QueryRow("SELECT a FROM shop.t").Scan(&a); err != nil || a != 7 {
 			t.Errorf("after the kill: %d, %v", a, err)
-		}
-	})
-}
-
-// A stopped server cannot follow the signal of its parent's death, so the next start
-// finds it alive and has to end it.
-func TestPrivateEndsALeftOverServer(t *testing.T) {
-	binary := mysqltest.Require(t, mysqltest.MariaDBServer)
-	dir := prepared(t, binary)
-	args := []string{
-		"--no-defaults", "--datadir=" + filepath.Join(dir, "data"), "--socket=" + filepath.Join(dir, "left.sock"),
-		"--pid-file=" + filepath.Join(dir, "mysqld.pid"), "--skip-networking", "--innodb-log-file-size=16M",
-	}
-	if os.Geteuid() == 0 {
-		args = append(args, "--user=root")
-	}
-	left := exec.Command(binary, args...)
-	if err := left.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = left.Process.Kill() })
-	ended := make(chan error, 1)
-	go func() { ended <- left.Wait() }()
-	eventually(t, "the left-over server is up", func() bool {
-		_, err := os.Stat(filepath.Join(dir, "left.sock"))
-		return err == nil
-	})
-	open(t, dir, binary)
-	if err := <-ended; err != nil {
-		t.Errorf("the left-over server ended badly: %v", err)
-	}
-}
-
-// TestPrivateLeavesOthersProcessesAlone: what somebody else calls their process is no
-// reason to end it, or to wait for its end.
-func TestPrivateLeavesOthersProcessesAlone(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("left out: only root can start a process of somebody else's")
-	}
-	binary := mysqltest.Require(t, mysqltest.MariaDBServer)
-	dir := prepared(t, binary)
-	others := exec.Command("sh", "-c", "read line", "mariadbd", "--datadir="+filepath.Join(dir, "data"))
-	others.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 12345, Gid: 12345}}
-	input, err := others.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := others.Start(); err != nil {
-		t.Fatal(err)
-	}
-	open(t, dir, binary)
-	_ = input.Close()
-	if err := others.Wait(); err != nil && err.(*exec.ExitError).ExitCode() != 1 { // "read" at the end of its input
-		t.Errorf("the other process: %v", err)
-	}
-}
-
-func TestPrivateRepairsAKilledInitialisation(t *testing.T) {
-	programs(t, func(t *testing.T, binary string) {
-		dir := t.TempDir()
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
-		if b, err := backend.Private(ctx, backend.PrivateConfig{Dir: dir, Binary: binary, Password: "x"}); err == nil {
-			_ = b.Close()
-			t.Skip("this machine initialises a server in 300 ms")
-		}
-		if err := os.MkdirAll(filepath.Join(dir, "init-1", "data", "mysql"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		open(t, dir, binary)
-		if left, _ := filepath.Glob(filepath.Join(dir, "init-*")); len(left) != 0 {
-			t.Errorf("half an initialisation is left: %q", left)
 		}
 	})
 }
