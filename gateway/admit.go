@@ -145,6 +145,9 @@ func hostMatches(pattern string, source netip.Addr) bool {
 		return source.IsLoopback()
 	}
 	if network, mask, ok := strings.Cut(pattern, "/"); ok {
+		if prefix, err := netip.ParsePrefix(pattern); err == nil { // MySQL since 8.0.23
+			return prefix.Contains(source)
+		}
 		base, err1 := netip.ParseAddr(network)
 		bits, err2 := netip.ParseAddr(mask)
 		return err1 == nil && err2 == nil && base.Is4() && bits.Is4() && source.Is4() && masked(source, bits) == masked(base, bits)

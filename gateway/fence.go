@@ -91,7 +91,8 @@ var errUnsettled = errors.New("the backend has not answered what came before a s
 // settled returns when the backend has answered everything that it was sent. It waits no
 // longer than a sign-in may take: nobody listens to the client meanwhile, so one that has
 // hung up would not be noticed. And the backend may refuse in other words, while it
-// wants an expired password changed, or when the question itself is killed.
+// wants an expired password changed, or when the question itself is killed, or without
+// any, to a client that wants its results in UTF-16.
 func (r *relayed) settled() error {
 	f := newFence()
 	r.toClient.fence.Store(f)

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
 )
@@ -70,10 +72,11 @@ type Config struct {
 // Gateway accepts MySQL clients. Make one with New.
 type Gateway struct {
 	Config
-	limits     *limits
-	reasserted *recent // by account
-	lastID     atomic.Uint32
-	hello      hello
+	limits      *limits
+	reasserted  *recent // by account
+	reasserting singleflight.Group
+	lastID      atomic.Uint32
+	hello       hello
 
 	mu          sync.Mutex
 	sessions    map[*session]struct{}
@@ -215,7 +218,11 @@ func (g *Gateway) Shutdown(ctx context.Context) {
 		return
 	case <-ctx.Done():
 	}
-	g.each(func(s *session) { s.evict(errShutdown) })
+	var all []*session
+	g.each(func(s *session) { all = append(all, s) })
+	for _, s := range all {
+		s.evict(errShutdown)
+	}
 	select {
 	case <-done:
 	case <-time.After(2 * time.Second):

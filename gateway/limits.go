@@ -116,13 +116,16 @@ func newRecent() *recent {
 	return &recent{done: done}
 }
 
-// first tells whether key comes for the first time within that time, and notes it.
-func (r *recent) first(key string, now time.Time, within time.Duration) bool {
+// within tells whether it was done for key in the last d.
+func (r *recent) within(key string, now time.Time, d time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if last, known := r.done.Get(key); known && now.Sub(last) < within {
-		return false
-	}
+	last, known := r.done.Get(key)
+	return known && now.Sub(last) < d
+}
+
+func (r *recent) note(key string, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.done.Add(key, now)
-	return true
 }

@@ -30,7 +30,7 @@ func (l *login) run(ctx context.Context) (upstream, error) {
 	}
 	l.session.hello.remember(greeting)
 	l.greeting, l.nonce, l.seq = greeting, nonceOf(greeting.AuthData), 1
-	caps := l.session.caps() | own&greeting.Capabilities
+	caps := l.session.caps()&^own | own&greeting.Capabilities
 	if missing := caps &^ (greeting.Capabilities | wire.ClientLongPassword); missing != 0 {
 		return upstream{}, unreachablef("the database behind server '%s' was replaced by one that can do less; connect again", l.session.server.Name)
 	}

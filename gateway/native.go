@@ -90,8 +90,9 @@ func (s *session) nativeRefusal(user string, eligible bool, err error) error {
 }
 
 // afterPassword are refusals of a client whose password was right: no right to the database,
-// no such database, too many connections of this account, an expired password.
-var afterPassword = []uint16{wire.CodeDBAccessDenied, 1049, 1203, wire.CodeUserLimitReached, 1862}
+// no such database, too many connections, in all or of this account, an expired password,
+// a server that takes no sessions now.
+var afterPassword = []uint16{wire.CodeDBAccessDenied, 1049, wire.CodeConCount, 1203, wire.CodeUserLimitReached, 1862, 3032}
 
 // nativeUnreachable keeps from a stranger what is behind the gateway, and where.
 func (s *session) nativeUnreachable(err error) error {

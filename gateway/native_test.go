@@ -130,3 +130,13 @@ func TestChangeUserToANativeAccount(t *testing.T) {
 		t.Errorf("audit record %+v", got)
 	}
 }
+
+func TestNetworksOfHosts(t *testing.T) {
+	w := newWorld(t, backends["MySQL 9.7"](t)) // MariaDB has no such hosts
+	name := w.name("network")
+	w.exec(w.backend.DB(), "CREATE USER '"+name+"'@'127.0.0.0/8' IDENTIFIED BY 'Own-secret-1'")
+	t.Cleanup(func() { w.backend.DB().Exec("DROP USER '" + name + "'@'127.0.0.0/8'") })
+	w.must(w.open(name, "Own-secret-1").Ping())
+	w.exec(w.asAdmin(), fmt.Sprintf("CREATE AADUSER '%s'@'127.0.0.0/8' IDENTIFIED BY '%s'", w.name("app"), w.admin.ClientID))
+	w.must(w.open(w.name("app"), w.token(w.admin)).Ping())
+}

@@ -40,12 +40,10 @@ func (s *session) relay(ctx context.Context, up *upstream) {
 	r.copyAnswers()
 	err := r.commands(ctx)
 	*up = r.up
-	switch reason := s.evicted.Load(); {
-	case reason != nil:
+	switch {
+	case s.evicted.Load() != nil:
 		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
 		r.endAnswers()
-		s.seq = 0
-		s.send(s.errorPacket(reason).Append(nil))
 	case errors.Is(err, io.EOF):
 		r.in.flush()
 		relay.CloseWrite(r.up.conn) // the backend may still be answering
@@ -55,6 +53,10 @@ func (s *session) relay(ctx context.Context, up *upstream) {
 		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
 	}
 	<-r.answered
+	if reason := s.evicted.Load(); reason != nil {
+		s.seq = 0
+		s.send(s.errorPacket(reason).Append(nil))
+	}
 }
 
 // endAnswers ends the upstream and the copying of what it says, and leaves the client's
@@ -75,9 +77,12 @@ func (r *relayed) copyAnswers() {
 	go func() {
 		defer close(ended)
 		relay.Copy(to, backend)
-		if !replaced.Load() {
+		if replaced.Load() {
+			return
+		}
+		backend.Close()
+		if r.evicted.Load() == nil { // else there is something to say yet
 			client.Close()
-			backend.Close()
 		}
 	}()
 }
@@ -137,7 +142,7 @@ func (r *relayed) command(ctx context.Context, c wire.Command, length int) (hand
 	switch c {
 	case wire.ComQuery, wire.ComStmtPrepare:
 		return r.statement(ctx, c, length)
-	case wire.ComStmtExecute, wire.ComStmtClose, wire.ComStmtReset, wire.ComStmtSendLongData, wire.ComStmtFetch:
+	case wire.ComStmtExecute, wire.ComStmtClose, wire.ComStmtReset, wire.ComStmtSendLongData, wire.ComStmtFetch, wire.ComStmtBulkExecute:
 		return r.preparedCommand(ctx, c, length)
 	case wire.ComChangeUser:
 		return true, r.changeUser(ctx)
@@ -194,6 +199,9 @@ func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bo
 	ours, kill := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)
 	if !ours && !kill {
 		return false, nil
+	}
+	if c == wire.ComStmtPrepare {
+		r.oursLast = notPrepared
 	}
 	payload, err := r.take(length)
 	if err != nil {

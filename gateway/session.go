@@ -211,6 +211,13 @@ func (s *session) refuse(err error) {
 func (s *session) evict(why *answer) {
 	s.evicted.CompareAndSwap(nil, why)
 	s.raw.SetReadDeadline(time.Unix(1, 0))
+	s.raw.SetWriteDeadline(time.Now().Add(time.Second))
+	s.mu.Lock()
+	behind := s.behind
+	s.mu.Unlock()
+	if behind != nil {
+		behind.Close()
+	}
 }
 
 // cut ends a session without a word. The caller holds mu.

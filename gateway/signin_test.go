@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -156,6 +157,25 @@ func TestUserWhoChangedTheSecretIsNotLockedOut(t *testing.T) {
 		if err := w.open(user, w.token(id)).Ping(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// TestManySignInsAfterTheSecretChanged: the one that mends it refuses none of the others.
+func TestManySignInsAfterTheSecretChanged(t *testing.T) {
+	everyBackend(t, func(t *testing.T, w *world) {
+		user, id := w.user("app")
+		raw := w.token(id)
+		w.exec(w.backend.DB(), fmt.Sprintf("ALTER USER '%s'@'%%' IDENTIFIED BY 'Something-else-1'", user))
+		var signIns sync.WaitGroup
+		for range 20 {
+			db := w.open(user, raw)
+			signIns.Go(func() {
+				if err := db.Ping(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		signIns.Wait()
 	})
 }
 

@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
@@ -9,16 +12,24 @@ import (
 )
 
 // A token lives on for hours after its identity was deleted, and a session for longer. So
-// that deleting an identity or a server, or dropping an account, takes effect at once, all
-// are asked for again: at each sign-in, and every few seconds for the sessions there are.
+// that deleting an identity or a server, replacing an administrator, or dropping an account
+// takes effect at once, all are asked for again: at each sign-in, and every few seconds for
+// the sessions there are.
 
 var (
 	errIdentityGone = answerf(wire.CodeServerShutdown, "The session was ended: its identity was deleted")
 	errServerGone   = answerf(wire.CodeServerShutdown, "The session was ended: its server was deleted")
+	errAdminGone    = answerf(wire.CodeServerShutdown, "The session was ended: it was that of the server's Microsoft Entra administrator, which is another now")
 	errAccountGone  = answerf(wire.CodeServerShutdown, "The session was ended: its AADUSER was dropped or renamed")
 )
 
-// standing is what a session that signed in with a token stands on.
+const (
+	// lookupTimeout keeps a backend that does not answer from holding up the next round.
+	lookupTimeout = 2 * time.Second
+	lookupsAtOnce = 8
+)
+
+// standing is what a session stands on. A native one has a server alone.
 type standing struct {
 	principal midas.Principal
 	server    midas.Server
@@ -26,13 +37,7 @@ type standing struct {
 	account   account.Account
 }
 
-// stand notes it, for the goroutine that asks again. A native session stands on nothing
-// that midas knows.
 func (s *session) stand() {
-	if !s.proved() {
-		s.standing.Store(nil)
-		return
-	}
 	s.standing.Store(&standing{s.principal, s.server, s.accounts, s.account})
 }
 
@@ -48,56 +53,97 @@ func (g *Gateway) exists(ctx context.Context, p midas.Principal) (bool, error) {
 // recheck ends the sessions that stand on something that is gone, until ctx ends.
 func (g *Gateway) recheck(ctx context.Context) {
 	for sleep(ctx, g.Recheck) {
-		answers := map[string]*answer{} // of this round, by principal and account
-		for s, on := range g.standings() {
-			key := on.principal.Issuer + " " + on.principal.ObjectID + " " + on.account.Mapping
-			gone, asked := answers[key]
-			if !asked {
-				gone = g.gone(ctx, on)
-				answers[key] = gone
-			}
-			if gone != nil {
-				g.Log.Info("session ended", "reason", gone.message, "account", on.account.String(), "oid", on.principal.ObjectID)
-				s.evict(gone)
+		// What the identity plane knows comes first: the backend may take its time.
+		rest := map[string][]stander{}
+		for key, those := range g.standings() {
+			if gone := g.gone(ctx, those[0].on); gone != nil {
+				g.end(those, gone)
+			} else if on := those[0].on; on.account.Mapping != "" && !on.account.Admin {
+				rest[key] = those
 			}
 		}
+		var lookups errgroup.Group
+		lookups.SetLimit(lookupsAtOnce)
+		for _, those := range rest {
+			lookups.Go(func() error {
+				if g.dropped(ctx, those[0].on) {
+					g.end(those, errAccountGone)
+				}
+				return nil
+			})
+		}
+		_ = lookups.Wait() // none fails
 	}
 }
 
-func (g *Gateway) standings() map[*session]*standing {
+// stander is a session and what it stands on.
+type stander struct {
+	session *session
+	on      *standing
+}
+
+// standings groups the sessions by what they stand on, so that each is asked for once.
+func (g *Gateway) standings() map[string][]stander {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	all := make(map[*session]*standing, len(g.sessions))
+	all := map[string][]stander{}
 	for s := range g.sessions {
-		if on := s.standing.Load(); on != nil {
-			all[s] = on
+		if on := s.standing.Load(); on != nil && s.evicted.Load() == nil {
+			key := on.server.UniqueID + " " + on.account.Mapping + " " + on.principal.Issuer + " " + on.principal.ObjectID
+			all[key] = append(all[key], stander{s, on})
 		}
 	}
 	return all
 }
 
+// end ends those sessions that have not changed their user meanwhile.
+func (g *Gateway) end(those []stander, why *answer) {
+	for _, one := range those {
+		if one.session.standing.Load() == one.on {
+			g.Log.Info("session ended", "reason", why.message, "account", one.on.account.String(), "oid", one.on.principal.ObjectID)
+			one.session.evict(why)
+		}
+	}
+}
+
 // gone returns why a session is to end, or nil. Who cannot be asked ends none.
 func (g *Gateway) gone(ctx context.Context, on *standing) *answer {
-	ctx, cancel := context.WithTimeout(ctx, g.SignInTimeout)
-	defer cancel()
+	server, err := g.Servers.Server(ctx, on.server.Name)
+	switch {
+	case midas.CodeOf(err) == midas.NotFound, err == nil && server.UniqueID != on.server.UniqueID:
+		return errServerGone
+	case on.principal.Issuer == "":
+		return nil // signed in with a password
+	case err == nil && on.account.Admin && !administers(server, on.principal):
+		return errAdminGone
+	}
 	if exists, err := g.exists(ctx, on.principal); err == nil && !exists {
 		return errIdentityGone
 	}
-	server, err := g.Servers.Server(ctx, on.server.Name)
-	if midas.CodeOf(err) == midas.NotFound || err == nil && server.UniqueID != on.server.UniqueID {
-		return errServerGone
+	return nil
+}
+
+// administers tells whether p is the administrator of server.
+func administers(server midas.Server, p midas.Principal) bool {
+	if server.Admin == nil {
+		return false
 	}
-	if on.account.Admin {
-		return nil // made anew at each sign-in, and never dropped by SQL alone
-	}
+	asked := account.Account{User: server.Admin.Login, Host: "%", ID: server.Admin.ObjectID, Admin: true}
+	return account.Admit(asked, p) == nil
+}
+
+// dropped tells whether the backend no longer has the session's account.
+func (g *Gateway) dropped(ctx context.Context, on *standing) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
 	candidates, err := on.accounts.Lookup(ctx, on.account.User)
 	if err != nil {
-		return nil
+		return false
 	}
 	for _, candidate := range candidates {
 		if candidate.Mapping == on.account.Mapping {
-			return nil
+			return false
 		}
 	}
-	return errAccountGone
+	return true
 }

@@ -1,10 +1,16 @@
 package gateway_test
 
 import (
+	"crypto/tls"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/wire"
 )
 
 func TestRecreatedIdentityDoesNotInherit(t *testing.T) {
@@ -23,6 +29,9 @@ func TestRecreatedIdentityDoesNotInherit(t *testing.T) {
 
 func TestAdministratorRemovedDuringASession(t *testing.T) {
 	w := oneBackend(t)
+	w.stop()
+	w.recheck = time.Hour
+	w.startGateway()
 	user, id := w.user("app")
 	admin := w.asAdmin()
 	if _, err := w.directory.DeleteAdministrator(t.Context(), tenantGroup, "mydb"); err != nil {
@@ -80,10 +89,69 @@ func TestNothingOutlivesWhatItStandsOn(t *testing.T) {
 		t.Error(e)
 	}
 	admin := w.signIn(w.name("admin"), w.token(w.admin))
+	native, err := w.open(w.nativeAccount("native", "IDENTIFIED BY 'Own-secret-1'"), "Own-secret-1").Conn(t.Context())
+	w.must(err)
+	defer native.Close()
 	if _, err := w.directory.DeleteServer(t.Context(), tenantGroup, "mydb"); err != nil {
 		t.Fatal(err)
 	}
 	if e := admin.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "its server was deleted") {
 		t.Error(e)
 	}
+	w.eventually("the native session ends", func() bool { return native.PingContext(t.Context()) != nil })
+}
+
+// TestDeletedIdentityEndsBusySessions: also those whose client says nothing any more, or
+// whose backend does not listen.
+func TestDeletedIdentityEndsBusySessions(t *testing.T) {
+	// Some hundred million rows.
+	const endless = "SELECT REPEAT('x', 1000) FROM information_schema.COLLATIONS a, information_schema.COLLATIONS b, " +
+		"information_schema.COLLATIONS c, information_schema.COLLATIONS d"
+	for name, busy := range map[string]func(w *world, c *rawClient){
+		"half-closed": func(w *world, c *rawClient) { w.must(c.conn.(*tls.Conn).CloseWrite()) },
+		"stuffed": func(_ *world, c *rawClient) {
+			go c.conn.Write(wire.AppendPacket(nil, 0, append([]byte{byte(wire.ComQuery)}, make([]byte, 15<<20)...)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := oneBackend(t)
+			w.stop()
+			w.recheck = 10 * time.Millisecond
+			w.startGateway()
+			user, id := w.user("app")
+			c := w.signIn(user, w.token(id))
+			c.query(endless)
+			c.read()
+			busy(w, c)
+			for range 100 {
+				c.read()
+			}
+			if _, err := w.directory.DeleteIdentity(t.Context(), tenantGroup, "app"); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan struct{})
+			go func() { io.Copy(io.Discard, c.conn); close(ended) }()
+			w.eventually("the session ends", func() bool { return w.gateway.Sessions() <= 1 }) // the administrator's is left
+			<-ended
+		})
+	}
+}
+
+// TestFormerAdministrator keeps no session with an administrator's rights.
+func TestFormerAdministrator(t *testing.T) {
+	w := oneBackend(t)
+	w.stop()
+	w.recheck = 10 * time.Millisecond
+	w.startGateway()
+	former := w.signIn(w.name("admin"), w.token(w.admin))
+	next := w.identity("next")
+	tenant, _ := w.directory.Tenant()
+	_, _, err := w.directory.SetAdministrator(t.Context(), tenantGroup, "mydb", directory.Administrator{
+		Administrator: midas.Administrator{Login: w.name("admin"), ObjectID: next.PrincipalID, TenantID: tenant},
+	})
+	w.must(err)
+	if e := former.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "administrator, which is another now") {
+		t.Error(e)
+	}
+	w.must(w.open(w.name("admin"), w.token(next)).Ping())
 }

@@ -19,6 +19,9 @@ const (
 	maxPrepared = 64
 	// firstPrepared starts statement ids of ours where no backend gets to.
 	firstPrepared = 0xf0000000
+	// notPrepared stands for the id of a statement of ours that was not prepared or is
+	// closed: who executes it must not execute one of the backend's instead.
+	notPrepared = 1
 	// preparedLast is how MariaDB's clients name the statement prepared last, when they
 	// execute it before they have read its id.
 	preparedLast = 0xffffffff
@@ -52,8 +55,7 @@ type preparedStatement struct {
 // text that can be read in two ways is refused. A character set in which a backslash may
 // be the end of a character makes bytes that are no UTF-8.
 func (r *relayed) parse(sql string) (st account.Statement, rest string, ours bool, err error) {
-	options := account.Options{AnsiQuotes: r.up.status.Has(wire.StatusANSIQuotes)}
-	st, rest, ours, err = account.Parse(sql, options)
+	st, rest, ours, err = account.Parse(sql, account.Options{})
 	if !ours && err == nil {
 		return st, rest, ours, err
 	}
@@ -62,13 +64,11 @@ func (r *relayed) parse(sql string) (st account.Statement, rest string, ours boo
 	} else if !strings.Contains(text, `\`) {
 		return st, rest, ours, err
 	}
-	options.NoBackslashEscapes = true
-	st2, rest2, ours2, err2 := account.Parse(sql, options)
-	if err != nil && err2 != nil {
-		return st, rest, ours, err
-	}
-	if err != nil || err2 != nil || ours != ours2 || rest != rest2 || !reflect.DeepEqual(st, st2) {
-		return nil, "", true, answerf(wire.CodeParse, "what a backslash means depends on the session's sql_mode: write the statement without one, or send the name as the value of a placeholder (?)")
+	for _, other := range []account.Options{{NoBackslashEscapes: true}, {AnsiQuotes: true}} {
+		st2, rest2, _, err2 := account.Parse(sql, other)
+		if (err == nil) != (err2 == nil) || rest != rest2 || !reflect.DeepEqual(st, st2) {
+			return nil, "", true, answerf(wire.CodeParse, "what a backslash means depends on the session's sql_mode: write the statement without one, or send the name as the value of a placeholder (?)")
+		}
 	}
 	return st, rest, ours, err
 }
@@ -84,6 +84,7 @@ func (r *relayed) accountStatement(ctx context.Context, c wire.Command, payload 
 	case err != nil:
 		return r.fail(err)
 	case !ours:
+		r.oursLast = 0
 		return r.instead(payload)
 	case c == wire.ComStmtPrepare:
 		return r.prepare(statement, rest)
@@ -156,11 +157,7 @@ func (r *relayed) perform(ctx context.Context, statement account.Statement) (ins
 // the administrator is.
 func (r *relayed) stillAdministrator(ctx context.Context) error {
 	server, err := r.Servers.Server(ctx, r.server.Name)
-	if err != nil || server.Admin == nil {
-		return errNotAdmin
-	}
-	asked := account.Account{User: server.Admin.Login, Host: "%", ID: server.Admin.ObjectID, Admin: true}
-	if account.Admit(asked, r.principal) != nil {
+	if err != nil || !administers(server, r.principal) {
 		return errNotAdmin
 	}
 	return nil
@@ -188,7 +185,7 @@ func (r *relayed) prepare(statement account.Statement, rest string) error {
 
 // preparedCommand deals with commands about statements that only we know.
 func (r *relayed) preparedCommand(ctx context.Context, c wire.Command, length int) (bool, error) {
-	if len(r.prepared) == 0 {
+	if len(r.prepared) == 0 && r.oursLast == 0 {
 		return false, nil
 	}
 	head, err := r.in.peek(packetHeader + min(length, 5))
@@ -199,11 +196,12 @@ func (r *relayed) preparedCommand(ctx context.Context, c wire.Command, length in
 	if err != nil {
 		return false, nil // the backend knows how to answer a broken packet
 	}
-	if id == preparedLast {
+	last := id == preparedLast && r.oursLast != 0
+	if last {
 		id = r.oursLast
 	}
 	st := r.prepared[id]
-	if st == nil {
+	if st == nil && !last {
 		return false, nil
 	}
 	if length > maxStatementPacket {
@@ -213,25 +211,40 @@ func (r *relayed) preparedCommand(ctx context.Context, c wire.Command, length in
 	if err != nil {
 		return true, err
 	}
-	if c == wire.ComStmtExecute || c == wire.ComStmtFetch {
-		if err := r.settled(); err != nil {
-			return true, err
-		}
-	}
-	switch c {
+	switch c { // these have no answer
 	case wire.ComStmtClose:
 		delete(r.prepared, id)
-		return true, nil // has no answer
+		if id == r.oursLast {
+			r.oursLast = notPrepared
+		}
+		return true, nil
 	case wire.ComStmtSendLongData:
-		st.longData = true
-		return true, nil // has no answer
+		if st != nil {
+			st.longData = true
+		}
+		return true, nil
+	}
+	if err := r.settled(); err != nil {
+		return true, err
+	}
+	return true, r.answerPrepared(ctx, c, id, st, payload)
+}
+
+// answerPrepared answers a command about st, which is nil when there is none.
+func (r *relayed) answerPrepared(ctx context.Context, c wire.Command, id uint32, st *preparedStatement, payload []byte) error {
+	if st == nil {
+		return r.fail(answerf(wire.CodeUnknownStmtHandler, "Unknown prepared statement handler: the one prepared last was refused or is closed"))
+	}
+	switch c {
 	case wire.ComStmtReset:
 		st.longData = false
-		return true, r.instead(wire.AppendQuery(nil, insteadOfSet, r.caps()))
+		return r.instead(wire.AppendQuery(nil, insteadOfSet, r.caps()))
 	case wire.ComStmtExecute:
-		return true, r.executePrepared(ctx, st, payload)
+		return r.executePrepared(ctx, st, payload)
+	case wire.ComStmtBulkExecute:
+		return r.fail(answerf(wire.CodeUnsupportedPS, "this statement cannot be run in bulk"))
 	}
-	return true, r.fail(answerf(wire.CodeUnknownStmtHandler, "statement %d has no rows to fetch", id))
+	return r.fail(answerf(wire.CodeUnknownStmtHandler, "statement %d has no rows to fetch", id))
 }
 
 func (r *relayed) executePrepared(ctx context.Context, st *preparedStatement, payload []byte) error {

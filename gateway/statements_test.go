@@ -121,3 +121,50 @@ func TestStatementsThatReadInTwoWays(t *testing.T) {
 		w.must(w.open(w.name("café"), w.token(good)).Ping())
 	})
 }
+
+// TestLastThatWasNotPrepared: who executes "the statement prepared last", which was ours and
+// was refused or is closed, must not execute the one before.
+func TestLastThatWasNotPrepared(t *testing.T) {
+	w := oneBackend(t)
+	user, schema, id := w.granted("app")
+	c := w.signIn(user, w.token(id))
+	c.query("CREATE TABLE " + schema + ".t (n INT)")
+	c.wantOK()
+	prepare := func(sql string) { c.command(append([]byte{byte(wire.ComStmtPrepare)}, sql...)) }
+	last := []byte{0xff, 0xff, 0xff, 0xff}
+	refused := func(what string, command wire.Command, rest ...byte) {
+		t.Helper()
+		c.command(append(append([]byte{byte(command)}, last...), rest...))
+		if e := c.readERR(); e.Code != 1243 {
+			t.Errorf("%s: %v", what, e)
+		}
+	}
+	prepare("INSERT INTO " + schema + ".t VALUES (1)")
+	c.wantOK()
+	prepare("CREATE AADUSER")
+	c.readERR()
+	refused("never prepared", wire.ComStmtExecute, 0, 1, 0, 0, 0)
+	refused("never prepared, in bulk", wire.ComStmtBulkExecute, 0, 0)
+	prepare("SET aad_auth_validate_oids_in_tenant = OFF")
+	ok := c.read()
+	c.command(append([]byte{byte(wire.ComStmtClose)}, ok[1:5]...))
+	refused("closed", wire.ComStmtExecute, 0, 1, 0, 0, 0)
+	prepare("SELECT no_such_column")
+	c.readERR()
+	refused("the backend's own", wire.ComStmtExecute, 0, 1, 0, 0, 0)
+	if n := c.value("SELECT COUNT(*) FROM " + schema + ".t"); n != "0" {
+		t.Errorf("%s rows were inserted", n)
+	}
+}
+
+// TestQuotesOfAnotherMode: what the session's sql_mode was at sign-in says nothing of now.
+func TestQuotesOfAnotherMode(t *testing.T) {
+	w, s := fresh(t, "mariadb", nil)
+	w.exec(s.DB(), "SET GLOBAL sql_mode = 'ANSI_QUOTES'")
+	id := w.identity("evil")
+	admin := w.asAdmin()
+	w.exec(admin, "SET SESSION sql_mode = ''")
+	_, err := admin.ExecContext(t.Context(), fmt.Sprintf(`CREATE AADUSER "%s\" IDENTIFIED BY '%s' -- "`, w.name("x"), id.ClientID))
+	w.refused(err, 1064, "backslash")
+	w.exec(admin, fmt.Sprintf(`CREATE AADUSER "%s" IDENTIFIED BY "%s"`, w.name("x"), id.ClientID))
+}

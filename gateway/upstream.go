@@ -31,10 +31,7 @@ func (s *session) enter(ctx context.Context) (upstream, error) {
 	if !refusedAccount(err) {
 		return up, err
 	}
-	if !s.reasserted.first(s.account.Mapping, s.Now(), reassertEvery) {
-		return up, s.refusedByDatabase(err)
-	}
-	if err := s.accounts.Reassert(ctx, s.account); err != nil && midas.CodeOf(err) != midas.Forbidden {
+	if err := s.reassert(ctx); err != nil {
 		return upstream{}, err
 	}
 	if err := s.admitAs(ctx); err != nil {
@@ -45,6 +42,28 @@ func (s *session) enter(ctx context.Context) (upstream, error) {
 		err = s.refusedByDatabase(err)
 	}
 	return up, err
+}
+
+// reassert sets the account's secret anew, once for all who find it wrong at the same time:
+// after a change many sign-ins do, and each new secret would undo the last.
+func (s *session) reassert(ctx context.Context) error {
+	key := s.account.Mapping
+	_, err, _ := s.reasserting.Do(key, func() (any, error) {
+		if s.reasserted.within(key, s.Now(), reassertEvery) {
+			return nil, nil // by another sign-in, just now
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.SignInTimeout)
+		defer cancel()
+		err := s.accounts.Reassert(ctx, s.account)
+		if midas.CodeOf(err) == midas.Forbidden {
+			err = nil // it may not be mended; the next sign-in says so
+		}
+		if err == nil {
+			s.reasserted.note(key, s.Now())
+		}
+		return nil, err
+	})
+	return err
 }
 
 func (s *session) refusedByDatabase(err error) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/midas-mysql/midas"
@@ -16,9 +17,10 @@ func (s *stack) account(ctx context.Context, server midas.Server) (*account.Stor
 		return store.(*account.Store), nil
 	}
 	store, err, _ := s.opening.Do(server.UniqueID, func() (any, error) {
-		// A server may have been made again under its name while the backend did not answer:
-		// what the former one left would be in its way.
-		s.dropDeparted(ctx)
+		// The first caller may leave; others wait for the same.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
+		defer cancel()
+		s.dropNamesake(ctx, server.Name)
 		unsealed, err := s.directory.Unsealed(ctx, server.UniqueID)
 		if err != nil {
 			return nil, err // it was deleted meanwhile
@@ -27,10 +29,16 @@ func (s *stack) account(ctx context.Context, server midas.Server) (*account.Stor
 		if err == nil && unsealed {
 			err = s.directory.Seal(ctx, server.UniqueID)
 		}
-		if err == nil {
-			s.stores.Store(server.UniqueID, store)
+		if err != nil {
+			return nil, err
 		}
-		return store, err
+		// From here on a deletion finds the store; one that came before has not.
+		s.stores.Store(server.UniqueID, store)
+		if _, err := s.directory.Unsealed(ctx, server.UniqueID); err != nil {
+			s.stores.Delete(server.UniqueID)
+			return nil, err
+		}
+		return store, nil
 	})
 	if err != nil {
 		return nil, err
@@ -45,20 +53,40 @@ func (s *stack) openStore(ctx context.Context, serverID string, unsealed bool) (
 	})
 }
 
-// dropTimeout bounds how long a deletion waits for the backend.
-const dropTimeout = 10 * time.Second
+const (
+	openTimeout = 10 * time.Second
+	dropTimeout = 10 * time.Second // how long a deletion waits for the backend
+	// namesakeTimeout is short: somebody waits to sign in, whom a backend that cannot
+	// drop accounts now may serve all the same.
+	namesakeTimeout = time.Second
+)
 
 // dropDeparted drops the accounts that deleted servers left on the backend. What cannot
-// be dropped now is when the next server is deleted or opened, or at the next start;
-// until then it opens to nobody, since no server has that id any more.
+// be dropped now is when the next server is deleted, when one of that name is opened, or
+// at the next start; until then it opens to nobody, since no server has that id any more.
 func (s *stack) dropDeparted(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
 	defer cancel()
+	s.drop(ctx, func(directory.DepartedServer) bool { return true })
+}
+
+// dropNamesake does so for the servers that had a name before. One may have been made
+// again while the backend did not answer: what the former left would be in its way.
+func (s *stack) dropNamesake(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(ctx, namesakeTimeout)
+	defer cancel()
+	s.drop(ctx, func(d directory.DepartedServer) bool { return strings.EqualFold(d.Name, name) })
+}
+
+func (s *stack) drop(ctx context.Context, which func(directory.DepartedServer) bool) {
 	departed, err := s.directory.DepartedServers(ctx)
 	if err != nil {
 		s.Log.WarnContext(ctx, "cannot list the deleted servers", "error", err)
 	}
 	for _, server := range departed {
+		if !which(server) {
+			continue
+		}
 		if err := s.dropServer(ctx, server); err != nil {
 			s.Log.WarnContext(ctx, "accounts of a deleted server stay on the backend for now",
 				"server", server.Name, "id", server.UniqueID, "error", err)

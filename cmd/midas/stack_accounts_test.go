@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	_ "modernc.org/sqlite"
@@ -167,5 +168,67 @@ func TestServerOfAnEarlierMidas(t *testing.T) {
 		w.close()
 		w.open()
 		w.wants("with the seals taken away", w.store(server), "app", 0, 1)
+	})
+}
+
+// heldUp holds the first caller of DB up.
+type heldUp struct {
+	stackBackend
+	calls         atomic.Int32
+	reached, goOn chan struct{}
+}
+
+func (h *heldUp) DB() *sql.DB {
+	if h.calls.Add(1) == 1 {
+		close(h.reached)
+		<-h.goOn
+	}
+	return h.stackBackend.DB()
+}
+
+// TestServerDeletedWhileItsStoreOpens leaves no account that is in the next one's way.
+func TestServerDeletedWhileItsStoreOpens(t *testing.T) {
+	onRealServers(t, func(w *accountsWorld) {
+		first := w.server()
+		held := &heldUp{stackBackend: w.backend, reached: make(chan struct{}), goOn: make(chan struct{})}
+		w.backend = held
+		opened := make(chan error)
+		go func() {
+			_, err := w.account(w.Context(), first)
+			opened <- err
+		}()
+		<-held.reached
+		_, err := w.directory.DeleteServer(w.Context(), "rg", "mydb")
+		w.must(err)
+		w.dropDeparted(w.Context())
+		close(held.goOn)
+		if err := <-opened; midas.CodeOf(err) != midas.NotFound {
+			w.Errorf("the store of a deleted server opened: %v", err)
+		}
+		_, err = w.store(w.server()).EnsureAdministrator(w.Context(), operatorLogin, appID)
+		w.must(err)
+	})
+}
+
+// TestDepartedServerHoldsUpNoOther: what cannot be dropped now waits, and nobody with it.
+func TestDepartedServerHoldsUpNoOther(t *testing.T) {
+	onRealServers(t, func(w *accountsWorld) {
+		w.create(w.store(w.server()), "app")
+		other, _, err := w.directory.PutServer(w.Context(), "rg", "other", directory.ServerChange{Change: directory.Change{Location: "eastus"}})
+		w.must(err)
+		w.create(w.store(other.Server()), "stays")
+		w.stores.Clear() // as after a start
+		backup, err := w.mysql.DB().Conn(w.Context())
+		w.must(err)
+		defer backup.Close()
+		_, err = backup.ExecContext(w.Context(), "FLUSH TABLES WITH READ LOCK")
+		w.must(err)
+		defer backup.ExecContext(context.Background(), "UNLOCK TABLES")
+		_, err = w.directory.DeleteServer(w.Context(), "rg", "mydb")
+		w.must(err)
+		found, err := w.store(other.Server()).Lookup(w.Context(), "stays")
+		if err != nil || len(found) != 1 {
+			w.Errorf("%v, %v", found, err)
+		}
 	})
 }
