@@ -14,10 +14,10 @@ SERVERS := test/servers/install.sh
 
 build:
 	@[ -e bin/midas ] || echo "building bin/midas; the first time takes a few minutes"
-	@CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -o bin/midas ./cmd/midas
+	@CGO_ENABLED=0 $(GO) build -tags $(TAGS) -o bin/midas ./cmd/midas
 
 lean:
-	@CGO_ENABLED=0 $(GO) build -trimpath -o bin/midas-lean ./cmd/midas
+	@CGO_ENABLED=0 $(GO) build -o bin/midas-lean ./cmd/midas
 
 # The program also builds for the other systems that people sit at.
 cross:
@@ -36,6 +36,8 @@ test: build lean
 	@if [ -n "$$CI" ]; then $(SERVERS); else $(SERVERS) --optional; fi
 	$(GO) test -race -tags $(TAGS) ./...
 
+# Without cgo, as it is built: on a machine with cold caches that saves a third of the time.
+lint: export CGO_ENABLED = 0
 lint:
 	@out="$$($(TOOL) gofumpt -l $$(git ls-files '*.go'))"; [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
 	$(GO) vet -tags $(TAGS) ./...

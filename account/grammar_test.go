@@ -108,6 +108,7 @@ func TestParseErrors(t *testing.T) {
 		{"33 characters", "CREATE AADUSER '" + long + "'", 1470, "AS 'alias'"},
 		{"33 characters of alias", "CREATE AADUSER 'n' AS '" + long + "'", 1470, "33 characters"},
 		{"leading space", "CREATE AADUSER ' n'", 1396, "begins or ends with a space"},
+		{"quotes in quotes", `CREATE AADUSER "'n'"`, 1396, "stands in quotes"},
 		{"trailing space of the alias", "CREATE AADUSER 'n' AS 'a '", 1396, "begins or ends with a space"},
 		{"NUL", `CREATE AADUSER 'a\0b'`, 1396, "control character"},
 		{"invalid UTF-8", "CREATE AADUSER 'a\xffb'", 1396, "UTF-8"},

@@ -23,6 +23,10 @@ func checkUserName(name string) error {
 	if err := checkText("user name", name); err != nil {
 		return err
 	}
+	// Servers take such quotes off at sign-in, and would let it in as somebody else.
+	if len(name) > 1 && name[0] == '\'' && name[len(name)-1] == '\'' {
+		return refuse(numberCannotUser, midas.Invalid, "user name \"%s\" stands in quotes, which MySQL takes off when it signs in", abridge(name))
+	}
 	// Servers write a character beyond the basic plane as '?', silently: two names
 	// would become one account.
 	if strings.IndexFunc(name, func(r rune) bool { return r > 0xFFFF }) >= 0 {

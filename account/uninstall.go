@@ -53,7 +53,9 @@ func (s *Store) remove(ctx context.Context, q querier, row Account) error {
 		return err
 	}
 	if err := s.drop(ctx, q, row); err != nil {
-		return err
+		// MySQL keeps an account in whose name views run. Its owner may have set a password.
+		_, locking := q.ExecContext(ctx, "ALTER USER "+quoteAccount(row.User, row.Host)+" ACCOUNT LOCK")
+		return errors.Join(err, locking)
 	}
 	s.Forget(row.User)
 	return deleteRow(ctx, q, row.Mapping)

@@ -9,6 +9,9 @@ import (
 	"github.com/midas-mysql/midas/wire"
 )
 
+// charsetUTF8MB4 is utf8mb4_general_ci, which every server has.
+const charsetUTF8MB4 = 45
+
 // changeUser signs the client in anew on the same connection, with a token as at the
 // first time. The session moves to a new upstream, because the old one is signed in
 // as somebody else. As on a server, a refusal ends the connection.
@@ -38,6 +41,7 @@ func (r *relayed) changeUser(ctx context.Context) error {
 	r.attach(next)
 	r.stand()
 	r.resetSession()
+	r.multi = r.caps().Has(wire.ClientMultiStatements)
 	if err := r.send(next.ok); err != nil {
 		return err
 	}
@@ -52,17 +56,20 @@ func (r *relayed) signInAgain(ctx context.Context, payload []byte) (upstream, er
 	}
 	r.login.User, r.login.Database = asked.User, asked.Database
 	r.login.Plugin, r.login.AuthData, r.login.Attributes = asked.Plugin, asked.AuthData, asked.Attributes
-	if asked.Charset != 0 {
+	switch {
+	case asked.Charset > 255: // one of many of the same character set, which a login cannot name
+		r.login.Charset = charsetUTF8MB4
+	case asked.Charset != 0:
 		r.login.Charset = byte(asked.Charset)
 	}
 	r.principal, r.server, r.account, r.isAdmin = midas.Principal{}, midas.Server{}, account.Account{}, false
 	// What came with the command answers the first nonce, for a plugin that takes no
 	// token. A new question settles which plugin speaks now.
-	token, err := r.ask(wire.AuthSwitchRequest{Plugin: r.changePlugin(), Data: append(newNonce(), 0)}.Append(nil))
+	token, err := r.ask(wire.AuthSwitchRequest{Plugin: r.plugin, Data: append(newNonce(), 0)}.Append(nil))
 	if err != nil {
 		return upstream{}, err
 	}
-	if r.changePlugin() == wire.PluginCachingSHA2 {
+	if r.plugin == wire.PluginCachingSHA2 {
 		token, err = r.fullAuthentication(token)
 		if err != nil {
 			return upstream{}, err
@@ -72,12 +79,4 @@ func (r *relayed) signInAgain(ctx context.Context, payload []byte) (upstream, er
 		return upstream{}, errNoToken
 	}
 	return r.signInWith(ctx, token)
-}
-
-// changePlugin is caching_sha2_password for clients that speak it, as at first sign-in.
-func (r *relayed) changePlugin() string {
-	if r.login.Plugin == wire.PluginCachingSHA2 {
-		return wire.PluginCachingSHA2
-	}
-	return wire.PluginClear
 }

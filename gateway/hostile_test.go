@@ -132,6 +132,25 @@ func TestSilentClientsLockNobodyOut(t *testing.T) {
 	}
 }
 
+// TestManySourcesLockNobodyOut: where each holds one place, the oldest gives way.
+func TestManySourcesLockNobodyOut(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	w.stop()
+	w.maxSigningIn = 20
+	w.startGateway()
+	for address := range 20 {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, byte(address+1))}}
+		conn, err := d.DialContext(t.Context(), "tcp", w.addr)
+		w.must(err)
+		defer conn.Close()
+	}
+	w.eventually("all places are taken", func() bool { return w.gateway.Sessions() == 20 })
+	for range 10 {
+		w.must(w.open(user, w.token(id)).Ping())
+	}
+}
+
 func TestLongNamesAreClipped(t *testing.T) {
 	w := oneBackend(t)
 	w.refused(w.open(strings.Repeat("x", 60000), w.token(w.admin)).Ping(), 1043)

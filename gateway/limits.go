@@ -18,10 +18,17 @@ import (
 type limits struct {
 	mu        sync.Mutex
 	total     int
-	perSource map[netip.Prefix]*list.List // of the places' drop functions, oldest first
+	entered   uint64
+	perSource map[netip.Prefix]*list.List // of places, oldest first
 
 	maxTotal     int
 	maxPerSource int
+}
+
+// place is one sign-in.
+type place struct {
+	number uint64 // the order of entering
+	drop   func()
 }
 
 func newLimits(maxTotal, maxPerSource int) *limits {
@@ -44,43 +51,46 @@ func (l *limits) enter(address netip.Addr, drop func()) (leave func(), ok bool) 
 		l.perSource[source] = held
 	}
 	l.total++
-	place := held.PushBack(drop)
+	l.entered++
+	taken := held.PushBack(place{l.entered, drop})
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.remove(source, place)
+		l.remove(source, taken)
 	}, true
 }
 
 // makeRoom drops the oldest sign-in of the source that has most, unless that is the
-// one that asks.
+// one that asks. Among sources that have as many it is the oldest of all: a real sign-in
+// is over long before it is one.
 func (l *limits) makeRoom(asking netip.Prefix) bool {
-	greediest, most := asking, 1
+	greediest, most, oldest := asking, 0, uint64(0)
 	if held := l.perSource[asking]; held != nil {
 		most = held.Len()
 	}
 	for source, held := range l.perSource {
-		if held.Len() > most {
-			greediest, most = source, held.Len()
+		first := held.Front().Value.(place).number
+		if n := held.Len(); n > most || n == most && greediest != asking && first < oldest {
+			greediest, most, oldest = source, n, first
 		}
 	}
 	if greediest == asking {
 		return false
 	}
-	oldest := l.perSource[greediest].Front()
-	oldest.Value.(func())()
-	l.remove(greediest, oldest)
+	first := l.perSource[greediest].Front()
+	first.Value.(place).drop()
+	l.remove(greediest, first)
 	return true
 }
 
 // remove gives a place back, once.
-func (l *limits) remove(source netip.Prefix, place *list.Element) {
+func (l *limits) remove(source netip.Prefix, taken *list.Element) {
 	held := l.perSource[source]
-	if held == nil || place.Value == nil {
+	if held == nil || taken.Value == nil {
 		return
 	}
-	held.Remove(place)
-	place.Value = nil
+	held.Remove(taken)
+	taken.Value = nil
 	l.total--
 	if held.Len() == 0 {
 		delete(l.perSource, source)

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"io"
 	"net"
@@ -66,6 +67,21 @@ func (w *world) signIn(user, token string) *rawClient {
 	c.send(append([]byte(token), 0))
 	c.wantOK()
 	return c
+}
+
+// changeUser signs in anew, by the plugin that signIn used, whatever plugin is named.
+func (c *rawClient) changeUser(user, plugin, secret string) {
+	c.Helper()
+	c.command(wire.ChangeUser{User: user, Charset: 309, Plugin: plugin, AuthData: bytes.Repeat([]byte{7}, 32)}.Append(nil, c.caps))
+	request, err := wire.ParseAuthSwitchRequest(c.read())
+	if err != nil || request.Plugin != wire.PluginCachingSHA2 {
+		c.Fatalf("switch %+v, %v", request, err)
+	}
+	c.send(wire.CachingSHA2Scramble(secret, request.Data[:wire.NonceSize]))
+	if got := c.read(); len(got) != 2 || got[1] != wire.CachingSHA2FullAuth {
+		c.Fatalf("want full authentication, got %x", got)
+	}
+	c.send(append([]byte(secret), 0))
 }
 
 func (c *rawClient) read() []byte {

@@ -22,10 +22,12 @@ func newNonce() []byte {
 //
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_caching_sha2_authentication_exchanges.html
 func (s *session) receive(nonce []byte) (token []byte, err error) {
+	s.plugin = wire.PluginClear
 	switch {
 	case s.login.Plugin == wire.PluginClear && len(s.login.AuthData) > 0:
 		token = s.login.AuthData
 	case s.login.Plugin == wire.PluginCachingSHA2:
+		s.plugin = wire.PluginCachingSHA2
 		token, err = s.fullAuthentication(s.login.AuthData)
 	case !s.login.Capabilities.Has(wire.ClientPluginAuth):
 		return nil, errNoPluginAuth

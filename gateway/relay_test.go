@@ -128,26 +128,16 @@ func TestChangeUser(t *testing.T) {
 		first, firstID := w.user("first")
 		second, secondID := w.user("second")
 		c := w.signIn(first, w.token(firstID))
-		change := func(user, token string) {
-			t.Helper()
-			c.command(wire.ChangeUser{User: user, Charset: 45, Plugin: wire.PluginCachingSHA2, AuthData: bytes.Repeat([]byte{7}, 32)}.Append(nil, c.caps))
-			request, err := wire.ParseAuthSwitchRequest(c.read())
-			if err != nil || request.Plugin != wire.PluginCachingSHA2 {
-				t.Fatalf("switch %+v, %v", request, err)
-			}
-			c.send(wire.CachingSHA2Scramble(token, request.Data[:wire.NonceSize]))
-			if got := c.read(); len(got) != 2 || got[1] != wire.CachingSHA2FullAuth {
-				t.Fatalf("want full authentication, got %x", got)
-			}
-			c.send(append([]byte(token), 0))
-		}
-		change(second, w.token(secondID))
+		c.changeUser(second, wire.PluginCachingSHA2, w.token(secondID))
 		c.wantOK()
 		if who := c.value("SELECT CURRENT_USER()"); who != second+"@%" {
 			t.Errorf("signed in as %s", who)
 		}
+		if charset := c.value("SELECT @@character_set_client"); charset != "utf8mb4" {
+			t.Errorf("the client's character set is %s", charset)
+		}
 		// A token of somebody else ends the connection, as on a server.
-		change(first, w.token(secondID))
+		c.changeUser(first, wire.PluginCachingSHA2, w.token(secondID))
 		if e := c.readERR(); e.Code != 1045 {
 			t.Errorf("got %v", e)
 		}

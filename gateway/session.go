@@ -24,6 +24,7 @@ type session struct {
 	seq  byte      // of the next packet to the client
 
 	login     wire.HandshakeResponse
+	plugin    string // by which the client sent its token, and can again
 	principal midas.Principal
 	server    midas.Server
 	user      string // asked for, without the server

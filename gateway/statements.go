@@ -61,6 +61,8 @@ func (r *relayed) parse(sql string) (st account.Statement, rest string, ours boo
 	}
 	if text := sql[:len(sql)-len(rest)]; !utf8.ValidString(text) {
 		return nil, "", true, answerf(wire.CodeParse, "a name that is not in UTF-8: send the statement in UTF-8 (SET NAMES utf8mb4)")
+	} else if swallowsBackquote(text) {
+		return nil, "", true, answerf(wire.CodeParse, "a name between backquotes that ends with a letter beyond ASCII reads differently in other character sets: write '…' in place of `…`")
 	} else if !strings.Contains(text, `\`) {
 		return st, rest, ours, err
 	}
@@ -71,6 +73,17 @@ func (r *relayed) parse(sql string) (st account.Statement, rest string, ours boo
 		}
 	}
 	return st, rest, ours, err
+}
+
+// swallowsBackquote tells whether a backquote follows a byte beyond ASCII: in GBK and its
+// like it can be the second half of a character, and no quote.
+func swallowsBackquote(text string) bool {
+	for i := 1; i < len(text); i++ {
+		if text[i] == '`' && text[i-1] >= utf8.RuneSelf {
+			return true
+		}
+	}
+	return false
 }
 
 // accountStatement runs or prepares a statement of ours.

@@ -108,6 +108,7 @@ func TestStatementsThatReadInTwoWays(t *testing.T) {
 			"NO_BACKSLASH_ESCAPES": create(w.name("boss"), `\'' IDENTIFIED BY "`+evil.ClientID+`" -- `),
 			"gbk":                  create(w.name("boss"), "\xe4\xbd\xa0\x5c\\' IDENTIFIED BY \""+evil.ClientID+"\" -- "),
 			"latin1":               create(w.name("caf\xe9"), ""),
+			"gbk and a backquote":  "CREATE AADUSER `" + w.name("boss") + "\xe4\xb8\xad` IDENTIFIED BY '" + evil.ClientID + "' -- `",
 			"a plain backslash":    create(w.name("domain")+`\boss`, ""),
 		} {
 			_, err := admin.ExecContext(t.Context(), statement)
