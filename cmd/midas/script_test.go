@@ -21,36 +21,55 @@ import (
 // TestScripts runs test/script: midas as people use it, with the programs they use.
 func TestScripts(t *testing.T) {
 	clearEnvironment(t)
-	testscript.Run(t, scripts("", func() string { return "auto" }))
+	testscript.Run(t, scripts("", built(t), func() string { return "auto" }))
 }
 
 // TestScriptsOnEachBackend runs test/script/each-backend on the embedded engine, on a
 // private MariaDB and on a MySQL 9.7 that is named by its URL.
 func TestScriptsOnEachBackend(t *testing.T) {
 	clearEnvironment(t)
+	program := built(t)
 	t.Run("embedded", func(t *testing.T) {
 		if openEmbedded == nil {
 			t.Skip("left out: this test was built without the tag gms_pure_go")
 		}
-		testscript.Run(t, scripts("each-backend", func() string { return "embedded" }))
+		testscript.Run(t, scripts("each-backend", program, func() string { return "embedded" }))
 	})
 	t.Run("private MariaDB", func(t *testing.T) {
 		mysqltest.Require(t, mysqltest.MariaDBServer)
-		testscript.Run(t, scripts("each-backend", func() string { return "mysqld" }))
+		testscript.Run(t, scripts("each-backend", program, func() string { return "mysqld" }))
 	})
 	t.Run("MySQL 9.7 by URL", func(t *testing.T) {
 		mysqltest.Require(t, mysqltest.MySQLServer)
 		// One for each script: two midases cannot both have their administrator on it.
-		testscript.Run(t, scripts("each-backend", func() string { return mysqltest.Fresh(t, "mysql").URL }))
+		testscript.Run(t, scripts("each-backend", program, func() string { return mysqltest.Fresh(t, "mysql").URL }))
 	})
 }
 
-// scripts are those of a folder of test/script; backend is asked once for each.
-func scripts(dir string, backend func() string) testscript.Params {
+// built is a folder with midas as people build it. Scripts start it dozens of times, and
+// with the race detector each start takes a second; `midas up` runs with it all the same.
+func built(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	args := []string{"build", "-o", dir + "/midas"}
+	if openEmbedded != nil {
+		args = append(args, "-tags", "gms_pure_go")
+	}
+	build := exec.Command("go", append(args, ".")...)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", build, err, out)
+	}
+	return dir
+}
+
+// scripts are those of a folder of test/script, with the midas in program; backend is asked
+// once for each.
+func scripts(dir, program string, backend func() string) testscript.Params {
 	return testscript.Params{
 		Dir:                filepath.Join("..", "..", "test", "script", dir),
 		RequireUniqueNames: true,
-		Setup:              func(e *testscript.Env) error { return setUpScript(e, backend()) },
+		Setup:              func(e *testscript.Env) error { return setUpScript(e, program, backend()) },
 		Condition:          have,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"up":              func(ts *testscript.TestScript, _ bool, args []string) { scriptUp(ts, args) },
@@ -90,8 +109,9 @@ var namespaces = sync.OnceValue(func() bool {
 
 // setUpScript gives a script what it finds on any machine: a home of its own, clients
 // of both kinds under the name mysql, and ports that stay its own over a restart.
-func setUpScript(e *testscript.Env, backend string) error {
+func setUpScript(e *testscript.Env, program, backend string) error {
 	e.Setenv("BACKEND", backend)
+	e.Setenv("PATH", program+string(filepath.ListSeparator)+e.Getenv("PATH"))
 	e.Setenv("HOME", e.WorkDir)
 	e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 	e.Setenv("CI", os.Getenv("CI"))
