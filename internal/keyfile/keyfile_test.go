@@ -71,7 +71,7 @@ func TestReadRefuses(t *testing.T) {
 			if err := keyfile.Create(path, []byte("hunter2"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := test.change(path); errors.Is(err, fs.ErrPermission) {
+			if err := test.change(path); errors.Is(err, fs.ErrPermission) && os.Getenv("CI") == "" {
 				t.Skip("left out: only root can give a file away")
 			} else if err != nil {
 				t.Fatal(err)
