@@ -19,61 +19,84 @@ const (
 	server       = group + "/providers/" + serverType
 )
 
-// table lists every operation. Nothing else is reachable.
+// routes collects the operations of the API.
+type routes []route
+
+func (t *routes) add(method, pattern, action string, do func(*call) (answer, error)) {
+	*t = append(*t, route{method: method, pattern: strings.Split(pattern[1:], "/"), action: action, do: do})
+}
+
+// open adds an operation that needs no token.
+func (t *routes) open(method, pattern string, do func(*call) (answer, error)) {
+	t.add(method, pattern, "", do)
+	(*t)[len(*t)-1].open = true
+}
+
+// table lists every operation, area by area. Nothing else is reachable.
 func (a *API) table() []route {
-	type do = func(*call) (answer, error)
-	var all []route
-	add := func(method, pattern, action string, do do) {
-		all = append(all, route{method: method, pattern: strings.Split(pattern[1:], "/"), action: action, do: do})
+	var t routes
+	for _, area := range []func(*routes){
+		a.routeSubscription, a.routeGroups, a.routeResources, a.routeMachines, a.routeServers,
+	} {
+		area(&t)
 	}
-	get, head, put, patch, del, post := http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodPost
+	return t
+}
 
-	add(get, "/metadata/endpoints", "", a.endpoints)
-	all[0].open = true
+func (a *API) routeSubscription(t *routes) {
+	t.open(http.MethodGet, "/metadata/endpoints", a.endpoints)
+	t.add(http.MethodGet, "/tenants", "Microsoft.Resources/tenants/read", a.listTenants)
+	t.add(http.MethodGet, "/subscriptions", resources+"/read", a.listSubscriptions)
+	t.add(http.MethodGet, subscription, resources+"/read", a.getSubscription)
+	t.add(http.MethodGet, subscription+"/locations", resources+"/locations/read", a.listLocations)
+}
 
-	add(get, "/tenants", "Microsoft.Resources/tenants/read", a.listTenants)
-	add(get, "/subscriptions", resources+"/read", a.listSubscriptions)
-	add(get, subscription, resources+"/read", a.getSubscription)
-	add(get, subscription+"/locations", resources+"/locations/read", a.listLocations)
+func (a *API) routeGroups(t *routes) {
+	t.add(http.MethodGet, subscription+"/resourceGroups", resources+"/resourceGroups/read", a.listGroups)
+	t.add(http.MethodGet, group, resources+"/resourceGroups/read", a.getGroup)
+	t.add(http.MethodHead, group, resources+"/resourceGroups/read", exists(a.getGroup))
+	t.add(http.MethodPut, group, resources+"/resourceGroups/write", a.putGroup)
+	t.add(http.MethodPatch, group, resources+"/resourceGroups/write", a.patchGroup)
+	t.add(http.MethodDelete, group, resources+"/resourceGroups/delete", a.deleteGroup)
+}
 
-	add(get, subscription+"/resourceGroups", resources+"/resourceGroups/read", a.listGroups)
-	add(get, group, resources+"/resourceGroups/read", a.getGroup)
-	add(head, group, resources+"/resourceGroups/read", exists(a.getGroup))
-	add(put, group, resources+"/resourceGroups/write", a.putGroup)
-	add(patch, group, resources+"/resourceGroups/write", a.patchGroup)
-	add(del, group, resources+"/resourceGroups/delete", a.deleteGroup)
-
+// routeResources adds what the three kinds of resource have in common.
+func (a *API) routeResources(t *routes) {
 	for _, r := range []struct {
 		kind, path                 string
-		get, put, patch, del, list do
+		get, put, patch, del, list func(*call) (answer, error)
 	}{
 		{identityType, identity, a.getIdentity, a.putIdentity, a.patchIdentity, a.deleteIdentity, a.listIdentities},
 		{machineType, machine, a.getMachine, a.putMachine, a.patchMachine, a.deleteMachine, a.listMachines},
 		{serverType, server, a.getServer, a.putServer, a.patchServer, a.deleteServer, a.listServers},
 	} {
-		add(get, subscription+"/providers/"+r.kind, r.kind+"/read", r.list)
-		add(get, r.path, r.kind+"/read", r.list)
-		add(get, r.path+"/{name}", r.kind+"/read", r.get)
-		add(head, r.path+"/{name}", r.kind+"/read", exists(r.get))
-		add(put, r.path+"/{name}", r.kind+"/write", r.put)
-		add(patch, r.path+"/{name}", r.kind+"/write", r.patch)
-		add(del, r.path+"/{name}", r.kind+"/delete", r.del)
+		t.add(http.MethodGet, subscription+"/providers/"+r.kind, r.kind+"/read", r.list)
+		t.add(http.MethodGet, r.path, r.kind+"/read", r.list)
+		t.add(http.MethodGet, r.path+"/{name}", r.kind+"/read", r.get)
+		t.add(http.MethodHead, r.path+"/{name}", r.kind+"/read", exists(r.get))
+		t.add(http.MethodPut, r.path+"/{name}", r.kind+"/write", r.put)
+		t.add(http.MethodPatch, r.path+"/{name}", r.kind+"/write", r.patch)
+		t.add(http.MethodDelete, r.path+"/{name}", r.kind+"/delete", r.del)
 	}
+}
+
+func (a *API) routeMachines(t *routes) {
 	// Not Azure's: what a program on this machine needs to act as that VM. It hands out
 	// a secret, so it is an action and no read.
-	add(post, machine+"/{name}/listIdentityEndpoint", machineType+"/listIdentityEndpoint/action", a.listIdentityEndpoint)
+	t.add(http.MethodPost, machine+"/{name}/listIdentityEndpoint", machineType+"/listIdentityEndpoint/action", a.listIdentityEndpoint)
+}
 
+func (a *API) routeServers(t *routes) {
 	const child = server + "/{name}"
-	add(get, child+"/replicas", serverType+"/replicas/read", a.listReplicas)
-	add(get, child+"/administrators", serverType+"/administrators/read", a.listAdministrators)
-	add(get, child+"/administrators/ActiveDirectory", serverType+"/administrators/read", a.getAdministrator)
-	add(put, child+"/administrators/ActiveDirectory", serverType+"/administrators/write", a.putAdministrator)
-	add(del, child+"/administrators/ActiveDirectory", serverType+"/administrators/delete", a.deleteAdministrator)
-	add(get, child+"/configurations", serverType+"/configurations/read", a.listConfigurations)
-	add(get, child+"/configurations/{parameter}", serverType+"/configurations/read", a.getConfiguration)
-	add(put, child+"/configurations/{parameter}", serverType+"/configurations/write", a.putConfiguration)
-	add(patch, child+"/configurations/{parameter}", serverType+"/configurations/write", a.putConfiguration)
-	return all
+	t.add(http.MethodGet, child+"/replicas", serverType+"/replicas/read", a.listReplicas)
+	t.add(http.MethodGet, child+"/administrators", serverType+"/administrators/read", a.listAdministrators)
+	t.add(http.MethodGet, child+"/administrators/ActiveDirectory", serverType+"/administrators/read", a.getAdministrator)
+	t.add(http.MethodPut, child+"/administrators/ActiveDirectory", serverType+"/administrators/write", a.putAdministrator)
+	t.add(http.MethodDelete, child+"/administrators/ActiveDirectory", serverType+"/administrators/delete", a.deleteAdministrator)
+	t.add(http.MethodGet, child+"/configurations", serverType+"/configurations/read", a.listConfigurations)
+	t.add(http.MethodGet, child+"/configurations/{parameter}", serverType+"/configurations/read", a.getConfiguration)
+	t.add(http.MethodPut, child+"/configurations/{parameter}", serverType+"/configurations/write", a.putConfiguration)
+	t.add(http.MethodPatch, child+"/configurations/{parameter}", serverType+"/configurations/write", a.putConfiguration)
 }
 
 // exists makes ARM's HEAD of a GET: 204 and nothing else.
