@@ -17,7 +17,9 @@ const (
 	MariaDBClient = "mariadb"
 	MySQLServer   = "mysqld97"
 	MySQLClient   = "mysql97"
-	Node          = "node" // 20 or later, as the Azure SDK needs
+	Node          = "node"    // 20 or later, as the Azure SDK needs
+	Az            = "az"      // Azure CLI as Debian has it
+	Python        = "python3" // Debian's, with Azure's packages, PyJWT and PyMySQL
 )
 
 // Paths are the command line clients found; "" means absent.
@@ -58,8 +60,29 @@ func Find(name string) string {
 		return findMySQL("MIDAS_TEST_MYSQL", name, "mysql")
 	case Node:
 		return findNode()
+	case Az:
+		return existing("/usr/bin/az")
+	case Python:
+		return findPython()
 	}
 	return onPath(name)
+}
+
+func existing(path string) string {
+	if executable(path) {
+		return path
+	}
+	return ""
+}
+
+// findPython finds the system's Python: one that somebody put before it on PATH has none
+// of the system's packages.
+func findPython() string {
+	const path = "/usr/bin/python3"
+	if exec.Command(path, "-c", "import azure.identity, jwt, pymysql").Run() != nil {
+		return ""
+	}
+	return path
 }
 
 // installed is the directory of test/servers/install.sh.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the database servers and clients that the tests talk to:
 #   MariaDB, jq, curl, debootstrap   from this machine's own apt sources
+#   az and Azure's packages for Python (800 MB), PyJWT, PyMySQL   from there, too
 #   MySQL 9 server and client        from Debian sid, inside a tree of its own
 #   Node 20 or later                 from the same tree, where the machine has none
 #   packages of test/clients/node    with npm
@@ -31,6 +32,12 @@ have_node() {
 	have npm && have node && [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge 20 ]
 }
 
+# Debian's packages belong to Debian's Python, whichever comes first on PATH.
+have_azure() {
+	[ -x /usr/bin/az ] && /usr/bin/python3 -c 'import importlib.util as u, sys
+sys.exit(None in map(u.find_spec, ["azure.identity", "azure.mgmt.msi", "jwt", "pymysql"]))' 2>/dev/null
+}
+
 giveup() {
 	echo "install.sh: $*" >&2
 	[ $optional = 1 ] && exit 0
@@ -41,6 +48,7 @@ missing() {
 	for p in mariadbd mariadb jq curl; do
 		have $p || printf '%s ' "$p"
 	done
+	have_azure || printf 'azure-cli '
 	[ -f "$marker" ] && [ -x "$dir/bin/mysqld97" ] && [ -x "$dir/bin/mysql97" ] || printf 'mysql-9 '
 	have_node || [ -x "$dir/bin/node" ] || printf 'node '
 	[ -d "$packages" ] || printf 'node-packages '
@@ -58,6 +66,7 @@ host_packages() {
 	for p in jq curl debootstrap; do
 		have $p || want="$want $p"
 	done
+	have_azure || want="$want azure-cli python3-azure python3-jwt python3-pymysql"
 	[ -n "$want" ] || return 0
 	twice apt update && twice apt install --no-install-recommends ca-certificates $want
 }
