@@ -124,7 +124,17 @@ func (s *stack) openState(ctx context.Context) error {
 		return err
 	}
 	s.onClose(func() { s.directory.Close() })
-	return nil
+	return s.checkDirectory(ctx)
+}
+
+// checkDirectory tells of what should not be in the directory. It refuses nothing: what
+// is well may go on, and who runs this decides about the rest.
+func (s *stack) checkDirectory(ctx context.Context) error {
+	found, err := s.directory.Check(ctx)
+	for _, line := range found {
+		s.Log.ErrorContext(ctx, "the directory holds what it should not; restore it from a backup", "found", line)
+	}
+	return err
 }
 
 // listen takes all the ports at once, so that a port that is taken is an error at
