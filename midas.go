@@ -28,6 +28,14 @@ type Identity struct {
 	PrincipalID string // object id, claims "oid" and "sub"
 }
 
+// User is a person of the directory.
+type User struct {
+	ObjectID, TenantID                    string
+	UPN                                   string // user principal name
+	DisplayName, GivenName, Surname, Mail string
+	Guest                                 bool
+}
+
 // Workload is a thing that may ask for tokens: a virtual machine.
 type Workload struct {
 	ResourceID   string // ARM id

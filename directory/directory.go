@@ -36,6 +36,7 @@ type Directory struct {
 	reader *sql.DB
 	now    func() time.Time
 	log    *slog.Logger
+	hasher *hasher
 
 	tenantID       string
 	subscriptionID string
@@ -47,7 +48,7 @@ type Directory struct {
 // subscription id, and brings its schema up to date. Errors are Unavailable when the
 // file cannot be used, and Invalid when a newer midas wrote it.
 func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
-	d := &Directory{now: cfg.Now, log: cfg.Log}
+	d := &Directory{now: cfg.Now, log: cfg.Log, hasher: newHasher()}
 	if d.now == nil {
 		d.now = time.Now
 	}

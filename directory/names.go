@@ -14,6 +14,8 @@ var (
 	ErrNoGroup = errors.New("resource group not found")
 	// ErrNoIdentity: a user-assigned identity that a request names does not exist.
 	ErrNoIdentity = errors.New("user-assigned identity not found")
+	// ErrNoObject: a user, group, application or service principal does not exist.
+	ErrNoObject = errors.New("directory object not found")
 )
 
 // A kind is a type of resource. Its text is in the schema.

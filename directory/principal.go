@@ -2,11 +2,8 @@ package directory
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"database/sql"
-	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -15,138 +12,160 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// secretBytes of randomness make a client secret.
-const secretBytes = 32
-
 // ownerRole at the scope of the subscription may do everything.
 const ownerRole = "Owner"
 
-// Application is a service principal that signs in with a secret.
-type Application struct {
-	Name     string
-	ClientID string
+// ServicePrincipal is who an application or a managed identity is in the directory.
+type ServicePrincipal struct {
 	ObjectID string
-	Created  time.Time
+	ClientID string
+	Name     string
+	Enabled  bool
+	// ResourceID is the ARM id of the managed identity, or of the machine whose own
+	// identity this is; "" for an application's.
+	ResourceID string
+	// UserAssigned tells the two apart.
+	UserAssigned bool
+	// IdentifierURIs are those of the application; never nil when read.
+	IdentifierURIs []string
+	Body           json.RawMessage // a JSON object: what its client sent and midas has no word for
+	Created        time.Time
 }
 
-// CreateApplication makes an application and returns its secret, which cannot be had
-// a second time: only its digest is kept. Names need not be unique.
-func (d *Directory) CreateApplication(ctx context.Context, name string) (Application, string, error) {
-	if name == "" || len(name) > 120 {
-		return Application{}, "", midas.Errorf(midas.Invalid, "the name of an application has 1 to 120 characters, not %d", len(name))
-	}
-	secret, digest := newSecret()
-	created := d.now().UTC().Truncate(time.Millisecond)
-	a := Application{Name: name, ClientID: uuid.NewString(), ObjectID: uuid.NewString(), Created: created}
-	err := d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO principal (object_id, client_id, key, name, digest, created) VALUES (?, ?, ?, ?, ?, ?)`,
-			a.ObjectID, a.ClientID, fold(name), name, digest, created.UnixMilli())
-		return err
-	})
-	if err != nil {
-		return Application{}, "", err
-	}
-	return a, secret, nil
+// ServicePrincipalChange is what a client asks of an application's service principal:
+// nil leaves alone.
+type ServicePrincipalChange struct {
+	Enabled *bool
+	Body    json.RawMessage // merged as RFC 7396 says
 }
 
-// ResetSecret gives the application a new secret in place of the old, or returns
-// NotFound.
-func (d *Directory) ResetSecret(ctx context.Context, clientID string) (string, error) {
-	secret, digest := newSecret()
-	err := d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		found, err := affected(tx.ExecContext(ctx, `UPDATE principal SET digest = ? WHERE client_id = ? AND resource IS NULL`, digest, fold(clientID)))
-		if err == nil && !found {
-			return midas.Errorf(midas.NotFound, "application %q does not exist", clip(clientID))
+const principalQuery = `SELECT p.object_id, p.client_id, p.name, p.enabled, p.body, p.created, coalesce(r.kind, ''), coalesce(r.name, ''), coalesce(g.name, '')
+FROM principal p LEFT JOIN resource r ON r.id = p.resource LEFT JOIN resource_group g ON g.key = r.group_key `
+
+// CreateServicePrincipal gives an application the service principal with which it can
+// sign in. Errors are NotFound (the application) or Conflict (it has one).
+func (d *Directory) CreateServicePrincipal(ctx context.Context, clientID string) (p ServicePrincipal, err error) {
+	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		a, err := d.scanApplication(ctx, tx, tx.QueryRowContext(ctx, applicationQuery+`WHERE client_id = ?`, fold(clientID)))
+		if errors.Is(err, sql.ErrNoRows) {
+			return midas.Errorf(midas.NotFound, "The appId '%s' of the service principal does not reference a valid application object.", clip(clientID))
 		}
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	return secret, nil
-}
-
-// newSecret returns a client secret and what is kept of it. A plain SHA-256 suffices
-// where a password would need a slow, salted hash: the secret is 256 random bits of
-// our own making, so there is no dictionary to try and no two are alike.
-func newSecret() (secret string, digest []byte) {
-	raw := make([]byte, secretBytes)
-	_, _ = rand.Read(raw) // never fails
-	secret = hex.EncodeToString(raw)
-	sum := sha256.Sum256([]byte(secret))
-	return secret, sum[:]
-}
-
-// CheckSecret returns the application that secret belongs to. Any refusal is
-// Unauthenticated, with one text for a wrong secret and for an unknown client.
-func (d *Directory) CheckSecret(ctx context.Context, clientID, secret string) (midas.Identity, error) {
-	id := midas.Identity{TenantID: d.tenantID, ClientID: fold(clientID)}
-	var digest []byte
-	err := d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT object_id, digest FROM principal WHERE client_id = ? AND resource IS NULL`, id.ClientID).Scan(&id.PrincipalID, &digest)
-	})
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return midas.Identity{}, err
-	}
-	// The digest of what was sent is compared even when there is nothing to compare
-	// with, in constant time: neither the answer nor its delay names the clients.
-	sum := sha256.Sum256([]byte(secret))
-	if subtle.ConstantTimeCompare(sum[:], digest) != 1 || secret == "" {
-		return midas.Identity{}, midas.Errorf(midas.Unauthenticated, "invalid client secret for application %q", clip(clientID))
-	}
-	return id, nil
-}
-
-const objectQuery = `SELECT object_id, client_id, name FROM principal `
-
-// ObjectByID finds a service principal by object id or client id, in any case, or
-// returns NotFound.
-func (d *Directory) ObjectByID(ctx context.Context, id string) (midas.DirectoryObject, error) {
-	found, err := d.objects(ctx, objectQuery+`WHERE object_id = ?1 OR client_id = ?1`, fold(id))
-	if err == nil && len(found) == 0 {
-		err = midas.Errorf(midas.NotFound, "no object with id %q in tenant %s", clip(id), d.tenantID)
-	}
-	if err != nil {
-		return midas.DirectoryObject{}, err
-	}
-	return found[0], nil
-}
-
-// ObjectByName finds a service principal by display name, in any case; a
-// system-assigned identity has the name of its machine. Errors are NotFound, or
-// Conflict when several have the name.
-func (d *Directory) ObjectByName(ctx context.Context, name string) (midas.DirectoryObject, error) {
-	found, err := d.objects(ctx, objectQuery+`WHERE key = ?1 LIMIT 2`, fold(name))
-	switch {
-	case err != nil:
-		return midas.DirectoryObject{}, err
-	case len(found) == 0:
-		return midas.DirectoryObject{}, midas.Errorf(midas.NotFound, "no object named %q in tenant %s", clip(name), d.tenantID)
-	case len(found) > 1:
-		return midas.DirectoryObject{}, midas.Errorf(midas.Conflict, "several objects are named %q", clip(name)).
-			WithHint("name the one you mean by its client id")
-	}
-	return found[0], nil
-}
-
-func (d *Directory) objects(ctx context.Context, query, key string) ([]midas.DirectoryObject, error) {
-	var found []midas.DirectoryObject
-	err := d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, query, key)
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			o := midas.DirectoryObject{Kind: midas.KindService}
-			if err := rows.Scan(&o.ObjectID, &o.ClientID, &o.Name); err != nil {
-				return err
-			}
-			found = append(found, o)
-		}
-		return rows.Err()
+		p, err = d.createServicePrincipal(ctx, tx, a)
+		return err
 	})
-	return found, err
+	return p, err
+}
+
+func (d *Directory) createServicePrincipal(ctx context.Context, tx *sql.Tx, a Application) (ServicePrincipal, error) {
+	id := uuid.NewString()
+	added, err := affected(tx.ExecContext(ctx, `INSERT OR IGNORE INTO principal (object_id, client_id, key, name, created) VALUES (?, ?, ?, ?, ?)`,
+		id, a.ClientID, fold(a.Name), a.Name, d.millis()))
+	if err != nil {
+		return ServicePrincipal{}, err
+	}
+	if !added {
+		return ServicePrincipal{}, midas.Errorf(midas.Conflict,
+			"The service principal cannot be created, updated, or restored because the service principal name %s is already in use.", a.ClientID)
+	}
+	return d.loadServicePrincipal(ctx, tx, id)
+}
+
+// UpdateServicePrincipal changes an application's service principal. Errors are
+// NotFound or Invalid; that of a managed identity changes with its resource alone.
+func (d *Directory) UpdateServicePrincipal(ctx context.Context, objectID string, c ServicePrincipalChange) (p ServicePrincipal, err error) {
+	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if p, err = d.loadServicePrincipal(ctx, tx, objectID); err != nil {
+			return err
+		}
+		if p.ResourceID != "" {
+			return managed(p)
+		}
+		set(&p.Enabled, c.Enabled)
+		body, err := mergeBody(p.Body, c.Body)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE principal SET enabled = ?, body = ? WHERE object_id = ?`, p.Enabled, string(body), p.ObjectID); err != nil {
+			return err
+		}
+		p, err = d.loadServicePrincipal(ctx, tx, p.ObjectID)
+		return err
+	})
+	return p, err
+}
+
+// DeleteServicePrincipal removes an application's service principal with its
+// memberships, roles and credentials; the application stays. existed is false when
+// there was none. That of a managed identity goes with its resource alone.
+func (d *Directory) DeleteServicePrincipal(ctx context.Context, objectID string) (existed bool, err error) {
+	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		p, err := d.loadServicePrincipal(ctx, tx, objectID)
+		switch {
+		case errors.Is(err, ErrNoObject):
+			return nil
+		case err != nil:
+			return err
+		case p.ResourceID != "":
+			return managed(p)
+		}
+		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM principal WHERE object_id = ?`, p.ObjectID))
+		return err
+	})
+	return existed, err
+}
+
+func managed(p ServicePrincipal) error {
+	return midas.Errorf(midas.Invalid, "The service principal '%s' belongs to a managed identity and cannot be changed here.", p.ObjectID).
+		WithHint("change or delete the resource instead: %s", p.ResourceID)
+}
+
+// GetServicePrincipal finds a service principal by object id, or returns NotFound.
+func (d *Directory) GetServicePrincipal(ctx context.Context, objectID string) (p ServicePrincipal, err error) {
+	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		p, err = d.loadServicePrincipal(ctx, tx, objectID)
+		return err
+	})
+	return p, err
+}
+
+// ServicePrincipalByClientID finds a service principal by client id, or returns
+// NotFound.
+func (d *Directory) ServicePrincipalByClientID(ctx context.Context, clientID string) (p ServicePrincipal, err error) {
+	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		p, err = d.scanServicePrincipal(ctx, tx, tx.QueryRowContext(ctx, principalQuery+`WHERE p.client_id = ?`, fold(clientID)))
+		if errors.Is(err, sql.ErrNoRows) {
+			return noObject(clientID)
+		}
+		return err
+	})
+	return p, err
+}
+
+func (d *Directory) loadServicePrincipal(ctx context.Context, tx *sql.Tx, objectID string) (ServicePrincipal, error) {
+	p, err := d.scanServicePrincipal(ctx, tx, tx.QueryRowContext(ctx, principalQuery+`WHERE p.object_id = ?`, fold(objectID)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return ServicePrincipal{}, noObject(objectID)
+	}
+	return p, err
+}
+
+func (d *Directory) scanServicePrincipal(ctx context.Context, tx *sql.Tx, row interface{ Scan(...any) error }) (ServicePrincipal, error) {
+	var p ServicePrincipal
+	var body, kindName, resource, group string
+	var created int64
+	if err := row.Scan(&p.ObjectID, &p.ClientID, &p.Name, &p.Enabled, &body, &created, &kindName, &resource, &group); err != nil {
+		return p, err
+	}
+	p.Body, p.Created = json.RawMessage(body), moment(created)
+	if kindName != "" {
+		p.ResourceID, p.UserAssigned = d.resourceID(kind(kindName), group, resource), kind(kindName) == identityKind
+	}
+	uris, err := column(ctx, tx, `SELECT u.uri FROM identifier_uri u JOIN application a ON a.object_id = u.application WHERE a.client_id = ? ORDER BY u.key`, p.ClientID)
+	p.IdentifierURIs = uris
+	return p, err
 }
 
 // AssignOwner gives the principal with that object id the role Owner over the

@@ -199,7 +199,7 @@ func TestApplications(t *testing.T) {
 	wantCode(t, err, midas.NotFound)
 
 	var stored []byte
-	must(t)(d.reader.QueryRowContext(ctx, `SELECT digest FROM principal WHERE client_id = ?`, a.ClientID).Scan(&stored))
+	must(t)(d.reader.QueryRowContext(ctx, `SELECT digest FROM secret`).Scan(&stored))
 	if len(stored) != 32 || string(stored) == renewed {
 		t.Errorf("the secret itself is stored: %d bytes", len(stored))
 	}

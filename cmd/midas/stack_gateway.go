@@ -26,16 +26,12 @@ func (s *stack) openGateway(ctx context.Context) error {
 }
 
 // exists tells whether the directory still has the principal that a token of our own
-// issuer is for. Other issuers' principals are theirs to know.
+// issuer is for, and it is not disabled. Other issuers' principals are theirs to know.
 func (s *stack) exists(ctx context.Context, p midas.Principal) (bool, error) {
 	if !slices.Contains(s.issuer.IssuerURLs(), p.Issuer) {
 		return true, nil
 	}
-	_, err := s.directory.ObjectByID(ctx, p.ObjectID)
-	if midas.CodeOf(err) == midas.NotFound {
-		return false, nil
-	}
-	return err == nil, err
+	return s.directory.Active(ctx, p.ObjectID)
 }
 
 // serverNames are what clients may verify the gateway's certificate against: all in one,
