@@ -163,7 +163,7 @@ func (d *Directory) Certificates(ctx context.Context, clientID string) (midas.Id
 		if err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, credentials("certificate", `c.der`)+`AND c.begins <= ?2 AND ?2 < c.ends`, id.ClientID, d.millis())
+		rows, err := tx.QueryContext(ctx, credentials("certificate", `c.der`)+`AND c.begins <= ?2 AND ?2 < c.ends ORDER BY c.begins, c.key_id`, id.ClientID, d.millis())
 		if err != nil {
 			return err
 		}
