@@ -12,6 +12,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/rest"
 )
 
 // maxBody is the largest request that Resource Manager takes, 4 MiB.
@@ -118,7 +119,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		ans = a.fault(w, c, err)
 	}
-	send(w, r, ans)
+	rest.SendJSON(w, r, ans.status, "application/json; charset=utf-8", ans.body)
 	level := slog.LevelDebug
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		level = slog.LevelInfo // the activity log: who changed what
@@ -130,7 +131,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // handle takes the steps that no route can skip, in this order: who asks, what for,
 // whether they may, and only then anything that tells what exists.
 func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
-	segments, ok := splitPath(c.URL.EscapedPath())
+	segments, ok := rest.SplitPath(c.URL.EscapedPath())
 	if !ok {
 		segments = nil // matches no route
 	}
@@ -156,7 +157,8 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 	if _, own := a.Directory.Tenant(); c.vars["sub"] != "" && !strings.EqualFold(c.vars["sub"], own) {
 		return answer{}, errSubscription(c.vars["sub"])
 	}
-	if err := readBody(w, c); err != nil {
+	var err error
+	if c.body, err = rest.ReadBody(w, c.Request, maxBody); err != nil {
 		return answer{}, err
 	}
 	return found.do(c)

@@ -7,16 +7,16 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/rest"
 )
 
 // authenticate finds out who asks, or refuses with 401.
 func (a *API) authenticate(c *call) error {
-	header := c.Header.Values("Authorization")
-	if len(header) == 0 {
+	raw, present := rest.BearerToken(c.Request)
+	switch {
+	case !present:
 		return errNoToken
-	}
-	scheme, raw, _ := strings.Cut(header[0], " ")
-	if raw = strings.TrimSpace(raw); len(header) > 1 || !strings.EqualFold(scheme, "Bearer") || raw == "" {
+	case raw == "":
 		return errToken("The 'Authorization' header is not one bearer token.")
 	}
 	p, err := a.Verifier.Verify(c.Context(), raw)

@@ -3,9 +3,6 @@ package arm
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -14,20 +11,6 @@ import (
 
 // object is a JSON object.
 type object = map[string]any
-
-// readBody takes the request's content, up to maxBody.
-func readBody(w http.ResponseWriter, c *call) error {
-	if c.ContentLength > maxBody {
-		return errTooLarge
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, c.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if err != nil && !errors.As(err, &tooLarge) {
-		return errContent("the connection ended early")
-	}
-	c.body = body
-	return err
-}
 
 // decode reads the request's content, which must be one JSON object, into v.
 func (c *call) decode(v any) error {
@@ -38,22 +21,6 @@ func (c *call) decode(v any) error {
 		return errContent(err.Error())
 	}
 	return nil
-}
-
-// send writes an answer; what follows a broken connection is nobody's loss.
-func send(w http.ResponseWriter, r *http.Request, ans answer) {
-	if ans.body == nil || r.Method == http.MethodHead {
-		w.WriteHeader(ans.status)
-		return
-	}
-	text, err := json.Marshal(ans.body)
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(ans.status)
-	_, _ = w.Write(text)
 }
 
 // resourceBody is what the resources have in common on the wire.

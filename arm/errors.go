@@ -8,6 +8,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/rest"
 )
 
 // fault is an error with ARM's code for it.
@@ -90,6 +91,8 @@ func faultOf(err error) *fault {
 		return f
 	case errors.As(err, &tooLarge):
 		return errTooLarge
+	case errors.Is(err, rest.ErrCutShort):
+		return errContent(err.Error())
 	case errors.Is(err, directory.ErrNoGroup):
 		return &fault{status: http.StatusNotFound, code: "ResourceGroupNotFound", message: err.Error()}
 	case errors.Is(err, directory.ErrNoIdentity):
