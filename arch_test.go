@@ -26,7 +26,7 @@ var levels = []struct {
 	reason   string
 }{
 	{
-		[]string{"", "wire", "internal/keyfile", "internal/relay", "internal/ca", "internal/rest", "internal/vmns"},
+		[]string{"", "wire", "internal/keyfile", "internal/relay", "internal/ca", "internal/rest", "internal/vmns", "internal/publicnames"},
 		"level 0 is what everything stands on, so it stands on the standard library alone",
 	},
 	{

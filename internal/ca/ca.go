@@ -14,8 +14,10 @@ import (
 	"fmt"
 	"io/fs"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/midas-mysql/midas/internal/keyfile"
@@ -32,13 +34,18 @@ const (
 
 // Config says where the authority lives and what time it is.
 type Config struct {
-	Dir string           // made with mode 0700 when missing
-	Now func() time.Time // nil for time.Now
+	Dir string // made with mode 0700 when missing
+	// Only are the DNS names that the authority can vouch for, and that its servers
+	// have; nil for any, and servers of localhost. Its certificate says so (RFC 5280,
+	// section 4.2.1.10), so that a client which trusts it trusts it for nothing else.
+	Only []string
+	Now  func() time.Time // nil for time.Now
 }
 
 // CA is a private certificate authority. It is safe for concurrent use.
 type CA struct {
 	path string
+	only []string
 	pem  []byte
 	cert *x509.Certificate
 	key  crypto.Signer
@@ -57,7 +64,7 @@ func Open(cfg Config) (*CA, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make certificate authority directory: %w", err)
 	}
-	c := &CA{path: filepath.Join(cfg.Dir, certName), now: now}
+	c := &CA{path: filepath.Join(cfg.Dir, certName), only: cfg.Only, now: now}
 	if err := c.loadKey(filepath.Join(cfg.Dir, keyName)); err != nil {
 		return nil, err
 	}
@@ -144,6 +151,10 @@ func (c *CA) loadCertificate() error {
 	if !cert.IsCA {
 		return fmt.Errorf("%s is not a certificate authority", c.path)
 	}
+	if !slices.Equal(cert.PermittedDNSDomains, c.only) {
+		return fmt.Errorf("%s vouches for %q and should for %q: remove it and its key to begin a new authority that clients must trust anew",
+			c.path, cert.PermittedDNSDomains, c.only)
+	}
 	if c.now().After(cert.NotAfter) {
 		return fmt.Errorf("%s expired on %s: remove it and its key to begin a new authority that clients must trust anew",
 			c.path, cert.NotAfter.Format(time.DateOnly))
@@ -181,11 +192,25 @@ func (c *CA) issueAuthority() error {
 		SubjectKeyId:          id,
 		AuthorityKeyId:        id,
 	}
+	if c.only != nil {
+		template.Subject.CommonName = "midas private CA for names of Azure on " + host
+		template.PermittedDNSDomainsCritical, template.PermittedDNSDomains = true, c.only
+		template.ExcludedIPRanges = everyAddress()
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, c.key.Public(), c.key)
 	if err != nil {
 		return fmt.Errorf("sign certificate authority: %w", err)
 	}
 	return keyfile.Create(c.path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
+}
+
+// everyAddress is for an authority that is limited to names: without it, the limit
+// would leave IP addresses free.
+func everyAddress() []*net.IPNet {
+	return []*net.IPNet{
+		{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)},
+		{IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)},
+	}
 }
 
 // serialNumber returns 127 random bits: positive, and within RFC 5280's 20 octets.

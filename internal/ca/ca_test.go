@@ -155,6 +155,37 @@ func TestOpenRefusesExpired(t *testing.T) {
 	}
 }
 
+func TestOnlyTheseNames(t *testing.T) {
+	dir, only := t.TempDir(), []string{"login.microsoftonline.com", "management.azure.com"}
+	c, err := Open(Config{Dir: dir, Only: only})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := c.TLSConfig(func() []string { return []string{"other.example"} })
+	for _, name := range only {
+		if _, err := handshake(t, c, config, name, time.Now()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"localhost", "127.0.0.1", "other.example"} {
+		if _, err := handshake(t, c, config, name, time.Now()); err == nil {
+			t.Errorf("%s was served", name)
+		}
+	}
+	// Whoever gets hold of the key makes clients believe nothing else, either.
+	unlimited := *c
+	unlimited.only = nil
+	stolen := unlimited.TLSConfig(func() []string { return []string{"bank.example"} })
+	for _, name := range []string{"bank.example", "localhost", "127.0.0.1"} {
+		if _, err := handshake(t, c, stolen, name, time.Now()); err == nil || !strings.Contains(err.Error(), "not permitted") && !strings.Contains(err.Error(), "excluded") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Open(Config{Dir: dir}); err == nil || !strings.Contains(err.Error(), "vouches for") {
+		t.Errorf("opened as one for all names: %v", err)
+	}
+}
+
 func TestRenewal(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	names := []string{"one.example"}

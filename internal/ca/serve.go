@@ -23,7 +23,7 @@ const (
 
 // TLSConfig returns a server configuration (TLS 1.2 and later) whose certificate
 // names localhost, 127.0.0.1, ::1 and whatever names returns: DNS names, wildcards
-// or IP addresses. names may be nil; it is called in each handshake, so it must be
+// or IP addresses. With Config.Only, it names these alone, and names is not used. names may be nil; it is called in each handshake, so it must be
 // quick, and a new certificate is signed when its answer changes or the present one
 // has less than 30 days left.
 func (c *CA) TLSConfig(names func() []string) *tls.Config {
@@ -102,6 +102,11 @@ func (c *CA) sign(names []string) (tls.Certificate, error) {
 		SubjectKeyId:          id,
 		DNSNames:              []string{"localhost"},
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	if c.only != nil {
+		// The common name too: some clients still look there.
+		template.Subject.CommonName = c.only[0]
+		template.DNSNames, template.IPAddresses, names = c.only, nil, nil
 	}
 	if template.NotAfter.After(c.cert.NotAfter) {
 		template.NotAfter = c.cert.NotAfter

@@ -1,0 +1,57 @@
+package publicnames
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Host names of Azure's public cloud, by what answers them.
+// Source: Microsoft, "Azure CLI endpoints for proxy bypass"; the authority's other names
+// are its aliases in instance discovery.
+var (
+	login   = []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"}
+	manager = []string{"management.azure.com", "management.core.windows.net"}
+	graph   = []string{"graph.microsoft.com"}
+)
+
+// Metadata is the address of a virtual machine's metadata endpoint.
+const Metadata = "169.254.169.254"
+
+// All are the names, in an order that stays.
+func All() []string { return slices.Concat(login, manager, graph) }
+
+// Origins are the https origins of all names.
+func Origins() []string {
+	var all []string
+	for _, name := range All() {
+		all = append(all, "https://"+name)
+	}
+	return all
+}
+
+// Handlers answer for the names. Default takes requests that came by any other name.
+type Handlers struct{ Login, Manager, Graph, Default http.Handler }
+
+// ServeHTTP passes a request on by the name in its Host.
+func (h Handlers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch name := hostName(r.Host); {
+	case slices.Contains(login, name):
+		h.Login.ServeHTTP(w, r)
+	case slices.Contains(manager, name):
+		h.Manager.ServeHTTP(w, r)
+	case slices.Contains(graph, name):
+		h.Graph.ServeHTTP(w, r)
+	default:
+		h.Default.ServeHTTP(w, r)
+	}
+}
+
+// hostName is the name in a Host header, in lower case.
+func hostName(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(host)
+}

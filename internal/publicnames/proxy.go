@@ -1,0 +1,175 @@
+package publicnames
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/midas-mysql/midas"
+)
+
+// ProxyConfig says who answers.
+type ProxyConfig struct {
+	// TLS has a certificate of every name.
+	TLS *tls.Config
+	// Names answers what comes through a tunnel to one of the names.
+	Names http.Handler
+	// Metadata answers requests to http://169.254.169.254. A user name and password in the
+	// proxy's address are sent on as the workload's secret, which is the password.
+	Metadata http.Handler
+	Log      *slog.Logger // nil for silence
+}
+
+// Proxy is an HTTP proxy for programs on this machine.
+type Proxy struct {
+	ProxyConfig
+	tunnels chan net.Conn // to the server of the names
+	slots   chan struct{} // bounds the tunnels
+}
+
+// Bounds on what strangers may hold: there is no authentication for a tunnel, since who
+// asks through it is authenticated at its end.
+const (
+	maxTunnels    = 512
+	headerTimeout = 5 * time.Second
+	readTimeout   = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 64 << 10
+)
+
+// NewProxy returns a proxy that is ready to Serve, or an error when a part is missing.
+func NewProxy(cfg ProxyConfig) (*Proxy, error) {
+	if cfg.TLS == nil || cfg.Names == nil || cfg.Metadata == nil {
+		return nil, midas.Errorf(midas.Internal, "the proxy needs certificates and who answers")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Proxy{ProxyConfig: cfg, tunnels: make(chan net.Conn), slots: make(chan struct{}, maxTunnels)}, nil
+}
+
+// Serve serves on l until ctx ends; then it closes l and all tunnels.
+func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	front := newServer(ctx, p)
+	behind := newServer(ctx, p.Names)
+	inner := &tunnelListener{ctx: ctx, tunnels: p.tunnels, address: l.Addr()}
+	ended := make(chan error, 2)
+	go func() { ended <- behind.Serve(tls.NewListener(inner, p.TLS)) }()
+	go func() { ended <- front.Serve(l) }()
+	var err error
+	left := 2
+	select {
+	case err = <-ended:
+		left--
+	case <-ctx.Done():
+	}
+	cancel()
+	front.Close()
+	behind.Close()
+	for range left {
+		<-ended
+	}
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func newServer(ctx context.Context, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+}
+
+// ServeHTTP answers one request to the proxy itself.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method == http.MethodConnect:
+		p.connect(w, r)
+	case r.URL.Scheme == "http" && (r.URL.Host == Metadata || r.URL.Host == Metadata+":80"):
+		p.metadata(w, r)
+	default:
+		p.refuse(w, r.URL.Host)
+	}
+}
+
+func (p *Proxy) refuse(w http.ResponseWriter, target string) {
+	p.Log.Info("proxy refused", "target", clip(target))
+	http.Error(w, "midas answers here for "+strings.Join(All(), ", ")+" and http://"+Metadata+", and reaches nothing else.", http.StatusForbidden)
+}
+
+// clip keeps a stranger's text from filling the log.
+func clip(text string) string { return text[:min(len(text), 200)] }
+
+// connect opens a tunnel to a name.
+func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil || port != "443" || !slices.Contains(All(), strings.ToLower(host)) {
+		p.refuse(w, r.Host)
+		return
+	}
+	select {
+	case p.slots <- struct{}{}:
+	default:
+		http.Error(w, "too many tunnels", http.StatusServiceUnavailable)
+		return
+	}
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		<-p.slots
+		http.Error(w, "no tunnel over this connection", http.StatusInternalServerError)
+		return
+	}
+	tunnel := &tunnel{Conn: conn, early: buffered.Reader, free: p.slots}
+	// The server's deadlines were for the request that has ended.
+	err = conn.SetDeadline(time.Time{})
+	if err == nil {
+		_, err = io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n")
+	}
+	if err != nil {
+		tunnel.Close()
+		return
+	}
+	select {
+	case p.tunnels <- tunnel:
+	case <-time.After(headerTimeout): // the server of the names has ended
+		tunnel.Close()
+	}
+}
+
+// metadata passes a request on as if it had come to the metadata endpoint itself.
+func (p *Proxy) metadata(w http.ResponseWriter, r *http.Request) {
+	direct := r.Clone(r.Context())
+	direct.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery, ForceQuery: r.URL.ForceQuery}
+	direct.RequestURI = direct.URL.RequestURI()
+	direct.Host = Metadata
+	if secret, sent := proxyPassword(r); sent {
+		direct.Header.Set("X-IDENTITY-HEADER", secret)
+	}
+	for _, name := range []string{"Proxy-Authorization", "Proxy-Connection"} {
+		direct.Header.Del(name)
+	}
+	p.Metadata.ServeHTTP(w, direct)
+}
+
+// proxyPassword is the password that a client took from the proxy's address.
+func proxyPassword(r *http.Request) (string, bool) {
+	header := r.Header.Get("Proxy-Authorization")
+	if header == "" {
+		return "", false
+	}
+	_, password, ok := (&http.Request{Header: http.Header{"Authorization": {header}}}).BasicAuth()
+	return password, ok
+}
