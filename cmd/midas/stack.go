@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +32,7 @@ type stackConfig struct {
 	Metadata string // address of the metadata endpoint, http
 	MySQL    string // address of the gateway
 	Ops      string // address of metrics and health, http; "" for none
+	Proxy    string // address of the proxy for Azure's public names, http; "" for none
 	Backend  string // auto, embedded, mysqld, mysql://…, unix:PATH
 	// BackendPassword is for a server that somebody else runs, when Backend holds none.
 	BackendPassword string
@@ -61,6 +61,7 @@ type stack struct {
 	metadataLn      net.Listener
 	mysqlLn         net.Listener
 	opsLn           net.Listener
+	proxyLn         net.Listener
 
 	names   atomic.Pointer[namesAt]
 	stores  sync.Map // unique id of a server → *account.Store
@@ -116,7 +117,7 @@ func (s *stack) openState(ctx context.Context) error {
 	if s.ca, err = ca.Open(ca.Config{Dir: filepath.Join(s.State, "ca")}); err != nil {
 		return err
 	}
-	if err := writeBundle(s.State, s.ca.PEM()); err != nil {
+	if err := writeBundle(s.State, bundlePath(s.State), s.ca.PEM()); err != nil {
 		return err
 	}
 	s.directory, err = directory.Open(ctx, directory.Config{Path: filepath.Join(s.State, "directory.db"), Log: s.Log})
@@ -148,6 +149,7 @@ func (s *stack) listen(context.Context) error {
 		{"metadata", s.Metadata, &s.metadataLn},
 		{"mysql", s.MySQL, &s.mysqlLn},
 		{"ops", s.Ops, &s.opsLn},
+		{"proxy", s.Proxy, &s.proxyLn},
 	} {
 		if l.address == "" {
 			continue
@@ -216,25 +218,8 @@ func (s *stack) openOperator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.controlHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if armPath(r.URL.Path) {
-			api.ServeHTTP(w, r)
-		} else {
-			s.issuer.ServeHTTP(w, r)
-		}
-	})
+	s.controlHandler = s.byHost(api)
 	return nil
-}
-
-// armPath tells the API from the issuer, which share one address as they share
-// nothing else: ARM's paths begin with a known word, the issuer's with a tenant.
-func armPath(path string) bool {
-	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
-	switch strings.ToLower(first) {
-	case "subscriptions", "tenants", "providers", "metadata":
-		return true
-	}
-	return false
 }
 
 // drainTime is how long sessions may go on after an interrupt.
@@ -261,6 +246,9 @@ func (s *stack) run(ctx context.Context) error {
 	part(func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mysqlLn) })
 	if s.opsLn != nil {
 		part(func(ctx context.Context) error { return serveHTTP(ctx, s.opsLn, s.opsHandler()) })
+	}
+	if s.proxyLn != nil {
+		part(s.serveProxy)
 	}
 	go func() {
 		if err := s.backend.Wait(); err != nil {

@@ -32,6 +32,7 @@ type Running struct {
 	Metadata string `json:"metadata"` // http URL
 	MySQL    string `json:"mysql"`    // host:port
 	Ops      string `json:"ops"`      // http URL
+	Proxy    string `json:"proxy"`    // http URL, or "" when there is none
 	PID      int    `json:"pid"`
 	CA       string `json:"ca"` // path of the certificate authority, PEM
 }

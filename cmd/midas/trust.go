@@ -32,12 +32,16 @@ var systemBundles = []string{
 // take one file in place of the system's.
 func bundlePath(stateDir string) string { return filepath.Join(stateDir, clientDir, "ca-bundle.pem") }
 
-// writeBundle writes that file anew. Authorities that the user has chosen already, in
+// azureBundlePath is the same with the authority for Azure's public names.
+func azureBundlePath(stateDir string) string {
+	return filepath.Join(stateDir, clientDir, "ca-bundle-azure.pem")
+}
+
+// writeBundle writes such a file anew. Authorities that the user has chosen already, in
 // SSL_CERT_FILE, stand in for the system's.
-func writeBundle(stateDir string, authority []byte) error {
-	path := bundlePath(stateDir)
+func writeBundle(stateDir, path string, authorities ...[]byte) error {
 	candidates := systemBundles
-	if chosen := os.Getenv("SSL_CERT_FILE"); chosen != "" && chosen != path {
+	if chosen := os.Getenv("SSL_CERT_FILE"); chosen != "" && chosen != bundlePath(stateDir) && chosen != azureBundlePath(stateDir) {
 		candidates = append([]string{chosen}, candidates...)
 	}
 	var bundle []byte
@@ -47,7 +51,7 @@ func writeBundle(stateDir string, authority []byte) error {
 			break
 		}
 	}
-	return writeClientFile(path, append(bundle, authority...))
+	return writeClientFile(path, append(bundle, bytes.Join(authorities, nil)...))
 }
 
 // writeOptionFile writes a my.cnf that makes MySQL's and MariaDB's clients use TLS
@@ -96,8 +100,8 @@ func writeClientFile(path string, content []byte) (err error) {
 }
 
 // trustVariables are the environment variables that make programs trust our
-// authority besides those they trust already, and MySQL's clients use TLS.
-func trustVariables(stateDir string) ([]variable, error) {
+// authority, and more, besides those they trust already, and MySQL's clients use TLS.
+func trustVariables(stateDir string, more ...[]byte) ([]variable, error) {
 	authority, err := os.ReadFile(caPath(stateDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, midas.Errorf(midas.Unavailable, "state %s has no certificate authority yet", stateDir).
@@ -105,21 +109,24 @@ func trustVariables(stateDir string) ([]variable, error) {
 	} else if err != nil {
 		return nil, midas.Errorf(midas.Internal, "certificate authority: %w", err)
 	}
-	if err := writeBundle(stateDir, authority); err != nil {
+	bundle := bundlePath(stateDir)
+	if len(more) > 0 {
+		bundle = azureBundlePath(stateDir)
+	}
+	if err := writeBundle(stateDir, bundle, append([][]byte{authority}, more...)...); err != nil {
 		return nil, err
 	}
 	home, err := writeOptionFile(stateDir, os.Getenv("MYSQL_HOME"))
 	if err != nil {
 		return nil, err
 	}
-	bundle := bundlePath(stateDir)
 	vars := []variable{
 		{"SSL_CERT_FILE", bundle},       // OpenSSL, curl, Go
 		{"REQUESTS_CA_BUNDLE", bundle},  // Python's requests, and so az
 		{"NODE_EXTRA_CA_CERTS", bundle}, // Node, besides its own
 		{"MYSQL_HOME", home},            // clients of MySQL and MariaDB
 	}
-	if os.Getenv("CURL_CA_BUNDLE") != "" { // stronger than SSL_CERT_FILE
+	if os.Getenv("CURL_CA_BUNDLE") != "" || os.Getenv("SSL_CERT_DIR") != "" { // to curl, stronger than SSL_CERT_FILE
 		vars = append(vars, variable{"CURL_CA_BUNDLE", bundle})
 	}
 	if theirs := os.Getenv("MARIADB_HOME"); theirs != "" { // stronger than MYSQL_HOME

@@ -25,13 +25,16 @@ func (c *cli) newUpCommand() *cobra.Command {
   metadata  the metadata (IMDS) endpoint, http
   mysql     the gateway that takes tokens as passwords, TLS
   ops       /metrics, /healthz and /readyz, http
+  proxy     off unless given: a proxy that answers for Azure's public names, such as
+            login.microsoftonline.com and management.azure.com, and reaches nothing else;
+            midas env --az --way proxy tells how to use it
 
 The first start makes a local operator: the account that the other commands use, and
 the Microsoft Entra administrator of servers that are created without one.`,
 		Example: `  midas up
   midas up --backend mysql://root@127.0.0.1:3306 --backend-password-file ~/mysql-root`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			for flag, address := range map[string]string{"metadata": cfg.Metadata, "ops": cfg.Ops} {
+			for flag, address := range map[string]string{"metadata": cfg.Metadata, "ops": cfg.Ops, "proxy": cfg.Proxy} {
 				if err := requireLoopback(flag, address); err != nil {
 					return err
 				}
@@ -53,6 +56,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.Metadata, "metadata", "127.0.0.1:7169", "address of the metadata endpoint")
 	flags.StringVar(&cfg.MySQL, "mysql", "127.0.0.1:7306", "address of the gateway")
 	flags.StringVar(&cfg.Ops, "ops", "127.0.0.1:7090", "address of metrics and health; empty for none")
+	flags.StringVar(&cfg.Proxy, "proxy", "", "address of the proxy for Azure's public names; empty for none")
 	behind.add(flags, "auto")
 	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in")
 	return cmd
@@ -81,6 +85,9 @@ func (s *stack) announce(context.Context) error {
 	if s.opsLn != nil {
 		r.Ops = "http://" + s.opsLn.Addr().String()
 	}
+	if s.proxyLn != nil {
+		r.Proxy = "http://" + s.proxyLn.Addr().String()
+	}
 	if err := writeRunning(s.State, r); err != nil {
 		return err
 	}
@@ -100,6 +107,9 @@ func (s *stack) welcome(w io.Writer) {
 		{"mysql", s.mysqlLn.Addr().String() + "  (TLS; midas ca --path prints the authority)"},
 		{"backend", s.backend.Describe()},
 		{"state", s.State},
+	}
+	if s.proxyLn != nil {
+		lines = append(lines, [2]string{"proxy", "http://" + s.proxyLn.Addr().String() + "  (Azure's public names)"})
 	}
 	fmt.Fprintln(w, "midas is up")
 	for _, line := range lines {

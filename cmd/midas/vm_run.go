@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +24,7 @@ import (
 const (
 	insideMetadata = "169.254.169.254:80"
 	insideMySQL    = "127.0.0.1:3306"
+	insideAzure    = "127.0.0.1:443"
 )
 
 // dialTimeout bounds reaching the gateway, which is on the same machine.
@@ -36,13 +37,15 @@ func (c *cli) newVMRunCommand() *cobra.Command {
 		Short: "Run a command as if on the VM",
 		Long: `Run a command as if on the VM, as yourself and in the present directory: in a private
 network where http://169.254.169.254 is the VM's metadata endpoint, where the names of
-the MySQL servers lead to the gateway on port 3306, and from where nothing else can be
-reached. The exit status is the command's. Servers created later are found at the next
-run.
+the MySQL servers lead to the gateway on port 3306, where login.microsoftonline.com,
+management.azure.com and graph.microsoft.com are this midas, so that az and Azure's SDKs
+work as they are, and from where nothing else can be reached. The exit status is the
+command's. Servers created meanwhile are found within seconds.
 
 Where the system allows no private network, it says so and runs the command with the
 variables of "midas env" instead.`,
 		Example: `  midas vm run myVM -- curl -H Metadata:true 'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fossrdbms-aad.database.windows.net'
+  midas vm run myVM -- az login --identity
   midas vm run myVM -g myResourceGroup -- bash`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
@@ -79,22 +82,24 @@ func (c *cli) vmRun(ctx context.Context, vm machine, command []string) error {
 	if err != nil {
 		return err
 	}
-	trust, err := trustVariables(c.stateDir)
+	azure, trust, err := azureNames(c.stateDir, running)
 	if err != nil {
 		return err
 	}
 	cfg := vmns.Config{
 		Forwards: []vmns.Forward{
-			{Inside: insideMetadata, Serve: func(l net.Listener) error { return serveMetadata(l, metadata) }},
+			{Inside: insideMetadata, Serve: func(l net.Listener) error { return serveInside(l, metadata) }},
+			{Inside: insideAzure, Serve: azure},
 			{Inside: insideMySQL, Serve: func(l net.Listener) error { return forwardTo(l, running.MySQL) }},
 		},
-		Hosts:   map[string]string{},
+		Hosts:   insideHosts(servers),
+		Learn:   learnServers(a, servers),
 		Command: command,
 		Env:     insideEnvironment(os.Environ(), vm.name, servers, trust),
 		Stdin:   c.stdin, Stdout: c.stdout, Stderr: c.stderr,
 	}
-	for _, s := range servers {
-		cfg.Hosts[s.name], cfg.Hosts[s.fqdn] = "127.0.0.1", "127.0.0.1"
+	if control, ok := insideControl(running.Control); ok {
+		cfg.Forwards = append(cfg.Forwards, control)
 	}
 	// The command hears the signals itself; ours must not cut it short.
 	ctx = context.WithoutCancel(ctx)
@@ -156,8 +161,11 @@ func metadataProxy(endpoint, secret string) (http.Handler, error) {
 	}, nil
 }
 
-func serveMetadata(l net.Listener, handler http.Handler) error {
-	s := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10}
+func serveInside(l net.Listener, handler http.Handler) error {
+	s := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		ErrorLog: log.New(io.Discard, "", 0), // the terminal is the command's
+	}
 	return s.Serve(l)
 }
 
@@ -177,54 +185,4 @@ func forwardTo(l net.Listener, address string) error {
 			_ = relay.Join(client, upstream) // both ends know when it breaks
 		}()
 	}
-}
-
-// elsewhere are variables that point Azure SDKs and MySQL clients to places other
-// than those of a VM; they would win over what the private network serves.
-var elsewhere = []string{
-	"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET",
-	"AZURE_POD_IDENTITY_AUTHORITY_HOST", "AZURE_FEDERATED_TOKEN_FILE", "MYSQL_HOST", "MYSQL_TCP_PORT",
-}
-
-// insideEnvironment is the environment of the command on the VM.
-func insideEnvironment(environ []string, vm string, servers []server, trust []variable) []string {
-	direct := []string{"169.254.169.254"}
-	for _, s := range servers {
-		direct = append(direct, s.name, s.fqdn)
-	}
-	vars := append([]variable{{"MIDAS_VM", vm}}, trust...)
-	for _, name := range []string{"NO_PROXY", "no_proxy"} { // programs read either
-		list := strings.Join(direct, ",")
-		if before := os.Getenv(name); before != "" {
-			list = before + "," + list
-		}
-		vars = append(vars, variable{name, list})
-	}
-	kept := make([]string, 0, len(environ))
-	for _, kv := range environ {
-		name, _, _ := strings.Cut(kv, "=")
-		if !slices.Contains(elsewhere, name) {
-			kept = append(kept, kv)
-		}
-	}
-	return withVariables(kept, vars)
-}
-
-// withVariables sets vars in an environment, in place of those of the same name.
-func withVariables(environ []string, vars []variable) []string {
-	set := make([]string, 0, len(vars))
-	for _, v := range vars {
-		set = append(set, v.name)
-	}
-	out := make([]string, 0, len(environ)+len(vars))
-	for _, kv := range environ {
-		name, _, _ := strings.Cut(kv, "=")
-		if !slices.Contains(set, name) {
-			out = append(out, kv)
-		}
-	}
-	for _, v := range vars {
-		out = append(out, v.name+"="+v.value)
-	}
-	return out
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/midas-mysql/midas/internal/ca"
+	"github.com/midas-mysql/midas/internal/publicnames"
 	"github.com/midas-mysql/midas/internal/vmns"
 )
 
@@ -57,6 +58,8 @@ func newFakeVM(t *testing.T, identity string) *fakeVM {
 		case strings.HasSuffix(path, "/flexibleServers"):
 			fmt.Fprintf(w, `{"value": [{"id": "%sMicrosoft.DBforMySQL/flexibleServers/mydb", "name": "mydb",
 				"properties": {"fullyQualifiedDomainName": "mydb.mysql.database.azure.com"}}]}`, group)
+		case strings.HasPrefix(path, "/who/"):
+			fmt.Fprintf(w, "%s %s of %s", r.Method, r.RequestURI, r.Host)
 		default:
 			t.Errorf("unexpected request %s %s", r.Method, path)
 		}
@@ -103,7 +106,7 @@ func (f *fakeVM) run(t *testing.T, args ...string) (code int, stdout, stderr str
 func clearEnvironment(t *testing.T) {
 	t.Helper()
 	for _, name := range append(slices.Clone(elsewhere), "MIDAS_VM", "MIDAS_STATE", "AZURE_CLIENT_ID",
-		"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "MYSQL_HOME", "MARIADB_HOME",
+		"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "MYSQL_HOME", "MARIADB_HOME",
 		"NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy") {
 		t.Setenv(name, "")
 		os.Unsetenv(name)
@@ -186,6 +189,44 @@ func TestVMRunForwardsMySQL(t *testing.T) {
 // closeWrite half-closes descriptor 3 of a shell.
 const closeWrite = `python3 -c 'import socket; socket.socket(fileno=3).shutdown(socket.SHUT_WR)'`
 
+func TestVMRunServesTheNamesOfAzure(t *testing.T) {
+	needNamespaces(t)
+	needProgram(t, "curl")
+	clearEnvironment(t)
+	t.Setenv("https_proxy", "http://127.0.0.1:1") // nothing of it reaches the VM
+	vm := newFakeVM(t, `null`)
+	for _, name := range publicnames.All() {
+		code, out, stderr := vm.run(t, "vm", "run", "myVM", "--", "curl", "-sS", "-H", "Authorization: Bearer the-token", "https://"+name+"/who/%2e/asks?a=%2f")
+		if want := "GET /who/%2e/asks?a=%2f of " + name; code != 0 || out != want {
+			t.Errorf("%s: exit code %d, output %q, %s", name, code, out, stderr)
+		}
+	}
+	code, _, stderr := vm.run(t, "vm", "run", "myVM", "--", "curl", "-sS", "--noproxy", "*", "--resolve", "example.com:443:127.0.0.1", "https://example.com/")
+	if code == 0 || !strings.Contains(stderr, "certificate") {
+		t.Errorf("another name: exit code %d, %s", code, stderr)
+	}
+	// What others are told to trust vouches for none of these names.
+	code, _, stderr = vm.run(t, "vm", "run", "myVM", "--", "curl", "-sS", "--cacert", vm.ca.CertPath(), "https://login.microsoftonline.com/")
+	if code == 0 || !strings.Contains(stderr, "certificate") {
+		t.Errorf("trusting the gateway's authority alone: exit code %d, %s", code, stderr)
+	}
+}
+
+func TestVMRunReachesTheControlAddress(t *testing.T) {
+	needNamespaces(t)
+	needProgram(t, "curl")
+	clearEnvironment(t)
+	vm := newFakeVM(t, `null`)
+	running, err := readRunning(vm.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, stderr := vm.run(t, "vm", "run", "myVM", "--", "curl", "-sS", "-H", "Authorization: Bearer the-token", "--cacert", running.CA, running.Control+"/who/asks")
+	if code != 0 || !strings.HasPrefix(out, "GET /who/asks of 127.0.0.1:") {
+		t.Errorf("exit code %d, output %q, %s", code, out, stderr)
+	}
+}
+
 func TestVMRunPassesTheExitStatus(t *testing.T) {
 	needNamespaces(t)
 	clearEnvironment(t)
@@ -260,11 +301,9 @@ func TestInsideEnvironment(t *testing.T) {
 	got := insideEnvironment(
 		[]string{"HOME=/h", "MYSQL_HOST=x", "MIDAS_VM=old", "SSL_CERT_FILE=old", "NO_PROXY=corp.example"}, "myVM",
 		[]server{{name: "mydb", fqdn: "mydb.mysql.database.azure.com"}}, []variable{{"SSL_CERT_FILE", "new"}})
-	want := []string{
-		"HOME=/h", "MIDAS_VM=myVM", "SSL_CERT_FILE=new",
-		"NO_PROXY=corp.example,169.254.169.254,mydb,mydb.mysql.database.azure.com",
-		"no_proxy=169.254.169.254,mydb,mydb.mysql.database.azure.com",
-	}
+	direct := "169.254.169.254,localhost,127.0.0.1,.mysql.database.azure.com," + strings.Join(publicnames.All(), ",") +
+		",mydb,mydb.mysql.database.azure.com"
+	want := []string{"HOME=/h", "MIDAS_VM=myVM", "SSL_CERT_FILE=new", "NO_PROXY=corp.example," + direct, "no_proxy=" + direct}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

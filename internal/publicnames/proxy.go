@@ -60,8 +60,8 @@ func NewProxy(cfg ProxyConfig) (*Proxy, error) {
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	front := newServer(ctx, p)
-	behind := newServer(ctx, p.Names)
+	front := p.newServer(ctx, p)
+	behind := p.newServer(ctx, p.Names)
 	inner := &tunnelListener{ctx: ctx, tunnels: p.tunnels, address: l.Addr()}
 	ended := make(chan error, 2)
 	go func() { ended <- behind.Serve(tls.NewListener(inner, p.TLS)) }()
@@ -85,10 +85,11 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-func newServer(ctx context.Context, h http.Handler) *http.Server {
+func (p *Proxy) newServer(ctx context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog:    slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 }

@@ -166,7 +166,8 @@ func TestProxyServesMetadata(t *testing.T) {
 			`metadata: GET /metadata of 169.254.169.254 secret=[] forwarded=[] proxy=[]`,
 		},
 		"the endpoint sees who else was there, to refuse it": {
-			"http://169.254.169.254//metadata/", machine, http.Header{"X-Forwarded-For": {"10.0.0.1"}, "X-Identity-Header": {"other"}},
+			"http://169.254.169.254//metadata/", machine,
+			http.Header{"X-Forwarded-For": {"10.0.0.1"}, "X-Identity-Header": {"other"}},
 			`metadata: GET //metadata/ of 169.254.169.254 secret=["id.secret"] forwarded=["10.0.0.1"] proxy=[]`,
 		},
 	} {

@@ -64,14 +64,15 @@ func run(ctx context.Context, cfg Config, flags uintptr) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer os.Remove(hosts)
+	defer os.Remove(hosts.Name())
+	defer hosts.Close()
 
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return 0, err
 	}
 	defer ours.Close()
-	cmd, err := insideCommand(ctx, cfg, flags, hosts, theirs)
+	cmd, err := insideCommand(ctx, cfg, flags, hosts.Name(), theirs)
 	if err != nil {
 		theirs.Close()
 		return 0, err
@@ -95,12 +96,13 @@ func run(ctx context.Context, cfg Config, flags uintptr) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	os.Remove(hosts) // it is mounted; whoever kills us now leaves nothing behind
+	os.Remove(hosts.Name()) // it is mounted; whoever kills us now leaves nothing behind
 	defer serve(cfg.Forwards, listeners)()
 	if code, err := release(ours); err != nil {
 		return code, err
 	}
 	started = true
+	defer learn(ctx, cfg, hosts)()
 	return supervise(cmd, signals)
 }
 
@@ -143,29 +145,6 @@ func startError(err error) error {
 		}
 	}
 	return midas.Errorf(midas.Internal, "start in a network namespace: %w", err)
-}
-
-func writeHosts(own map[string]string) (string, error) {
-	host, err := os.ReadFile("/etc/hosts")
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", midas.Errorf(midas.Internal, "read hosts: %w", err)
-	}
-	text, err := hostsFile(own, host)
-	if err != nil {
-		return "", err
-	}
-	f, err := os.CreateTemp("", "midas-hosts-")
-	if err != nil {
-		return "", midas.Errorf(midas.Internal, "write hosts: %w", err)
-	}
-	_, err = f.Write(text)
-	// Readable by whichever user the command becomes, as /etc/hosts is.
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err != nil {
-		os.Remove(f.Name())
-		return "", midas.Errorf(midas.Internal, "write hosts: %w", err)
-	}
-	return f.Name(), nil
 }
 
 // socketPair is a packet socket with its end for the inside half.

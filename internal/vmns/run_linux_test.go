@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -111,6 +113,35 @@ func TestTrafficReachesTheParent(t *testing.T) {
 		want := "metadata for 169.254.169.254/token\ndatabase for mydb.mysql.database.azure.com:3306/\n"
 		if diff := cmp.Diff(want, out); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+func TestNamesThatComeUpLaterAreFound(t *testing.T) {
+	need(t, "getent")
+	each(t, func(t *testing.T, run func(Config) (int, string, error)) {
+		added, say := io.Pipe()
+		ended := false
+		code, out, err := run(Config{
+			Hosts: map[string]string{"early.example": "127.0.0.2"},
+			Learn: func(ctx context.Context, add func(map[string]string) error) {
+				if err := add(map[string]string{"bad name": "127.0.0.3"}); err == nil {
+					t.Error("a name with a blank was taken")
+				}
+				if err := add(map[string]string{"late.example": "127.0.0.3", "early.example": "127.0.0.4"}); err != nil {
+					t.Error(err)
+				}
+				say.Close()
+				<-ctx.Done()
+				ended = true
+			},
+			Command: []string{"sh", "-c", "cat; getent hosts late.example; grep -m 1 early.example /etc/hosts"}, Stdin: added,
+		})
+		if code != 0 || err != nil || !ended {
+			t.Fatalf("status %d, error %v, ended %v, output %s", code, err, ended, out)
+		}
+		if got := strings.Fields(out); !slices.Equal(got, []string{"127.0.0.3", "late.example", "127.0.0.2", "early.example"}) {
+			t.Errorf("found %q", got)
 		}
 	})
 }

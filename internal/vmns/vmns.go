@@ -39,7 +39,10 @@ type Config struct {
 	Forwards []Forward
 	// Hosts maps host names to IPv4 addresses. They come before the machine's own
 	// /etc/hosts in the copy that the command sees.
-	Hosts   map[string]string
+	Hosts map[string]string
+	// Learn runs beside the command until that ends, and adds names that come up
+	// meanwhile; nil for none. A name that has an address gets this one besides.
+	Learn   func(ctx context.Context, add func(names map[string]string) error)
 	Command []string // name and arguments; the name is looked up in Env's PATH
 	Env     []string // the whole environment, "KEY=value"
 
@@ -72,6 +75,12 @@ func Plain(ctx context.Context, cfg Config) (exitCode int, err error) {
 // hostsFile is the /etc/hosts of the namespace: ours first, because the first line
 // that has a name wins.
 func hostsFile(own map[string]string, host []byte) ([]byte, error) {
+	lines, err := hostsLines(own)
+	return append(lines, host...), err
+}
+
+// hostsLines are lines of /etc/hosts for the names, in alphabetical order.
+func hostsLines(own map[string]string) ([]byte, error) {
 	names := make([]string, 0, len(own))
 	for name, address := range own {
 		if name == "" || strings.ContainsAny(name, " \t\r\n#") {
@@ -87,6 +96,5 @@ func hostsFile(own map[string]string, host []byte) ([]byte, error) {
 	for _, name := range names {
 		fmt.Fprintf(&b, "%s\t%s\n", own[name], name)
 	}
-	b.Write(host)
 	return []byte(b.String()), nil
 }

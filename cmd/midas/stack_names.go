@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"strings"
+
+	"github.com/midas-mysql/midas/internal/ca"
+	"github.com/midas-mysql/midas/internal/publicnames"
+)
+
+// byHost is the control address: requests that came by a public name of Azure go to
+// whoever answers for it, others are told apart by their path.
+func (s *stack) byHost(api http.Handler) http.Handler {
+	byPath := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if armPath(r.URL.Path) {
+			api.ServeHTTP(w, r)
+		} else {
+			s.issuer.ServeHTTP(w, r)
+		}
+	})
+	return publicnames.Handlers{Login: s.issuer, Manager: api, Graph: byPath, Default: byPath}
+}
+
+// armPath tells the API from the issuer, which share one address as they share
+// nothing else: ARM's paths begin with a known word, the issuer's with a tenant.
+func armPath(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
+	switch strings.ToLower(first) {
+	case "subscriptions", "tenants", "providers", "metadata":
+		return true
+	}
+	return false
+}
+
+// azureAuthority opens the authority for Azure's public names, which only the proxy and
+// vm run use, and only their clients are told to trust. It is not the one of the gateway
+// and the control address: people may have made their machine trust that.
+func azureAuthority(stateDir string) (*ca.CA, error) {
+	return ca.Open(ca.Config{Dir: filepath.Join(stateDir, "ca-azure"), Only: publicnames.All()})
+}
+
+// serveProxy answers for Azure's public names until ctx ends.
+func (s *stack) serveProxy(ctx context.Context) error {
+	authority, err := azureAuthority(s.State)
+	if err != nil {
+		return err
+	}
+	config := authority.TLSConfig(nil)
+	config.NextProtos = []string{"h2", "http/1.1"}
+	proxy, err := publicnames.NewProxy(publicnames.ProxyConfig{
+		TLS: config, Names: s.controlHandler, Metadata: s.metadataHandler, Log: s.Log,
+	})
+	if err != nil {
+		return err
+	}
+	return proxy.Serve(ctx, s.proxyLn)
+}
