@@ -89,10 +89,13 @@ func New(cfg Config) (*API, error) {
 // call is one request on its way to a handler.
 type call struct {
 	*http.Request
-	id   string            // x-ms-request-id
-	vars map[string]string // variables of the route, unescaped
-	who  midas.Principal   // zero on an open route
-	body []byte
+	id     string            // x-ms-request-id
+	route  *route            // nil without one
+	scope  string            // ARM id at which route.action is needed
+	vars   map[string]string // variables of the route, unescaped
+	who    midas.Principal   // zero on an open route
+	access directory.Access  // what who may do; nothing on an open route
+	body   []byte
 }
 
 // answer is what a handler has to say. A nil body is an empty one.
@@ -135,8 +138,8 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 	if !ok {
 		segments = nil // matches no route
 	}
-	found, allowed := a.match(c, segments)
-	if found == nil || !found.open {
+	found, methods := a.match(c, segments)
+	if found == nil || found.audience != open {
 		if err := a.authenticate(c); err != nil {
 			return answer{}, err
 		}
@@ -148,8 +151,8 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 		return answer{}, errMissingVersion
 	}
 	if found == nil {
-		if len(allowed) > 0 {
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
+		if len(methods) > 0 {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
 			return answer{}, errMethod(c.Method)
 		}
 		return answer{}, errNoRoute(segments, c.URL.Query().Get("api-version"))
@@ -164,23 +167,24 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 	return found.do(c)
 }
 
-// match finds the route of a request; without one, allowed lists the methods that
-// the path has.
-func (a *API) match(c *call, segments []string) (found *route, allowed []string) {
+// match finds the route of a request; without one, methods lists those that the path
+// has.
+func (a *API) match(c *call, segments []string) (found *route, methods []string) {
 	for i := range a.routes {
-		vars, ok := a.routes[i].vars(segments)
+		r := &a.routes[i]
+		vars, ok := r.vars(segments)
 		if !ok {
 			continue
 		}
-		if a.routes[i].method == c.Method {
-			c.vars = vars
-			return &a.routes[i], nil
+		if r.method == c.Method {
+			c.route, c.vars, c.scope = r, vars, r.scopeIn(segments)
+			return r, nil
 		}
-		if !slices.Contains(allowed, a.routes[i].method) {
-			allowed = append(allowed, a.routes[i].method)
+		if !slices.Contains(methods, r.method) {
+			methods = append(methods, r.method)
 		}
 	}
-	return nil, allowed
+	return nil, methods
 }
 
 // fault turns an error into an answer; what is ours to mend goes to the log, not to

@@ -3,6 +3,7 @@ package arm
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -38,21 +39,63 @@ func (a *API) authenticate(c *call) error {
 	return nil
 }
 
-// authorize refuses everyone but an Owner of the subscription with 403, whether or
-// not what they ask for exists.
-func (a *API) authorize(c *call, found *route) error {
-	owner, err := a.Directory.IsOwner(c.Context(), c.who.ObjectID)
-	if err != nil {
+// authorize refuses with 403 whoever has no role for what they ask, whether or not it
+// exists. What no route or another subscription answers is told to those who have some
+// role here; a list may be asked for by those who may see some of it, and leaves out the
+// rest; tenants and subscriptions are listed to everyone, as far as they may see them.
+func (a *API) authorize(c *call, found *route) (err error) {
+	if c.access, err = a.Directory.Access(c.Context(), c.who.ObjectID); err != nil {
 		return err
 	}
-	if owner {
+	action, scope, ok := "*", c.URL.EscapedPath(), false
+	_, own := a.Directory.Tenant()
+	switch {
+	case found == nil || c.vars["sub"] != "" && !strings.EqualFold(c.vars["sub"], own):
+		ok = c.access.Any()
+	case found.audience == everyone:
+		ok = true
+	case found.audience == anyRole:
+		ok = c.access.Any()
+	case found.audience == someBelow:
+		ok = c.access.AllowedWithin(found.action, c.scope)
+	default:
+		ok = c.access.Allowed(found.action, c.scope)
+	}
+	if ok {
 		return nil
 	}
-	action := "*"
 	if found != nil {
-		action = found.action
+		action, scope = found.action, c.scope
 	}
-	return errForbidden(c.who, action, c.URL.EscapedPath())
+	return errForbidden(c.who, action, scope)
+}
+
+// sees reports whether the caller of a list may see the one with that id in it.
+func (c *call) sees(id string) bool {
+	return c.access.Allowed(c.route.action, id)
+}
+
+// mayAssign refuses, with what Azure calls a linked authorization failure, to give a
+// machine or server an identity that the caller may not assign. What is no id in this
+// subscription is left to the directory, which finds nothing there.
+func (a *API) mayAssign(c *call, identities map[string]bool) error {
+	const assign = identityType + "/assign/action"
+	_, sub := a.Directory.Tenant()
+	here := "/subscriptions/" + sub + "/"
+	var denied []string
+	for id, wanted := range identities {
+		inside := len(id) > len(here) && strings.EqualFold(id[:len(here)], here)
+		if wanted && inside && !c.access.Allowed(assign, id) {
+			denied = append(denied, id)
+		}
+	}
+	if len(denied) == 0 {
+		return nil
+	}
+	slices.Sort(denied)
+	return &fault{status: http.StatusForbidden, code: "LinkedAuthorizationFailed", message: fmt.Sprintf(
+		"The client '%s' with object id '%s' has permission to perform action '%s' on scope '%s'; however, it does not have permission to perform action(s) '%s' on the linked scope(s) '%s' (respectively) or the linked scope(s) are invalid.",
+		c.who.ClientID, c.who.ObjectID, c.route.action, c.scope, assign, clip(strings.Join(denied, "', '"), 2048))}
 }
 
 // challenge tells a client where tokens are had (RFC 6750, section 3).

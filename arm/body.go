@@ -36,7 +36,7 @@ type identityBody struct {
 }
 
 // change reads the request's content as a change of a machine or server.
-func (c *call) change() (directory.Change, error) {
+func (a *API) change(c *call) (directory.Change, error) {
 	var known resourceBody
 	if err := c.decode(&known); err != nil {
 		return directory.Change{}, err
@@ -50,6 +50,9 @@ func (c *call) change() (directory.Change, error) {
 		change.Identity = &directory.IdentityPatch{Type: known.Identity.Type, UserAssigned: map[string]bool{}}
 		for id, value := range known.Identity.UserAssignedIdentities {
 			change.Identity.UserAssigned[id] = value != nil
+		}
+		if err := a.mayAssign(c, change.Identity.UserAssigned); err != nil {
+			return directory.Change{}, err
 		}
 	}
 	return change, nil

@@ -56,6 +56,14 @@ func errSubscription(id string) *fault {
 	return &fault{status: http.StatusNotFound, code: "SubscriptionNotFound", message: fmt.Sprintf("The subscription '%s' could not be found.", id)}
 }
 
+// clip keeps what a client sent from filling an answer.
+func clip(text string, most int) string {
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
 func errMethod(method string) *fault {
 	return &fault{status: http.StatusMethodNotAllowed, code: "MethodNotAllowed", message: fmt.Sprintf("The requested resource does not support http method '%s'.", method)}
 }
@@ -71,7 +79,7 @@ func errNoRoute(segments []string, version string) *fault {
 			continue
 		}
 		namespace := segments[i+1]
-		for _, known := range []string{identityType, machineType, serverType, groupType} {
+		for _, known := range []string{identityType, machineType, serverType, groupType, roleAssignmentType} {
 			if strings.EqualFold(namespace, known[:strings.IndexByte(known, '/')]) {
 				return &fault{status: http.StatusNotFound, code: "InvalidResourceType", message: fmt.Sprintf(
 					"The resource type could not be found in the namespace '%s' for api version '%s'.", namespace, version)}
@@ -80,6 +88,19 @@ func errNoRoute(segments []string, version string) *fault {
 		return &fault{status: http.StatusNotFound, code: "InvalidResourceNamespace", message: fmt.Sprintf("The resource namespace '%s' is invalid.", namespace)}
 	}
 	return &fault{status: http.StatusNotFound, code: "MissingSubscription", message: "The request did not have a subscription or a valid tenant level resource provider."}
+}
+
+// reasons are the causes for which ARM has a code of their own.
+var reasons = map[error]fault{
+	directory.ErrNoGroup:           {status: http.StatusNotFound, code: "ResourceGroupNotFound"},
+	directory.ErrNoIdentity:        {status: http.StatusBadRequest, code: "FailedIdentityOperation"},
+	directory.ErrNoRole:            {status: http.StatusNotFound, code: "RoleDefinitionDoesNotExist"},
+	directory.ErrNoPrincipal:       {status: http.StatusBadRequest, code: "PrincipalNotFound"},
+	directory.ErrPrincipalType:     {status: http.StatusBadRequest, code: "UnmatchedPrincipalType"},
+	directory.ErrAssignmentExists:  {status: http.StatusConflict, code: "RoleAssignmentExists"},
+	directory.ErrAssignmentFixed:   {status: http.StatusBadRequest, code: "RoleAssignmentUpdateNotPermitted"},
+	directory.ErrLastAdministrator: {status: http.StatusConflict, code: "CannotDeleteLastRbacAdminAssignment"},
+	directory.ErrNoAssignment:      {status: http.StatusNotFound, code: "RoleAssignmentNotFound"},
 }
 
 // faultOf is the one place where errors of the directory become ARM's.
@@ -93,10 +114,11 @@ func faultOf(err error) *fault {
 		return errTooLarge
 	case errors.Is(err, rest.ErrCutShort):
 		return errContent(err.Error())
-	case errors.Is(err, directory.ErrNoGroup):
-		return &fault{status: http.StatusNotFound, code: "ResourceGroupNotFound", message: err.Error()}
-	case errors.Is(err, directory.ErrNoIdentity):
-		return &fault{status: http.StatusBadRequest, code: "FailedIdentityOperation", message: err.Error()}
+	}
+	for cause, f := range reasons {
+		if errors.Is(err, cause) {
+			return &fault{status: f.status, code: f.code, message: err.Error()}
+		}
 	}
 	switch midas.CodeOf(err) {
 	case midas.Invalid:

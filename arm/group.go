@@ -19,7 +19,7 @@ func showGroup(g directory.Group) any {
 
 func (a *API) listGroups(c *call) (answer, error) {
 	groups, err := a.Directory.ListGroups(c.Context())
-	return list(groups, showGroup), err
+	return list(visible(c, groups, func(g directory.Group) string { return g.ID }), showGroup), err
 }
 
 func (a *API) getGroup(c *call) (answer, error) {

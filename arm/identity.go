@@ -16,7 +16,7 @@ func showIdentity(m directory.ManagedIdentity) any {
 
 func (a *API) listIdentities(c *call) (answer, error) {
 	all, err := a.Directory.ListIdentities(c.Context(), c.vars["group"])
-	return list(all, showIdentity), err
+	return list(visible(c, all, func(m directory.ManagedIdentity) string { return m.ID }), showIdentity), err
 }
 
 func (a *API) getIdentity(c *call) (answer, error) {

@@ -17,7 +17,7 @@ func showMachine(v directory.VM) any {
 
 func (a *API) listMachines(c *call) (answer, error) {
 	all, err := a.Directory.ListVMs(c.Context(), c.vars["group"])
-	return list(all, showMachine), err
+	return list(visible(c, all, func(v directory.VM) string { return v.ID }), showMachine), err
 }
 
 func (a *API) getMachine(c *call) (answer, error) {
@@ -26,7 +26,7 @@ func (a *API) getMachine(c *call) (answer, error) {
 }
 
 func (a *API) putMachine(c *call) (answer, error) {
-	change, err := c.change()
+	change, err := a.change(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -37,7 +37,7 @@ func (a *API) putMachine(c *call) (answer, error) {
 // patchMachine answers 200 and is done. Azure answers 200 and goes on in the
 // background; its clients take either.
 func (a *API) patchMachine(c *call) (answer, error) {
-	change, err := c.change()
+	change, err := a.change(c)
 	if err != nil {
 		return answer{}, err
 	}

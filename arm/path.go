@@ -1,17 +1,40 @@
 package arm
 
-import "github.com/midas-mysql/midas/internal/rest"
+import (
+	"strings"
+
+	"github.com/midas-mysql/midas/internal/rest"
+)
+
+// audience says who of those with a token may ask for an operation.
+type audience int
+
+const (
+	allowed   audience = iota // who has its action at its scope
+	someBelow                 // and who has it somewhere below
+	anyRole                   // who has any role at all
+	everyone                  // who has a token
+	open                      // who has none, too
+)
 
 // route is one operation.
 type route struct {
-	method  string
-	pattern []string // as of rest.Vars
-	action  string   // ARM's name of the permission that it needs
-	open    bool     // needs no token
-	do      func(*call) (answer, error)
+	method   string
+	pattern  []string // as of rest.Vars
+	scope    int      // how many segments of the path say at which scope action is needed
+	action   string   // ARM's name of the permission that it needs
+	audience audience
+	do       func(*call) (answer, error)
 }
 
 // vars returns what the pattern's variables take from a path that it matches.
 func (r *route) vars(segments []string) (map[string]string, bool) {
 	return rest.Vars(r.pattern, segments)
+}
+
+func variable(segment string) bool { return strings.HasPrefix(segment, "{") }
+
+// scopeIn is the ARM id at which the route's action is needed for a path.
+func (r *route) scopeIn(segments []string) string {
+	return "/" + strings.Join(segments[:r.scope], "/")
 }

@@ -2,6 +2,7 @@ package arm
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -22,21 +23,29 @@ const (
 // routes collects the operations of the API.
 type routes []route
 
-func (t *routes) add(method, pattern, action string, do func(*call) (answer, error)) {
-	*t = append(*t, route{method: method, pattern: strings.Split(pattern[1:], "/"), action: action, do: do})
+// add adds an operation and returns it, to be given another audience. Its scope ends
+// with the last variable of its pattern: an operation on a thing needs a permission at
+// the thing, and a list one at what it is a list of.
+func (t *routes) add(method, pattern, action string, do func(*call) (answer, error)) *route {
+	segments := strings.Split(pattern[1:], "/")
+	scope := len(segments)
+	for scope > 0 && !variable(segments[scope-1]) {
+		scope--
+	}
+	*t = append(*t, route{method: method, pattern: segments, scope: scope, action: action, do: do})
+	return &(*t)[len(*t)-1]
 }
 
-// open adds an operation that needs no token.
-func (t *routes) open(method, pattern string, do func(*call) (answer, error)) {
-	t.add(method, pattern, "", do)
-	(*t)[len(*t)-1].open = true
+// list adds a list, which shows everyone what they may see of it.
+func (t *routes) list(pattern, action string, do func(*call) (answer, error)) {
+	t.add(http.MethodGet, pattern, action, do).audience = someBelow
 }
 
 // table lists every operation, area by area. Nothing else is reachable.
 func (a *API) table() []route {
 	var t routes
 	for _, area := range []func(*routes){
-		a.routeSubscription, a.routeGroups, a.routeResources, a.routeMachines, a.routeServers,
+		a.routeSubscription, a.routeGroups, a.routeResources, a.routeMachines, a.routeServers, a.routeRoles,
 	} {
 		area(&t)
 	}
@@ -44,15 +53,15 @@ func (a *API) table() []route {
 }
 
 func (a *API) routeSubscription(t *routes) {
-	t.open(http.MethodGet, "/metadata/endpoints", a.endpoints)
-	t.add(http.MethodGet, "/tenants", "Microsoft.Resources/tenants/read", a.listTenants)
-	t.add(http.MethodGet, "/subscriptions", resources+"/read", a.listSubscriptions)
-	t.add(http.MethodGet, subscription, resources+"/read", a.getSubscription)
-	t.add(http.MethodGet, subscription+"/locations", resources+"/locations/read", a.listLocations)
+	t.add(http.MethodGet, "/metadata/endpoints", "", a.endpoints).audience = open
+	t.add(http.MethodGet, "/tenants", "Microsoft.Resources/tenants/read", a.listTenants).audience = everyone
+	t.add(http.MethodGet, "/subscriptions", resources+"/read", a.listSubscriptions).audience = everyone
+	t.add(http.MethodGet, subscription, resources+"/read", a.getSubscription).audience = anyRole
+	t.add(http.MethodGet, subscription+"/locations", resources+"/locations/read", a.listLocations).audience = anyRole
 }
 
 func (a *API) routeGroups(t *routes) {
-	t.add(http.MethodGet, subscription+"/resourceGroups", resources+"/resourceGroups/read", a.listGroups)
+	t.list(subscription+"/resourceGroups", resources+"/resourceGroups/read", a.listGroups)
 	t.add(http.MethodGet, group, resources+"/resourceGroups/read", a.getGroup)
 	t.add(http.MethodHead, group, resources+"/resourceGroups/read", exists(a.getGroup))
 	t.add(http.MethodPut, group, resources+"/resourceGroups/write", a.putGroup)
@@ -70,8 +79,8 @@ func (a *API) routeResources(t *routes) {
 		{machineType, machine, a.getMachine, a.putMachine, a.patchMachine, a.deleteMachine, a.listMachines},
 		{serverType, server, a.getServer, a.putServer, a.patchServer, a.deleteServer, a.listServers},
 	} {
-		t.add(http.MethodGet, subscription+"/providers/"+r.kind, r.kind+"/read", r.list)
-		t.add(http.MethodGet, r.path, r.kind+"/read", r.list)
+		t.list(subscription+"/providers/"+r.kind, r.kind+"/read", r.list)
+		t.list(r.path, r.kind+"/read", r.list)
 		t.add(http.MethodGet, r.path+"/{name}", r.kind+"/read", r.get)
 		t.add(http.MethodHead, r.path+"/{name}", r.kind+"/read", exists(r.get))
 		t.add(http.MethodPut, r.path+"/{name}", r.kind+"/write", r.put)
@@ -132,4 +141,12 @@ func list[T any](items []T, show func(T) any) answer {
 		value = append(value, show(item))
 	}
 	return answer{http.StatusOK, object{"value": value}}
+}
+
+// visible leaves of a list what its caller may see.
+func visible[T any](c *call, items []T, id func(T) string) []T {
+	if c.access.Allowed(c.route.action, c.scope) {
+		return items
+	}
+	return slices.DeleteFunc(items, func(item T) bool { return !c.sees(id(item)) })
 }

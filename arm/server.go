@@ -22,7 +22,7 @@ func showServer(s directory.Server) any {
 
 func (a *API) listServers(c *call) (answer, error) {
 	all, err := a.Directory.ListServers(c.Context(), c.vars["group"])
-	return list(all, showServer), err
+	return list(visible(c, all, func(s directory.Server) string { return s.ID }), showServer), err
 }
 
 func (a *API) loadServer(c *call) (directory.Server, error) {
@@ -35,7 +35,7 @@ func (a *API) getServer(c *call) (answer, error) {
 }
 
 // serverChange reads the request's content as a change of a server.
-func (c *call) serverChange() (directory.ServerChange, error) {
+func (a *API) serverChange(c *call) (directory.ServerChange, error) {
 	var body struct {
 		Properties struct {
 			Version string `json:"version"`
@@ -44,12 +44,12 @@ func (c *call) serverChange() (directory.ServerChange, error) {
 	if err := c.decode(&body); err != nil {
 		return directory.ServerChange{}, err
 	}
-	change, err := c.change()
+	change, err := a.change(c)
 	return directory.ServerChange{Change: change, Version: body.Properties.Version}, err
 }
 
 func (a *API) putServer(c *call) (answer, error) {
-	change, err := c.serverChange()
+	change, err := a.serverChange(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -86,7 +86,7 @@ func (a *API) defaultAdmin(c *call) (*directory.Administrator, error) {
 }
 
 func (a *API) patchServer(c *call) (answer, error) {
-	change, err := c.serverChange()
+	change, err := a.serverChange(c)
 	if err != nil {
 		return answer{}, err
 	}

@@ -34,10 +34,13 @@ func (a *API) showSubscription() object {
 	}
 }
 
-func (a *API) listSubscriptions(*call) (answer, error) {
-	return answer{http.StatusOK, object{
-		"value": []object{a.showSubscription()}, "count": object{"type": "Total", "value": 1},
-	}}, nil
+// listSubscriptions shows the subscription to whoever has some role in it.
+func (a *API) listSubscriptions(c *call) (answer, error) {
+	all := []object{}
+	if c.access.Any() {
+		all = append(all, a.showSubscription())
+	}
+	return answer{http.StatusOK, object{"value": all, "count": object{"type": "Total", "value": len(all)}}}, nil
 }
 
 func (a *API) getSubscription(*call) (answer, error) {

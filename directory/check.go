@@ -56,6 +56,15 @@ WHERE h.kind NOT IN ('vm', 'server') OR i.kind <> 'identity'`,
 UNION ALL SELECT name FROM resource_group WHERE json_type(tags) IS NOT 'object'`,
 	},
 	{
+		"a role assignment whose scope is not what it refers to",
+		`SELECT a.name FROM role_assignment a LEFT JOIN resource r ON r.id = a.resource
+WHERE a.name = '' OR a.role NOT LIKE '________-____-____-____-____________' OR a.scope <> '/subscriptions/' || (SELECT value FROM setting WHERE name = 'subscription')
+  || CASE WHEN a.group_key IS NULL THEN '' ELSE '/resourcegroups/' || a.group_key END
+  || CASE r.kind WHEN 'identity' THEN '/providers/microsoft.managedidentity/userassignedidentities/' || r.key
+    WHEN 'vm' THEN '/providers/microsoft.compute/virtualmachines/' || r.key
+    WHEN 'server' THEN '/providers/microsoft.dbformysql/flexibleservers/' || r.key ELSE '' END`,
+	},
+	{
 		"a deleted server that is there",
 		`SELECT d.name FROM departed_server d JOIN server s ON s.unique_id = d.unique_id`,
 	},

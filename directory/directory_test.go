@@ -22,6 +22,7 @@ var _ interface {
 	ObjectByName(context.Context, string) (midas.DirectoryObject, error)
 	CheckSecret(context.Context, string, string) (midas.Identity, error)
 	IsOwner(context.Context, string) (bool, error)
+	Allowed(ctx context.Context, principalID, action, scope string) (bool, error)
 } = (*Directory)(nil)
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -12,9 +12,6 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// ownerRole at the scope of the subscription may do everything.
-const ownerRole = "Owner"
-
 // ServicePrincipal is who an application or a managed identity is in the directory.
 type ServicePrincipal struct {
 	ObjectID string
@@ -167,28 +164,3 @@ func (d *Directory) scanServicePrincipal(ctx context.Context, tx *sql.Tx, row in
 	p.IdentifierURIs = uris
 	return p, err
 }
-
-// AssignOwner gives the principal with that object id the role Owner over the
-// subscription. Doing so again changes nothing.
-func (d *Directory) AssignOwner(ctx context.Context, principalID string) error {
-	if uuid.Validate(principalID) != nil {
-		return midas.Errorf(midas.Invalid, "principal id %q is not a GUID", clip(principalID))
-	}
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO role_assignment (principal, role, scope, created) VALUES (?, ?, ?, ?)`,
-			fold(principalID), ownerRole, d.subscriptionScope(), d.millis())
-		return err
-	})
-}
-
-// IsOwner reports whether the principal has the role Owner over the subscription. On
-// any doubt or error it is false.
-func (d *Directory) IsOwner(ctx context.Context, principalID string) (owner bool, err error) {
-	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM role_assignment WHERE principal = ? AND role = ? AND scope = ?)`,
-			fold(principalID), ownerRole, d.subscriptionScope()).Scan(&owner)
-	})
-	return owner && err == nil, err
-}
-
-func (d *Directory) subscriptionScope() string { return "/subscriptions/" + d.subscriptionID }

@@ -53,12 +53,16 @@ func Vars(pattern, segments []string) (map[string]string, bool) {
 	if len(segments) != len(pattern) {
 		return nil, false
 	}
+	// Each request is compared with all patterns, of which one fits: the others cost no map.
+	for i, want := range pattern {
+		if !strings.HasPrefix(want, "{") && !strings.EqualFold(want, segments[i]) {
+			return nil, false
+		}
+	}
 	vars := map[string]string{}
 	for i, want := range pattern {
-		if name, ok := strings.CutPrefix(want, "{"); ok {
-			vars[strings.TrimSuffix(name, "}")] = segments[i]
-		} else if !strings.EqualFold(want, segments[i]) {
-			return nil, false
+		if strings.HasPrefix(want, "{") {
+			vars[strings.Trim(want, "{}")] = segments[i]
 		}
 	}
 	return vars, true
