@@ -19,7 +19,7 @@ import (
 )
 
 // readers is how many connections read at once; SQLite's WAL lets them go on while
-// the one writer commits.
+// the one writer commits. One more watches for changes (see Version).
 const readers = 4
 
 // Config says where the directory is kept.
@@ -42,6 +42,7 @@ type Directory struct {
 	subscriptionID string
 
 	changes atomic.Uint64
+	watch   watch
 }
 
 // Open opens the directory at cfg.Path, or makes an empty one with a new tenant and
@@ -75,8 +76,8 @@ func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
 	if d.reader, err = sql.Open("sqlite", dsn(cfg.Path, "_pragma=query_only(1)")); err != nil {
 		return nil, midas.Errorf(midas.Unavailable, "open directory %s: %w", cfg.Path, err)
 	}
-	d.reader.SetMaxOpenConns(readers)
-	d.reader.SetMaxIdleConns(readers)
+	d.reader.SetMaxOpenConns(readers + 1)
+	d.reader.SetMaxIdleConns(readers + 1)
 	if err := d.write(ctx, d.settle); err != nil {
 		return nil, err
 	}
@@ -109,6 +110,7 @@ func private(path string) error {
 
 // Close ends the directory. Changes already acknowledged are safe without it.
 func (d *Directory) Close() error {
+	d.watch.close()
 	var errs []error
 	for _, db := range []*sql.DB{d.reader, d.writer} {
 		if db != nil {
