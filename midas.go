@@ -8,6 +8,7 @@ package midas
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -44,6 +45,20 @@ type Workload struct {
 	Location     string
 	System       *Identity // nil when there is no system-assigned identity
 	UserAssigned []Identity
+	Tags         map[string]string
+	// Body is a JSON object in Resource Manager's form: what the machine's maker said
+	// of its size, image and operating system.
+	Body []byte
+}
+
+// Recognition is one mark by which a workload that shows no secret is known: exactly
+// one of Network, UserID and Cgroup is set.
+type Recognition struct {
+	VMID    string
+	Name    string       // unique among those of the machine
+	Network netip.Prefix // its source address is in there
+	UserID  *uint32      // the process that asks belongs to that user of this machine
+	Cgroup  string       // or runs in that control group (version 2) or below it: "/app.slice"
 }
 
 // Server is one MySQL server as the identity plane knows it.
@@ -117,6 +132,8 @@ type TokenRequest struct {
 	Host string
 	// Lifetime is zero for the issuer's default.
 	Lifetime time.Duration
+	// Expired asks for a token that was good until an hour ago, for tests of programs.
+	Expired bool
 }
 
 // Minter signs tokens. It answers at once and from memory; errors are Internal.

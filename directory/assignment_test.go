@@ -148,7 +148,7 @@ func TestWorkload(t *testing.T) {
 	must(t)(err)
 	want := midas.Workload{
 		ResourceID: vm.ID, VMID: vm.VMID, Name: "myVM", Location: "eastus",
-		System: vm.System, UserAssigned: []midas.Identity{m.Identity},
+		System: vm.System, UserAssigned: []midas.Identity{m.Identity}, Tags: map[string]string{}, Body: []byte("{}"),
 	}
 	for name, find := range map[string]func() (midas.Workload, error){
 		"by VM id":  func() (midas.Workload, error) { return d.WorkloadByVMID(ctx, strings.ToUpper(vm.VMID)) },

@@ -24,9 +24,12 @@ const readers = 4
 
 // Config says where the directory is kept.
 type Config struct {
-	Path string           // the SQLite file, made with mode 0600 when missing
-	Now  func() time.Time // nil for time.Now
-	Log  *slog.Logger     // nil for silence
+	Path string // the SQLite file, made with mode 0600 when missing
+	// Alone says that no other process has the file open meanwhile, which the caller
+	// makes sure of: Version need not ask the file then.
+	Alone bool
+	Now   func() time.Time // nil for time.Now
+	Log   *slog.Logger     // nil for silence
 }
 
 // Directory is an open directory. It is safe for concurrent use, also by several
@@ -42,6 +45,8 @@ type Directory struct {
 	subscriptionID string
 
 	changes atomic.Uint64
+	alone   bool
+	closed  atomic.Bool
 	watch   watch
 }
 
@@ -49,7 +54,7 @@ type Directory struct {
 // subscription id, and brings its schema up to date. Errors are Unavailable when the
 // file cannot be used, and Invalid when a newer midas wrote it.
 func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
-	d := &Directory{now: cfg.Now, log: cfg.Log, hasher: newHasher()}
+	d := &Directory{now: cfg.Now, log: cfg.Log, alone: cfg.Alone, hasher: newHasher()}
 	if d.now == nil {
 		d.now = time.Now
 	}
@@ -110,6 +115,7 @@ func private(path string) error {
 
 // Close ends the directory. Changes already acknowledged are safe without it.
 func (d *Directory) Close() error {
+	d.closed.Store(true)
 	d.watch.close()
 	var errs []error
 	for _, db := range []*sql.DB{d.reader, d.writer} {

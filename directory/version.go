@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+
+	"github.com/midas-mysql/midas"
 )
 
 // watch is one connection that does nothing but ask whether the others, of any process,
@@ -33,9 +35,16 @@ type question struct {
 // takes the number before it reads, and may use what it keeps as long as the number is
 // the same: whatever was changed before the call is seen.
 //
-// It costs some 20 µs, for all together that ask at the same time.
+// It costs some 20 µs, for all together that ask at the same time, and next to nothing in
+// a directory that was opened Alone.
 // Source: SQLite, PRAGMA data_version.
 func (d *Directory) Version(ctx context.Context) (uint64, error) {
+	if d.closed.Load() {
+		return 0, midas.Errorf(midas.Unavailable, "directory is closed")
+	}
+	if d.alone {
+		return d.changes.Load(), nil
+	}
 	w := &d.watch
 	w.mu.Lock()
 	q := w.next

@@ -54,7 +54,13 @@ func TestVersion(t *testing.T) {
 
 // Whoever asks after a change was acknowledged sees it, with others asking all the time.
 func TestVersionAmongMany(t *testing.T) {
-	d, err := directory.Open(t.Context(), directory.Config{Path: filepath.Join(t.TempDir(), "directory.db")})
+	for name, alone := range map[string]bool{"shared": false, "alone": true} {
+		t.Run(name, func(t *testing.T) { versionAmongMany(t, alone) })
+	}
+}
+
+func versionAmongMany(t *testing.T, alone bool) {
+	d, err := directory.Open(t.Context(), directory.Config{Path: filepath.Join(t.TempDir(), "directory.db"), Alone: alone})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ type VM struct {
 func (v VM) Workload() midas.Workload {
 	return midas.Workload{
 		ResourceID: v.ID, VMID: v.VMID, Name: v.Name, Location: v.Location,
-		System: v.System, UserAssigned: v.UserAssigned,
+		System: v.System, UserAssigned: v.UserAssigned, Tags: v.Tags, Body: v.Body,
 	}
 }
 

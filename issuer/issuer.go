@@ -109,11 +109,19 @@ func (i *Issuer) Mint(_ context.Context, r midas.TokenRequest) (midas.Token, err
 	if lifetime == 0 {
 		lifetime = identityLifetime
 	}
-	return i.sign(r.Identity, r.Resource, lifetime, claims)
+	now := i.now()
+	if r.Expired {
+		now = now.Add(-lifetime - time.Hour)
+	}
+	return i.signAt(now, r.Identity, r.Resource, lifetime, claims)
 }
 
-// sign completes claims with what every token has.
 func (i *Issuer) sign(id midas.Identity, resource string, lifetime time.Duration, claims token.Claims) (midas.Token, error) {
+	return i.signAt(i.now(), id, resource, lifetime, claims)
+}
+
+// signAt completes claims with what every token has, as at now.
+func (i *Issuer) signAt(now time.Time, id midas.Identity, resource string, lifetime time.Duration, claims token.Claims) (midas.Token, error) {
 	switch {
 	case id.ClientID == "" || id.PrincipalID == "" || resource == "":
 		return midas.Token{}, midas.Errorf(midas.Internal, "mint a token for %q, client id %q, resource %q: none may be empty",
@@ -124,7 +132,7 @@ func (i *Issuer) sign(id midas.Identity, resource string, lifetime time.Duration
 	case lifetime < 0:
 		return midas.Token{}, midas.Errorf(midas.Internal, "mint a token for %s: lifetime %s", id.PrincipalID, lifetime)
 	}
-	now := i.now().Truncate(time.Second)
+	now = now.Truncate(time.Second)
 	from, until := now.Add(-backdate), now.Add(lifetime).Truncate(time.Second)
 	claims.Audience = token.Strings{resource}
 	claims.Issuer, claims.IDP = i.v1(), i.v1()

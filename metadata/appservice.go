@@ -1,8 +1,8 @@
 package metadata
 
 import (
-	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -10,9 +10,12 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// appServiceVersion is the one version of the protocol that there is for
-// IDENTITY_ENDPOINT and IDENTITY_HEADER.
-const appServiceVersion = "2019-08-01"
+// The versions of the protocol: one for IDENTITY_ENDPOINT and IDENTITY_HEADER, the
+// older one for MSI_ENDPOINT and MSI_SECRET, which Azure Machine Learning uses still.
+const (
+	appServiceVersion = "2019-08-01"
+	oldVersion        = "2017-09-01"
+)
 
 // Why no identity could be chosen, in the words of App Service.
 const (
@@ -28,6 +31,8 @@ type appServiceError struct {
 }
 
 // appServiceAnswer is a token. It has no expires_in: SDKs read expires_on, a string.
+// Azure's older version has a date there, which today's SDKs cannot read or take for
+// long past; every one of them reads the number.
 // Source: Azure App Service, "REST endpoint reference" of managed identities.
 type appServiceAnswer struct {
 	AccessToken string `json:"access_token"`
@@ -38,64 +43,68 @@ type appServiceAnswer struct {
 	TokenType   string `json:"token_type"`
 }
 
-// serveAppService answers GET $IDENTITY_ENDPOINT.
-func (e *Endpoint) serveAppService(w http.ResponseWriter, r *http.Request) {
-	answer, status, err := e.appService(r)
-	if err == nil {
-		write(w, http.StatusOK, answer)
-		return
+// appServiceDialect tells the two versions apart, which share a path here.
+func appServiceDialect(r *http.Request) dialect {
+	d := dialect{
+		secretHeader: identityHeader,
+		parse:        func(r *http.Request) (query, *failure) { return parseAppService(r, plainGrammar, appServiceVersion) },
+		choose:       chooseAppService,
+		answer:       appServiceGrant,
+		refuse:       appServiceRefusal,
 	}
-	refused := appServiceError{StatusCode: status, Message: err.Error(), CorrelationID: uuid.NewString()}
-	switch {
-	case status == http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", http.MethodGet)
-	case status == http.StatusUnauthorized:
-		e.log.Warn("identity request of an unknown source", "remote", r.RemoteAddr, "reason", err, "correlation", refused.CorrelationID)
-	case status >= http.StatusInternalServerError:
-		e.log.Error("identity request failed", "remote", r.RemoteAddr, "error", err, "correlation", refused.CorrelationID)
-		// The spelling is Microsoft's; clients have it in their tests.
-		refused.Message = "An unexpected error occured while fetching the AAD Token."
+	if values, err := url.ParseQuery(r.URL.RawQuery); err == nil && values.Get("api-version") == oldVersion {
+		d.secretHeader = oldHeader
+		d.parse = func(r *http.Request) (query, *failure) { return parseAppService(r, oldGrammar, oldVersion) }
 	}
-	write(w, status, refused)
+	return d
 }
 
-// appService returns a token, or a status with its reason. Without a selector only the
-// system-assigned identity counts: App Service picks no user-assigned one by itself.
-func (e *Endpoint) appService(r *http.Request) (appServiceAnswer, int, error) {
-	fail := func(status int, text string) (appServiceAnswer, int, error) {
-		return appServiceAnswer{}, status, errors.New(text)
-	}
+func parseAppService(r *http.Request, g grammar, version string) (query, *failure) {
 	if r.Method != http.MethodGet {
-		return fail(http.StatusMethodNotAllowed, "Only GET is supported.")
+		return query{}, badMethod(http.MethodGet)
 	}
-	workload, err := e.identify(r)
-	switch {
-	case midas.CodeOf(err) == midas.Unauthenticated:
-		return fail(http.StatusUnauthorized, "Unauthorized: "+err.Error()+".")
-	case err != nil:
-		return fail(http.StatusInternalServerError, err.Error())
-	}
-	q, err := parseQuery(r.URL.RawQuery)
+	q, err := g.parse(r.URL.RawQuery)
 	switch {
 	case err != nil:
-		return fail(http.StatusBadRequest, "Bad request: "+err.Error()+".")
-	case q.version != appServiceVersion:
-		return fail(http.StatusBadRequest, "The api-version '"+clip(q.version)+"' is not supported. Use "+appServiceVersion+".")
-	case !validResource(q.resource):
-		return fail(http.StatusBadRequest, "The resource '"+clip(q.resource)+"' is missing or is no application id URI, such as "+midas.Resource+".")
-	case q.selector.by == "" && workload.System == nil:
-		return fail(http.StatusBadRequest, noSystemIdentity)
+		return q, badRequest("Bad request: " + err.Error() + ".")
+	case q.version != version:
+		return q, badRequest("The api-version '" + clip(q.version) + "' is not supported. Use " + appServiceVersion + ".")
+	case q.resource == "":
+		return q, &failure{status: http.StatusBadRequest, reason: reasonAudience}
 	}
-	id, err := choose(workload, q.selector)
-	if err != nil {
-		return fail(http.StatusBadRequest, noNamedIdentity)
+	return q, nil
+}
+
+// chooseAppService takes the system-assigned identity unless another is named: App
+// Service picks no user-assigned one by itself.
+func chooseAppService(w midas.Workload, s selector) (midas.Identity, *failure) {
+	if s.by == "" && w.System == nil {
+		return midas.Identity{}, noIdentity(noSystemIdentity)
 	}
-	t, err := e.tokens.get(r.Context(), id, workload.ResourceID, q.resource, q.fresh)
-	if err != nil {
-		return fail(http.StatusInternalServerError, err.Error())
+	id, f := choose(w, s)
+	if f != nil {
+		f = noIdentity(noNamedIdentity)
 	}
+	return id, f
+}
+
+func appServiceGrant(_ *Endpoint, q query, id midas.Identity, t midas.Token) any {
 	return appServiceAnswer{
 		AccessToken: t.Raw, ClientID: id.ClientID, Resource: q.resource, TokenType: "Bearer",
 		ExpiresOn: strconv.FormatInt(t.Expiry.Unix(), 10), NotBefore: strconv.FormatInt(t.NotBefore.Unix(), 10),
-	}, 0, nil
+	}
+}
+
+func appServiceRefusal(f *failure) any {
+	text := f.text
+	switch f.reason {
+	case reasonAudience:
+		text = "The resource '" + clip(f.text) + "' is missing or is no application id URI, such as " + midas.Resource + "."
+	case reasonSource:
+		text = "Unauthorized: " + f.text + "."
+	case reasonInternal:
+		// The spelling is Microsoft's; clients have it in their tests.
+		text = "An unexpected error occured while fetching the AAD Token."
+	}
+	return appServiceError{StatusCode: f.status, Message: text, CorrelationID: uuid.NewString()}
 }

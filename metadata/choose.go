@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/midas-mysql/midas"
@@ -12,17 +13,17 @@ const (
 	several  = "Multiple user assigned identities exist, please specify the clientId / resourceId of the identity in the token request"
 )
 
-// refusal is a choice that cannot be made.
-type refusal string
-
-func (r refusal) Error() string { return string(r) }
+// noIdentity is a choice that cannot be made.
+func noIdentity(text string) *failure {
+	return &failure{status: http.StatusBadRequest, reason: reasonIdentity, text: text}
+}
 
 // choose finds the identity that a request means.
 //
 // Without a selector it is the system-assigned one, else the only user-assigned one.
 // The system-assigned one can be named by its ids too, but not by a resource id: it is
 // no resource.
-func choose(w midas.Workload, s selector) (midas.Identity, error) {
+func choose(w midas.Workload, s selector) (midas.Identity, *failure) {
 	if s.by != "" {
 		return named(w, s)
 	}
@@ -32,12 +33,12 @@ func choose(w midas.Workload, s selector) (midas.Identity, error) {
 	case len(w.UserAssigned) == 1:
 		return w.UserAssigned[0], nil
 	case len(w.UserAssigned) > 1:
-		return midas.Identity{}, refusal(several)
+		return midas.Identity{}, noIdentity(several)
 	}
-	return midas.Identity{}, refusal(notFound)
+	return midas.Identity{}, noIdentity(notFound)
 }
 
-func named(w midas.Workload, s selector) (midas.Identity, error) {
+func named(w midas.Workload, s selector) (midas.Identity, *failure) {
 	for _, id := range w.UserAssigned {
 		if strings.EqualFold(s.id, s.of(id)) {
 			return id, nil
@@ -46,7 +47,7 @@ func named(w midas.Workload, s selector) (midas.Identity, error) {
 	if w.System != nil && !strings.HasSuffix(s.by, "_res_id") && strings.EqualFold(s.id, s.of(*w.System)) {
 		return *w.System, nil
 	}
-	return midas.Identity{}, refusal(notFound)
+	return midas.Identity{}, noIdentity(notFound)
 }
 
 // of returns the id of an identity that s compares.

@@ -4,16 +4,24 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/midas-mysql/midas"
 )
 
-// Workloads tells which identities a workload has.
+// Workloads tells which machines there are, which identities they have and by which
+// marks they are known.
 type Workloads interface {
 	// WorkloadByVMID returns the machine, or NotFound.
 	WorkloadByVMID(ctx context.Context, vmID string) (midas.Workload, error)
+	// WorkloadByID returns the machine with that ARM id, or NotFound.
+	WorkloadByID(ctx context.Context, resourceID string) (midas.Workload, error)
+	// Recognitions returns the marks of all machines.
+	Recognitions(ctx context.Context) ([]midas.Recognition, error)
+	// Version returns another number once any of the answers may have changed.
+	Version(ctx context.Context) (uint64, error)
 }
 
 // Config says whose tokens are handed out. Workloads, Minter and Secret are required.
@@ -23,18 +31,30 @@ type Config struct {
 	// Secret is what the machine with that id proves itself with. It begins with the
 	// id and a full stop, so that it can be checked without being stored.
 	Secret func(vmID string) string
-	Now    func() time.Time // nil for time.Now
-	Log    *slog.Logger     // nil for silence
+	// Limits are how much each machine may ask for; nil for AzureLimits.
+	Limits *Limits
+	// Arc is where Azure Arc's dialect puts its key files; the zero value switches that
+	// dialect off.
+	Arc ArcConfig
+	Now func() time.Time // nil for time.Now
+	Log *slog.Logger     // nil for silence
 }
 
-// Endpoint answers for IMDS and for App Service. It is safe for concurrent use.
+// Endpoint answers for IMDS, App Service, Azure Arc, Cloud Shell, Azure ML and Service
+// Fabric. It is safe for concurrent use.
 type Endpoint struct {
 	workloads Workloads
-	minter    midas.Minter
 	secret    func(vmID string) string
+	limits    Limits
 	now       func() time.Time
 	log       *slog.Logger
-	tokens    *tokens
+	peer      func(source, here netip.AddrPort) (process, error)
+
+	machines  *machines
+	listeners listeners
+	marks     markCache
+	arc       *arc
+	faults    faults
 }
 
 var _ http.Handler = (*Endpoint)(nil)
@@ -45,77 +65,108 @@ func New(cfg Config) (*Endpoint, error) {
 	if cfg.Workloads == nil || cfg.Minter == nil || cfg.Secret == nil {
 		return nil, midas.Errorf(midas.Internal, "the metadata endpoint needs workloads, a minter and a secret")
 	}
-	e := &Endpoint{workloads: cfg.Workloads, minter: cfg.Minter, secret: cfg.Secret, now: cfg.Now, log: cfg.Log}
+	e := &Endpoint{
+		workloads: cfg.Workloads, secret: cfg.Secret, limits: AzureLimits,
+		now: cfg.Now, log: cfg.Log, peer: peerProcess,
+	}
+	if cfg.Limits != nil {
+		e.limits = *cfg.Limits
+	}
 	if e.now == nil {
 		e.now = time.Now
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
+	e.faults.now = e.now
 	var err error
-	e.tokens, err = newTokens(cfg.Minter, e.now)
+	if e.arc, err = newArc(cfg.Arc, e.now); err != nil {
+		return nil, err
+	}
+	e.machines, err = newMachines(cfg.Workloads, cfg.Minter, e.limits)
 	return e, err
 }
 
-// The paths, in the form that route gives them.
+// Close removes the key files that are out. Nothing may be served afterwards.
+func (e *Endpoint) Close() { e.arc.close() }
+
+// ServeHTTP answers one request of whoever can reach the listener.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.serve(w, r, caller{}) }
+
+// Own returns the handler of a listener that only the machine with that ARM id can
+// reach: whatever comes there is the machine's. The machine need not exist yet.
+func (e *Endpoint) Own(resourceID string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(w, r, caller{machine: resourceID}) })
+}
+
+// Fabric returns the handler for Service Fabric's path alone. It is for a listener with
+// TLS, which that dialect demands, and knows machines by their secret only.
+func (e *Endpoint) Fabric() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path, _, ok := route(r); !ok || path != fabricToken {
+			e.noSuchPath(w, r)
+			return
+		}
+		e.serve(w, r, caller{stranger: true})
+	})
+}
+
+// The paths of the dialects, in the form that route gives them.
 const (
 	imdsToken       = "metadata/identity/oauth2/token"
+	imdsInfo        = "metadata/identity/info"
+	imdsVersions    = "metadata/versions"
+	imdsInstance    = "metadata/instance"
+	imdsEvents      = "metadata/scheduledevents"
 	appServiceToken = "msi/token"
+	arcToken        = "arc/" + imdsToken
+	cloudShellToken = "cloudshell/oauth2/token"
+	fabricToken     = "servicefabric/token"
 )
 
-// ServeHTTP answers one request. It never redirects: an SDK that probes for IMDS must
-// get its answer at once, and a redirect would send the workload's secret elsewhere.
-func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// SecretPath is the folder below which a machine's secret may stand in the path, for
+// dialects that have no header for it: "/as/SECRET/metadata/identity/oauth2/token".
+const SecretPath = "/as/"
+
+// serve never redirects: an SDK that probes for IMDS must get its answer at once, and a
+// redirect would send the workload's secret elsewhere.
+func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request, c caller) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	path, ok := route(r)
-	switch {
-	case !ok:
+	path, secret, ok := route(r)
+	if c.secret = secret; !ok {
 		http.Error(w, "Invalid request", http.StatusBadRequest)
-	case path == imdsToken:
-		e.serveIMDS(w, r)
-	case path == appServiceToken:
-		e.serveAppService(w, r)
+		return
+	}
+	switch path {
+	case imdsToken:
+		e.serveToken(w, r, c, imds)
+	case imdsInfo:
+		e.serveInfo(w, r, c)
+	case imdsVersions:
+		e.serveVersions(w, r, c)
+	case imdsEvents:
+		e.serveEvents(w, r, c)
+	case appServiceToken:
+		e.serveToken(w, r, c, appServiceDialect(r))
+	case arcToken:
+		e.serveToken(w, r, c, e.arc.dialect())
+	case cloudShellToken:
+		e.serveToken(w, r, c, cloudShell)
+	case fabricToken:
+		e.serveToken(w, r, c, fabric)
 	default:
-		write(w, http.StatusNotFound, imdsError{Error: "not_found", Description: "There is no such resource: the token is at /" + imdsToken + "."})
-	}
-}
-
-// route returns the request's path without slashes at its ends and in lower case, as
-// Azure matches it, with doubled slashes made one: client libraries make them of a
-// base address that ends in a slash. It refuses what could be read in two ways.
-func route(r *http.Request) (path string, ok bool) {
-	escaped := r.URL.EscapedPath()
-	if strings.ContainsAny(escaped, `\%`) {
-		return "", false // no path here has a character that needs escaping
-	}
-	var parts []string
-	for part := range strings.SplitSeq(escaped, "/") {
-		switch part {
-		case "":
-		case ".", "..":
-			return "", false
-		default:
-			parts = append(parts, strings.ToLower(part))
+		if below, is := strings.CutPrefix(path, imdsInstance); is && (below == "" || below[0] == '/') {
+			e.serveInstance(w, r, c)
+			return
 		}
+		e.noSuchPath(w, r)
 	}
-	return strings.Join(parts, "/"), true
 }
 
-// identify returns the workload whose secret the request carries, or a refusal.
-func (e *Endpoint) identify(r *http.Request) (midas.Workload, error) {
-	given := r.Header.Values(identityHeader)
-	if len(given) != 1 {
-		return midas.Workload{}, midas.Errorf(midas.Unauthenticated, "the request carries no %s", identityHeader)
-	}
-	vmID, _, ok := strings.Cut(given[0], ".")
-	if !ok || len(given[0]) > maxSecret || !sameSecret(given[0], e.secret(vmID)) {
-		return midas.Workload{}, midas.Errorf(midas.Unauthenticated, "the %s is of no machine here", identityHeader)
-	}
-	workload, err := e.workloads.WorkloadByVMID(r.Context(), vmID)
-	if midas.CodeOf(err) == midas.NotFound {
-		// The secret was right once: the machine has been deleted since.
-		return midas.Workload{}, midas.Errorf(midas.Unauthenticated, "the machine of this %s exists no more", identityHeader)
-	}
-	return workload, err
+func (e *Endpoint) noSuchPath(w http.ResponseWriter, r *http.Request) {
+	e.refuse(w, r, &failure{
+		status: http.StatusNotFound, reason: reasonNotFound,
+		text: "There is no such resource: the token is at /" + imdsToken + ".",
+	}, imdsRefusal)
 }

@@ -1,11 +1,8 @@
 package metadata
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/midas-mysql/midas"
@@ -37,73 +34,50 @@ type imdsAnswer struct {
 	ResourceID string `json:"msi_res_id,omitempty"`
 }
 
-// serveIMDS answers GET /metadata/identity/oauth2/token.
-func (e *Endpoint) serveIMDS(w http.ResponseWriter, r *http.Request) {
-	status, body := e.imds(r)
-	if status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", http.MethodGet)
-	}
-	write(w, status, body)
+// imds is GET /metadata/identity/oauth2/token. Azure knows the workload by its network;
+// the header is for the forwarder of a machine's private network.
+var imds = dialect{
+	secretHeader: identityHeader,
+	parse:        parseIMDS,
+	choose:       choose,
+	answer:       imdsGrant,
+	refuse:       imdsRefusal,
 }
 
-func (e *Endpoint) imds(r *http.Request) (status int, body any) {
-	if status, refused := preconditions(r); refused != nil {
-		return status, refused
+func parseIMDS(r *http.Request) (query, *failure) {
+	if f := preconditions(r); f != nil {
+		return query{}, f
 	}
 	q, err := parseQuery(r.URL.RawQuery)
 	switch {
 	case err != nil:
-		return invalid("Bad request: " + err.Error() + ". Fix the request and retry.")
-	case q.version == "" || !slices.Contains(identityVersions, q.version):
-		return http.StatusBadRequest, imdsError{
-			Error: "Bad request. api-version is invalid or was not specified in the request. " +
-				"For more information refer to aka.ms/azureimds", Newest: newestVersions(),
-		}
+		return q, badRequest("Bad request: " + err.Error() + ". Fix the request and retry.")
+	case !since(q.version, identityVersion):
+		return q, badVersion()
 	case q.resource == "":
-		return invalid("Missing required parameter \"resource\". Fix the request and retry.")
+		return q, badRequest("Missing required parameter \"resource\". Fix the request and retry.")
 	}
-	workload, err := e.identify(r)
-	if err != nil {
-		return e.unknownSource(r, err)
-	}
-	if !validResource(q.resource) {
-		return http.StatusBadRequest, imdsError{Error: "invalid_resource", Description: fmt.Sprintf(
-			"AADSTS500011: The resource principal named %s was not found in the tenant. "+
-				"A resource is an application id URI, such as %s.", clip(q.resource), midas.Resource)}
-	}
-	id, err := choose(workload, q.selector)
-	if err != nil {
-		return e.imdsRefusal(r, err)
-	}
-	t, err := e.tokens.get(r.Context(), id, workload.ResourceID, q.resource, q.fresh)
-	if err != nil {
-		return e.imdsRefusal(r, err)
-	}
-	return http.StatusOK, e.imdsToken(q, id, t)
+	return q, nil
 }
 
 // preconditions are what IMDS asks of every request. They keep it from answering
 // somebody who can make a program on the machine send a request (server-side request
 // forgery): such a request has rarely a header of the attacker's choice, and comes
 // through a proxy often.
-func preconditions(r *http.Request) (int, any) {
+func preconditions(r *http.Request) *failure {
 	if r.Method != http.MethodGet {
-		return http.StatusMethodNotAllowed, imdsError{Error: "method_not_allowed", Description: "Only GET is supported."}
+		return badMethod(http.MethodGet)
 	}
 	if _, forwarded := r.Header["X-Forwarded-For"]; forwarded {
-		return invalid("A request with the header X-Forwarded-For is refused: it came through a proxy.")
+		return badRequest("A request with the header X-Forwarded-For is refused: it came through a proxy.")
 	}
 	if given := r.Header.Values("Metadata"); len(given) != 1 || given[0] != "true" {
-		return invalid("Required metadata header not specified")
+		return badRequest("Required metadata header not specified")
 	}
-	return 0, nil
+	return nil
 }
 
-func invalid(description string) (int, any) {
-	return http.StatusBadRequest, imdsError{Error: "invalid_request", Description: description}
-}
-
-func (e *Endpoint) imdsToken(q query, id midas.Identity, t midas.Token) imdsAnswer {
+func imdsGrant(e *Endpoint, q query, id midas.Identity, t midas.Token) any {
 	left := strconv.FormatInt(int64(t.Expiry.Sub(e.now()).Seconds()), 10)
 	out := imdsAnswer{
 		AccessToken: t.Raw, ClientID: id.ClientID, Resource: q.resource, TokenType: "Bearer",
@@ -119,46 +93,29 @@ func (e *Endpoint) imdsToken(q query, id midas.Identity, t midas.Token) imdsAnsw
 	return out
 }
 
-// unknownSource refuses a caller that is no workload of ours. Which secrets or
-// machines exist is not told.
-func (e *Endpoint) unknownSource(r *http.Request, err error) (int, any) {
-	if midas.CodeOf(err) != midas.Unauthenticated {
-		return e.imdsRefusal(r, err)
+// imdsRefusal is a failure in the words of IMDS: 400 for a choice that cannot be made,
+// never 404, which clients take for a passing state and try again, for minutes.
+func imdsRefusal(f *failure) any {
+	switch f.reason {
+	case reasonVersion:
+		return imdsError{Error: f.text, Newest: newestVersions()}
+	case reasonMethod:
+		return imdsError{Error: "method_not_allowed", Description: f.text}
+	case reasonNotFound:
+		return imdsError{Error: "not_found", Description: f.text}
+	case reasonSource:
+		return imdsError{
+			Error:       "unknown_source",
+			Description: "Unknown Source: " + f.text + ". Run the program as a machine: midas vm run NAME -- COMMAND, or with the variables of midas env --vm NAME.",
+		}
+	case reasonAudience:
+		return imdsError{Error: "invalid_resource", Description: fmt.Sprintf(
+			"AADSTS500011: The resource principal named %s was not found in the tenant. "+
+				"A resource is an application id URI, such as %s.", clip(f.text), midas.Resource)}
+	case reasonInternal:
+		return imdsError{
+			Error: "unknown", Description: "Failed to retrieve token from the Active directory. For details see the log of midas.",
+		}
 	}
-	e.log.Warn("metadata request of an unknown source", "remote", r.RemoteAddr, "reason", err)
-	return http.StatusUnauthorized, imdsError{
-		Error:       "unknown_source",
-		Description: "Unknown Source: " + err.Error() + ". Run the program as a machine: midas vm run NAME -- COMMAND, or with the variables of midas env --vm NAME.",
-	}
-}
-
-// imdsRefusal answers 400 for a choice that cannot be made, never 404: clients take
-// that for a passing state and try again, for minutes.
-func (e *Endpoint) imdsRefusal(r *http.Request, err error) (int, any) {
-	var refused refusal
-	if errors.As(err, &refused) {
-		return invalid(string(refused))
-	}
-	e.log.Error("metadata request failed", "remote", r.RemoteAddr, "error", err)
-	return http.StatusInternalServerError, imdsError{
-		Error: "unknown", Description: "Failed to retrieve token from the Active directory. For details see the log of midas.",
-	}
-}
-
-// write sends one JSON object. An error here means that the client is gone.
-func write(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(body)
-}
-
-// clip keeps a stranger's text short in an answer.
-func clip(s string) string {
-	const most = 128
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
+	return imdsError{Error: "invalid_request", Description: f.text}
 }

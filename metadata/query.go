@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -26,42 +25,85 @@ type selector struct{ by, id string }
 // differently, and clients of either have been seen to use the other's name.
 var selectors = []string{"client_id", "object_id", "principal_id", "msi_res_id", "mi_res_id"}
 
-// parameters are those that mean something here; others are passed over, as in Azure.
-var parameters = append([]string{"api-version", "resource", "bypass_cache"}, selectors...)
+// grammar says which parameters a dialect has besides those that all have.
+type grammar struct {
+	// also are further names of selectors, each with the one that it means.
+	also [][2]string
+	// emptyIsAbsent names a parameter that clients send without a value.
+	emptyIsAbsent string
+}
 
-// parseQuery reads the query of a request. It refuses a parameter that is there twice
-// and two selectors at once: each has two readings, and the wrong one is a token of
-// somebody else.
-func parseQuery(raw string) (query, error) {
-	values, err := url.ParseQuery(raw)
+// Some dialects have names of their own for the ids.
+var (
+	plainGrammar = grammar{}
+	// Go's azidentity sends an empty clientid when it means the system-assigned identity.
+	oldGrammar    = grammar{also: [][2]string{{"clientid", "client_id"}}, emptyIsAbsent: "clientid"}
+	fabricGrammar = grammar{also: [][2]string{{"principalId", "principal_id"}, {"clientId", "client_id"}}}
+)
+
+// parseQuery reads the query of a request to IMDS or App Service.
+func parseQuery(raw string) (query, error) { return plainGrammar.parse(raw) }
+
+// parse reads a query, or a form, which is written alike. It refuses a parameter that
+// is there twice and two selectors at once: each has two readings, and the wrong one is
+// a token of somebody else. Parameters that mean nothing are passed over, as in Azure.
+func (g grammar) parse(raw string) (query, error) {
+	values, err := parseValues(raw)
 	if err != nil {
-		return query{}, fmt.Errorf("the query cannot be read: %w", err)
+		return query{}, err
 	}
 	var q query
-	for _, name := range parameters {
-		given := values[name]
+	for _, name := range []string{"api-version", "resource", "bypass_cache"} {
+		value, err := g.one(values, name)
 		switch {
-		case len(given) == 0:
-			continue
-		case len(given) > 1:
-			return query{}, fmt.Errorf("the query parameter %s is there %d times", name, len(given))
-		case given[0] == "":
-			return query{}, fmt.Errorf("the query parameter %s is empty", name)
-		}
-		switch value := given[0]; {
+		case err != nil:
+			return query{}, err
 		case name == "api-version":
 			q.version = value
 		case name == "resource":
 			q.resource = value
-		case name == "bypass_cache":
-			q.fresh = strings.EqualFold(value, "true")
-		case q.selector.by != "":
-			return query{}, fmt.Errorf("the query parameters %s and %s exclude each other", q.selector.by, name)
 		default:
-			q.selector = selector{name, value}
+			q.fresh = strings.EqualFold(value, "true")
+		}
+	}
+	for _, name := range selectors {
+		if err := g.choose(&q, values, name, name); err != nil {
+			return query{}, err
+		}
+	}
+	for _, name := range g.also {
+		if err := g.choose(&q, values, name[0], name[1]); err != nil {
+			return query{}, err
 		}
 	}
 	return q, nil
+}
+
+// choose takes the selector named name, which means by.
+func (g grammar) choose(q *query, values url.Values, name, by string) error {
+	value, err := g.one(values, name)
+	switch {
+	case err != nil || value == "":
+		return err
+	case q.selector.by != "":
+		return fmt.Errorf("the query parameters %s and %s exclude each other", q.selector.by, name)
+	}
+	q.selector = selector{by, value}
+	return nil
+}
+
+// one returns the one value of a parameter, "" when it is absent.
+func (g grammar) one(values url.Values, name string) (string, error) {
+	given := values[name]
+	switch {
+	case len(given) == 0:
+		return "", nil
+	case len(given) > 1:
+		return "", fmt.Errorf("the query parameter %s is there %d times", name, len(given))
+	case given[0] == "" && name != g.emptyIsAbsent:
+		return "", fmt.Errorf("the query parameter %s is empty", name)
+	}
+	return given[0], nil
 }
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
@@ -77,18 +119,10 @@ func validResource(resource string) bool {
 	return guid.MatchString(resource) || err == nil && u.Scheme != "" && (u.Host != "" || u.Opaque != "")
 }
 
-// identityVersions are the api-versions of IMDS that have the identity category.
-// Source: Microsoft Learn, "Azure Instance Metadata Service", supported versions.
-var identityVersions = []string{
-	"2018-02-01", "2018-04-02", "2018-10-01", "2019-02-01", "2019-03-11", "2019-04-30", "2019-06-01", "2019-06-04",
-	"2019-08-01", "2019-08-15", "2019-11-01", "2020-06-01", "2020-07-15", "2020-09-01", "2020-10-01", "2020-12-01",
-	"2021-01-01", "2021-02-01", "2021-03-01", "2021-05-01", "2021-08-01", "2021-10-01", "2021-11-01", "2021-11-15",
-	"2021-12-13", "2023-07-01", "2023-11-15", "2024-03-15", "2024-07-17", "2025-04-07",
-}
-
-// newestVersions are the three that an error names, newest first.
-func newestVersions() []string {
-	newest := slices.Clone(identityVersions[len(identityVersions)-3:])
-	slices.Reverse(newest)
-	return newest
+func parseValues(raw string) (url.Values, error) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, fmt.Errorf("the query cannot be read: %w", err)
+	}
+	return values, nil
 }

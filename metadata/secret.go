@@ -2,9 +2,13 @@ package metadata
 
 import "crypto/subtle"
 
-// identityHeader carries the secret of a workload.
+// Headers that carry the secret of a workload: of App Service, and of its older
+// version, Azure Machine Learning and Service Fabric.
 // Source: Azure App Service, "REST endpoint reference" of managed identities.
-const identityHeader = "X-IDENTITY-HEADER"
+const (
+	identityHeader = "X-IDENTITY-HEADER"
+	oldHeader      = "Secret"
+)
 
 // maxSecret bounds what is compared: a GUID, a full stop and 43 characters.
 const maxSecret = 256

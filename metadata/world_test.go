@@ -32,22 +32,23 @@ func TestMain(m *testing.M) {
 
 // world is a directory and an issuer with an endpoint in front, and one machine.
 type world struct {
-	*testing.T
+	testing.TB
 	directory *directory.Directory
 	verifier  *token.Verifier
 	endpoint  *metadata.Endpoint
+	config    metadata.Config
 	now       time.Time
 	vm        directory.VM
 }
 
 const group = "myResourceGroup"
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{T: t, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
+	w := &world{TB: t, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
 	clock := func() time.Time { return w.now }
 	var err error
-	w.directory, err = directory.Open(t.Context(), directory.Config{Path: filepath.Join(t.TempDir(), "directory.db"), Now: clock})
+	w.directory, err = directory.Open(t.Context(), directory.Config{Path: filepath.Join(t.TempDir(), "directory.db"), Alone: true, Now: clock})
 	w.must(err)
 	t.Cleanup(func() { w.directory.Close() })
 	tenant, _ := w.directory.Tenant()
@@ -61,13 +62,22 @@ func newWorld(t *testing.T) *world {
 		Audiences: []string{midas.Resource}, Now: clock,
 	})
 	w.must(err)
-	w.endpoint, err = metadata.New(metadata.Config{Workloads: w.directory, Minter: minter, Secret: secretOf, Now: clock})
-	w.must(err)
+	w.config = metadata.Config{Workloads: w.directory, Minter: minter, Secret: secretOf, Now: clock, Limits: &metadata.Limits{}}
+	w.remake(func(*metadata.Config) {})
 	_, _, err = w.directory.PutGroup(t.Context(), group, "eastus", nil)
 	w.must(err)
 	w.vm, _, err = w.directory.PutVM(t.Context(), group, "myVM", directory.Change{Location: "eastus"})
 	w.must(err)
 	return w
+}
+
+// remake makes the endpoint again, with another configuration.
+func (w *world) remake(change func(*metadata.Config)) {
+	w.Helper()
+	change(&w.config)
+	var err error
+	w.endpoint, err = metadata.New(w.config)
+	w.must(err)
 }
 
 // secretOf is what a real one has too: the machine's id, a full stop, a proof.

@@ -120,7 +120,10 @@ func (s *stack) openState(ctx context.Context) error {
 	if err := writeBundle(s.State, bundlePath(s.State), s.ca.PEM()); err != nil {
 		return err
 	}
-	s.directory, err = directory.Open(ctx, directory.Config{Path: filepath.Join(s.State, "directory.db"), Log: s.Log})
+	s.directory, err = directory.Open(ctx, directory.Config{
+		Path: filepath.Join(s.State, "directory.db"), Log: s.Log,
+		Alone: true, // lockState sees to it
+	})
 	if err != nil {
 		return err
 	}

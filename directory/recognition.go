@@ -1,0 +1,227 @@
+package directory
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/netip"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/midas-mysql/midas"
+)
+
+// maxMark bounds the text of a mark.
+const maxMark = 1024
+
+// Mark is how a machine is told from others that show no secret: exactly one member is
+// set.
+type Mark struct {
+	CIDR   string // a network or one address: "10.1.2.0/24", "10.1.2.3"
+	UserID string // of a user of the machine that midas runs on: "1000"
+	Cgroup string // a control group of version 2, with all below it: "/app.slice"
+}
+
+// of returns kind and value of m in its one spelling, or Invalid.
+func (m Mark) of() (kind, value string, err error) {
+	set := 0
+	for kindOfIt, text := range map[string]string{"cidr": m.CIDR, "uid": m.UserID, "cgroup": m.Cgroup} {
+		if text != "" {
+			set++
+			kind = kindOfIt
+		}
+	}
+	if set != 1 {
+		return "", "", midas.Errorf(midas.Invalid, "A recognition has exactly one of cidr, uid and cgroup, not %d.", set)
+	}
+	switch kind {
+	case "cidr":
+		value, err = network(m.CIDR)
+	case "uid":
+		var id uint64
+		// The last number stands for "nobody in particular" in the kernel.
+		if id, err = strconv.ParseUint(m.UserID, 10, 32); err != nil || id == 1<<32-1 {
+			return "", "", midas.Errorf(midas.Invalid, "The user id '%s' is not a number from 0 to 4294967294.", clip(m.UserID))
+		}
+		value = strconv.FormatUint(id, 10)
+	default:
+		value, err = controlGroup(m.Cgroup)
+	}
+	return kind, value, err
+}
+
+// network spells a network one way: two that mean the same must not be two.
+func network(text string) (string, error) {
+	wrong := midas.Errorf(midas.Invalid, "The cidr '%s' is not a network such as 10.1.2.0/24, nor an address.", clip(text))
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		a, err := netip.ParseAddr(text)
+		if err != nil {
+			return "", wrong
+		}
+		prefix = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+	}
+	if a := prefix.Addr(); a.Is4In6() {
+		if prefix.Bits() < 96 {
+			return "", wrong
+		}
+		prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
+	}
+	switch {
+	case prefix.Addr().Zone() != "":
+		return "", wrong
+	case prefix != prefix.Masked():
+		return "", midas.Errorf(midas.Invalid, "The cidr '%s' has bits beyond its length: is '%s' meant?", clip(text), prefix.Masked())
+	case prefix.Bits() == 0:
+		return "", midas.Errorf(midas.Invalid, "The cidr '%s' is everybody.", clip(text))
+	}
+	return prefix.String(), nil
+}
+
+func controlGroup(text string) (string, error) {
+	clean := path.Clean("/" + text)
+	if len(text) > maxMark || !strings.HasPrefix(text, "/") || clean == "/" || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) ||
+		strings.Contains(text, "..") {
+		return "", midas.Errorf(midas.Invalid, "The cgroup '%s' is not the path of a control group, such as /system.slice/app.service.", clip(text))
+	}
+	return clean, nil
+}
+
+// PutRecognition makes or replaces the recognition of that name. Errors are NotFound
+// (the machine), Invalid, or Conflict when another machine has the mark.
+func (d *Directory) PutRecognition(ctx context.Context, group, vm, name string, m Mark) (r midas.Recognition, created bool, err error) {
+	kind, value, err := m.of()
+	if err != nil {
+		return r, false, err
+	}
+	if err := checkRecognition(name); err != nil {
+		return r, false, err
+	}
+	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		machine, err := d.loadResource(ctx, tx, vmKind, group, vm)
+		if err != nil {
+			return err
+		}
+		var owner, key string
+		err = tx.QueryRowContext(ctx, `SELECT r.name, c.key FROM recognition c JOIN resource r ON r.id = c.vm
+WHERE c.kind = ? AND c.value = ? AND NOT (c.vm = ? AND c.key = ?)`, kind, value, machine.row, fold(name)).Scan(&owner, &key)
+		switch {
+		case err == nil:
+			return midas.Errorf(midas.Conflict, "The %s '%s' is a mark of the virtual machine '%s' already ('%s').", kind, value, owner, key)
+		case !errors.Is(err, sql.ErrNoRows):
+			return err
+		}
+		gone, err := affected(tx.ExecContext(ctx, `DELETE FROM recognition WHERE vm = ? AND key = ?`, machine.row, fold(name)))
+		if err != nil {
+			return err
+		}
+		created = !gone
+		if _, err := tx.ExecContext(ctx, `INSERT INTO recognition (vm, key, name, kind, value, created) VALUES (?, ?, ?, ?, ?, ?)`,
+			machine.row, fold(name), name, kind, value, d.millis()); err != nil {
+			return err
+		}
+		r, err = d.loadRecognition(ctx, tx, machine.row, name)
+		return err
+	})
+	return r, created, err
+}
+
+func checkRecognition(name string) error {
+	if name == "" || len(name) > 80 || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || strings.Trim(name, ".") == "" {
+		return midas.Errorf(midas.Invalid, "The name '%s' of a recognition is not 1 to 80 letters, digits, hyphens, underscores and full stops.", clip(name))
+	}
+	return nil
+}
+
+// GetRecognition returns the recognition of that name, or NotFound.
+func (d *Directory) GetRecognition(ctx context.Context, group, vm, name string) (r midas.Recognition, err error) {
+	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		machine, err := d.loadResource(ctx, tx, vmKind, group, vm)
+		if err != nil {
+			return err
+		}
+		r, err = d.loadRecognition(ctx, tx, machine.row, name)
+		if errors.Is(err, sql.ErrNoRows) {
+			return midas.Errorf(midas.NotFound, "The virtual machine '%s' has no recognition '%s'.", vm, clip(name))
+		}
+		return err
+	})
+	return r, err
+}
+
+// ListRecognitions returns those of one machine by name, or NotFound.
+func (d *Directory) ListRecognitions(ctx context.Context, group, vm string) (all []midas.Recognition, err error) {
+	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		machine, err := d.loadResource(ctx, tx, vmKind, group, vm)
+		if err != nil {
+			return err
+		}
+		all, err = scanRecognitions(tx.QueryContext(ctx, recognitionQuery+`WHERE c.vm = ? ORDER BY c.key`, machine.row))
+		return err
+	})
+	return all, err
+}
+
+// DeleteRecognition removes one; existed is false when there was none.
+func (d *Directory) DeleteRecognition(ctx context.Context, group, vm, name string) (existed bool, err error) {
+	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM recognition WHERE key = ? AND vm = (
+  SELECT id FROM resource WHERE kind = ? AND group_key = ? AND key = ?)`, fold(name), vmKind, fold(group), fold(vm)))
+		return err
+	})
+	return existed, err
+}
+
+// Recognitions returns those of all machines.
+func (d *Directory) Recognitions(ctx context.Context) (all []midas.Recognition, err error) {
+	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		all, err = scanRecognitions(tx.QueryContext(ctx, recognitionQuery+`ORDER BY c.vm, c.key`))
+		return err
+	})
+	return all, err
+}
+
+const recognitionQuery = `SELECT v.vm_id, c.name, c.kind, c.value FROM recognition c JOIN vm v ON v.resource = c.vm `
+
+func (d *Directory) loadRecognition(ctx context.Context, tx *sql.Tx, machine int64, name string) (midas.Recognition, error) {
+	all, err := scanRecognitions(tx.QueryContext(ctx, recognitionQuery+`WHERE c.vm = ? AND c.key = ?`, machine, fold(name)))
+	if err == nil && len(all) == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return midas.Recognition{}, err
+	}
+	return all[0], nil
+}
+
+func scanRecognitions(rows *sql.Rows, err error) ([]midas.Recognition, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []midas.Recognition
+	for rows.Next() {
+		var r midas.Recognition
+		var kind, value string
+		if err := rows.Scan(&r.VMID, &r.Name, &kind, &value); err != nil {
+			return nil, err
+		}
+		switch kind {
+		case "cidr":
+			r.Network, err = netip.ParsePrefix(value)
+		case "uid":
+			var id uint64
+			id, err = strconv.ParseUint(value, 10, 32)
+			uid := uint32(id)
+			r.UserID = &uid
+		default:
+			r.Cgroup = value
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}

@@ -1,0 +1,81 @@
+package metadata
+
+import (
+	"net/http"
+
+	"github.com/midas-mysql/midas"
+)
+
+// dialect is one protocol in which workloads ask for tokens.
+type dialect struct {
+	// secretHeader carries the secret of the workload.
+	secretHeader string
+	// parse reads the request, or says what is wrong with it.
+	parse func(*http.Request) (query, *failure)
+	// prove asks for more than the recognition of the machine; nil for no more.
+	prove func(r *http.Request, vmID string) *failure
+	// choose finds the identity that is meant.
+	choose func(midas.Workload, selector) (midas.Identity, *failure)
+	answer func(*Endpoint, query, midas.Identity, midas.Token) any
+	refuse func(*failure) any
+}
+
+// serveToken answers a request for a token in dialect d.
+func (e *Endpoint) serveToken(w http.ResponseWriter, r *http.Request, c caller, d dialect) {
+	q, f := d.parse(r)
+	if f != nil {
+		e.refuse(w, r, f, d.refuse)
+		return
+	}
+	if d.prove != nil {
+		c.host = e.arc.machine
+	}
+	v, f := e.enter(r, c, d.secretHeader)
+	if f != nil {
+		e.refuse(w, r, f, d.refuse)
+		return
+	}
+	if f = v.admitToken(e.limits, e.now()); f != nil {
+		e.refuse(w, r, f, d.refuse)
+		return
+	}
+	defer v.leave()
+	id, t, f := e.grant(w, r, v, d, q)
+	if f != nil {
+		e.refuse(w, r, f, d.refuse)
+		return
+	}
+	write(w, http.StatusOK, d.answer(e, q, id, t))
+}
+
+// grant returns the token that is asked for, or what a fault has in its place.
+func (e *Endpoint) grant(w http.ResponseWriter, r *http.Request, v *visit, d dialect, q query) (id midas.Identity, t midas.Token, f *failure) {
+	if d.prove != nil {
+		if f = d.prove(r, v.workload.VMID); f != nil {
+			return id, t, f
+		}
+	}
+	fault, faulty := e.faults.take(v.workload.VMID)
+	if faulty {
+		e.log.WarnContext(r.Context(), "injected fault", "fault", fault.Kind, "machine", v.workload.ResourceID)
+		if f = e.faults.strike(w, r, fault); f != nil {
+			return id, t, f
+		}
+	}
+	if !validResource(q.resource) {
+		return id, t, &failure{status: http.StatusBadRequest, reason: reasonAudience, text: q.resource}
+	}
+	if id, f = d.choose(v.workload, q.selector); f != nil {
+		return id, t, f
+	}
+	var err error
+	if faulty {
+		t, err = e.faults.token(r.Context(), e.machines.minter, fault, midas.TokenRequest{Identity: id, Resource: q.resource, Host: v.workload.ResourceID})
+	} else {
+		t, err = v.machine.tokens.get(r.Context(), e.now(), id, v.workload.ResourceID, q.resource, q.fresh)
+	}
+	if err != nil {
+		return id, t, internal(err)
+	}
+	return id, t, nil
+}

@@ -1,0 +1,104 @@
+package metadata
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// reason says why there is no answer; each dialect has its own words for it.
+type reason int
+
+const (
+	reasonRequest   reason = iota // the request is wrong as it stands
+	reasonMethod                  // another HTTP method is wanted
+	reasonVersion                 // no such api-version
+	reasonSecret                  // a header with a secret is missing
+	reasonSource                  // who asks is not known
+	reasonAudience                // nobody has that resource
+	reasonIdentity                // no identity can be chosen
+	reasonThrottled               // too many requests
+	reasonNotFound                // no such path, or not now
+	reasonInternal                // ours to mend
+)
+
+// failure is a refusal before a dialect has put it into its own shape.
+type failure struct {
+	status int
+	reason reason
+	text   string // for the caller
+	err    error  // for the log
+	header http.Header
+	raw    *rawBody // a body that is no dialect's, for a fault
+	silent bool     // no body at all
+}
+
+type rawBody struct{ contentType, text string }
+
+func (f *failure) Error() string { return f.text }
+
+func badRequest(text string) *failure {
+	return &failure{status: http.StatusBadRequest, reason: reasonRequest, text: text}
+}
+
+func badMethod(allowed string) *failure {
+	return &failure{
+		status: http.StatusMethodNotAllowed, reason: reasonMethod, text: "Only " + allowed + " is supported.",
+		header: http.Header{"Allow": {allowed}},
+	}
+}
+
+func internal(err error) *failure {
+	return &failure{status: http.StatusInternalServerError, reason: reasonInternal, err: err}
+}
+
+// throttled is what a machine gets that asks too often.
+// Source: answer of Azure's IMDS, as users reported it.
+func throttled() *failure {
+	return &failure{
+		status: http.StatusTooManyRequests, reason: reasonThrottled,
+		text: "Temporarily throttled, too many requests",
+	}
+}
+
+// refuse sends f in the dialect's shape, and tells the log what the caller is not told.
+func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, f *failure, shape func(*failure) any) {
+	switch f.reason {
+	case reasonSource:
+		e.log.WarnContext(r.Context(), "metadata request of an unknown source", "remote", r.RemoteAddr, "reason", f.text)
+	case reasonInternal:
+		if f.err != nil {
+			e.log.ErrorContext(r.Context(), "metadata request failed", "remote", r.RemoteAddr, "error", f.err)
+		}
+	}
+	for name, values := range f.header {
+		w.Header()[name] = values
+	}
+	switch {
+	case f.raw != nil:
+		w.Header().Set("Content-Type", f.raw.contentType)
+		w.WriteHeader(f.status)
+		_, _ = w.Write([]byte(f.raw.text))
+	case f.silent:
+		w.WriteHeader(f.status)
+	default:
+		write(w, f.status, shape(f))
+	}
+}
+
+// write sends one JSON object. An error here means that the client is gone.
+func write(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(body)
+}
+
+// clip keeps a stranger's text short in an answer.
+func clip(s string) string {
+	const most = 128
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}

@@ -1,0 +1,127 @@
+package metadata
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/midas-mysql/midas"
+)
+
+// marks are all the marks of all machines, in the order in which they are looked up.
+type marks struct {
+	networks map[netip.Prefix]string // network to VM id
+	lengths  []int                   // of those networks, longest first
+	users    map[uint32]string
+	cgroups  []cgroupMark // longest path first
+}
+
+type cgroupMark struct{ path, vmID string }
+
+// markCache keeps the marks of one version of the directory.
+type markCache struct{ known cache[struct{}, *marks] }
+
+func (c *markCache) at(ctx context.Context, ws Workloads, version uint64) (*marks, error) {
+	return c.known.at(version, struct{}{}, func() (*marks, error) {
+		all, err := ws.Recognitions(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return newMarks(all), nil
+	})
+}
+
+func newMarks(all []midas.Recognition) *marks {
+	m := &marks{networks: map[netip.Prefix]string{}, users: map[uint32]string{}}
+	for _, r := range all {
+		switch {
+		case r.Network.IsValid():
+			m.networks[r.Network] = r.VMID
+			if !slices.Contains(m.lengths, r.Network.Bits()) {
+				m.lengths = append(m.lengths, r.Network.Bits())
+			}
+		case r.UserID != nil:
+			m.users[*r.UserID] = r.VMID
+		case r.Cgroup != "":
+			m.cgroups = append(m.cgroups, cgroupMark{r.Cgroup, r.VMID})
+		}
+	}
+	slices.SortFunc(m.lengths, func(a, b int) int { return b - a })
+	slices.SortFunc(m.cgroups, func(a, b cgroupMark) int {
+		return cmp.Or(len(b.path)-len(a.path), strings.Compare(a.path, b.path))
+	})
+	return m
+}
+
+func (m *marks) empty() bool     { return len(m.networks) == 0 && !m.processes() }
+func (m *marks) processes() bool { return len(m.users)+len(m.cgroups) > 0 }
+
+// byAddress returns the machine of the smallest network that holds a.
+func (m *marks) byAddress(a netip.Addr) (vmID string, ok bool) {
+	for _, bits := range m.lengths {
+		if network, err := a.Prefix(bits); err == nil {
+			if vmID, ok := m.networks[network]; ok {
+				return vmID, true
+			}
+		}
+	}
+	return "", false
+}
+
+// endpoints returns both ends of the connection that r came over, as the kernel knows
+// them and no header says. An IPv4 address is one, however the listener spells it.
+func endpoints(r *http.Request) (source, here netip.AddrPort) {
+	source, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.AddrPort{}, netip.AddrPort{}
+	}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		here = unmapped(local.AddrPort())
+	}
+	return unmapped(source), here
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+}
+
+// process is what the kernel says of the process at the other end of a connection.
+type process struct {
+	userID uint32
+	// inCgroup reports whether it runs in the control group or below it.
+	inCgroup func(path string) (bool, error)
+}
+
+// vmOfProcess returns the machine of the process that holds the connection's other
+// end. It is looked up while the request is open, so that nobody else can have the
+// same pair of ports. Two marks that say different things are a refusal.
+func (e *Endpoint) vmOfProcess(ctx context.Context, known *marks, source, here netip.AddrPort) (string, error) {
+	p, err := e.peer(source, here)
+	if err != nil {
+		e.log.DebugContext(ctx, "process of a metadata request", "remote", source, "error", err)
+		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s cannot be told", source)
+	}
+	vmID := known.users[p.userID]
+	for _, mark := range known.cgroups {
+		in, err := p.inCgroup(mark.path)
+		if err != nil {
+			e.log.DebugContext(ctx, "control group of a metadata request", "remote", source, "error", err)
+			return "", midas.Errorf(midas.Unauthenticated, "the control group of the process behind %s cannot be told", source)
+		}
+		if !in {
+			continue
+		}
+		if vmID != "" && vmID != mark.vmID {
+			return "", midas.Errorf(midas.Unauthenticated, "the process behind %s has the marks of several machines", source)
+		}
+		return mark.vmID, nil // the longest path: shorter ones hold it too
+	}
+	if vmID == "" {
+		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s (user id %d) is of no machine here", source, p.userID)
+	}
+	return vmID, nil
+}

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package metadata
+
+import (
+	"errors"
+	"net/netip"
+)
+
+func peerProcess(netip.AddrPort, netip.AddrPort) (process, error) {
+	return process{}, errors.New("this system does not tell whose a socket is")
+}

@@ -1,0 +1,133 @@
+package metadata
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/midas-mysql/midas"
+)
+
+// caller is what the way that a request took says about who sent it.
+type caller struct {
+	// machine is the ARM id of the machine whose own listener the request came to.
+	machine string
+	// host is the ARM id of the machine that stands for whoever has no mark, in a dialect
+	// that asks for a proof besides.
+	host string
+	// secret stood in the path.
+	secret string
+	// stranger is set where neither address nor process say anything: a listener that
+	// is not on this machine's own network.
+	stranger bool
+}
+
+// enter finds out which machine asks, by the strongest evidence there is: its own
+// listener, its secret, its address, the process. Evidence that contradicts other
+// evidence, or that is wrong, is a refusal and never passed over for a weaker kind.
+func (e *Endpoint) enter(r *http.Request, c caller, header string) (*visit, *failure) {
+	// Before anything is read: what is changed from here on may be seen or not.
+	version, err := e.workloads.Version(r.Context())
+	if err != nil {
+		return nil, internal(err)
+	}
+	vmID, err := e.vmOf(r, c, header, version)
+	var m *machine
+	var w midas.Workload
+	if err == nil {
+		m, w, err = e.machines.get(r.Context(), version, vmID)
+	}
+	switch midas.CodeOf(err) {
+	case midas.Unauthenticated:
+		return nil, unknownSource(err.Error())
+	case midas.NotFound:
+		// The secret, or the mark, was right once: the machine has been deleted since.
+		return nil, unknownSource("the machine exists no more")
+	}
+	if err != nil {
+		return nil, internal(err)
+	}
+	return &visit{machine: m, workload: w}, nil
+}
+
+func (e *Endpoint) vmOf(r *http.Request, c caller, header string, version uint64) (string, error) {
+	given := r.Header.Values(header)
+	if c.secret != "" {
+		given = append([]string{c.secret}, given...)
+	}
+	switch {
+	case c.machine != "":
+		vmID, err := e.listeners.vmID(r.Context(), e.workloads, version, c.machine)
+		if err == nil && len(given) > 0 && (len(given) > 1 || !sameSecret(given[0], e.secret(vmID))) {
+			return "", midas.Errorf(midas.Unauthenticated, "the %s is of another machine than this one", header)
+		}
+		return vmID, err
+	case len(given) > 0:
+		return e.vmOfSecret(given, header)
+	case c.stranger:
+		return "", midas.Errorf(midas.Unauthenticated, "the request carries no %s", header)
+	}
+	vmID, err := e.vmOfMark(r, version, header)
+	if midas.CodeOf(err) == midas.Unauthenticated && c.host != "" {
+		return e.listeners.vmID(r.Context(), e.workloads, version, c.host)
+	}
+	return vmID, err
+}
+
+// vmOfSecret returns the machine that the one secret given is of.
+func (e *Endpoint) vmOfSecret(given []string, header string) (string, error) {
+	vmID, _, ok := strings.Cut(given[0], ".")
+	switch {
+	case len(given) > 1:
+		return "", midas.Errorf(midas.Unauthenticated, "the request carries %d secrets", len(given))
+	case !ok || len(given[0]) > maxSecret || !sameSecret(given[0], e.secret(vmID)):
+		return "", midas.Errorf(midas.Unauthenticated, "the %s is of no machine here", header)
+	}
+	return vmID, nil
+}
+
+// vmOfMark returns the machine that has a mark of the request: its source address or,
+// failing that, its process. Who comes through a proxy has the proxy's marks, not their
+// own.
+func (e *Endpoint) vmOfMark(r *http.Request, version uint64, header string) (string, error) {
+	none := midas.Errorf(midas.Unauthenticated, "the request carries no %s", header)
+	known, err := e.marks.at(r.Context(), e.workloads, version)
+	if err != nil {
+		return "", err
+	}
+	if known.empty() {
+		return "", none
+	}
+	for _, name := range []string{"X-Forwarded-For", "Forwarded", "Via", "X-Real-Ip"} {
+		if _, there := r.Header[name]; there {
+			return "", midas.Errorf(midas.Unauthenticated, "the request came through a proxy (%s), and carries no %s", name, header)
+		}
+	}
+	source, here := endpoints(r)
+	if !source.IsValid() {
+		return "", none
+	}
+	if vmID, ok := known.byAddress(source.Addr()); ok {
+		return vmID, nil
+	}
+	if known.processes() && here.IsValid() {
+		return e.vmOfProcess(r.Context(), known, source, here)
+	}
+	return "", midas.Errorf(midas.Unauthenticated, "the request carries no %s, and its address %s is of no machine here", header, source.Addr())
+}
+
+// unknownSource refuses a caller that is no workload of ours. Which secrets or
+// machines exist is not told.
+func unknownSource(why string) *failure {
+	return &failure{status: http.StatusUnauthorized, reason: reasonSource, text: why}
+}
+
+// listeners remembers which machine an own listener is of, by ARM id.
+type listeners struct{ known cache[string, string] }
+
+func (l *listeners) vmID(ctx context.Context, ws Workloads, version uint64, resourceID string) (string, error) {
+	return l.known.at(version, resourceID, func() (string, error) {
+		w, err := ws.WorkloadByID(ctx, resourceID)
+		return w.VMID, err
+	})
+}
