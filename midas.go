@@ -167,3 +167,31 @@ type SignIn struct {
 	Outcome   Outcome
 	Reason    string
 }
+
+// FederatedCredential lets tokens of an outside issuer stand for an identity: all three
+// compare exactly.
+type FederatedCredential struct {
+	Name      string
+	Issuer    string
+	Subject   string
+	Audiences []string
+}
+
+// Grant is what a person let a client program do in their name, until it ends or is
+// revoked. A refresh token stands for it.
+type Grant struct {
+	Family   string // all refresh tokens that one sign-in led to
+	ClientID string // the program
+	UserID   string // object id of the person
+	Begun    time.Time
+	Ends     time.Time
+}
+
+// KeyInfo is one of the keys that the issuer publishes.
+type KeyInfo struct {
+	ID        string
+	State     string // "next", "signing" or "retired"
+	Published time.Time
+	Signing   time.Time // since when it signs; zero when it does not yet
+	Until     time.Time // how long it stays published; zero while it signs or will
+}

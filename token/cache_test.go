@@ -68,7 +68,7 @@ func TestCachedGroupsAreCopied(t *testing.T) {
 	w := newWorld(t)
 	v := w.verifier(t)
 	c := w.claims()
-	c.Groups = token.Strings{"g1", "g2"}
+	c.Groups = token.Groups{"g1", "g2"}
 	raw := w.sign(t, c)
 	for range 3 {
 		p, err := v.Verify(t.Context(), raw)

@@ -27,6 +27,7 @@ type Claims struct {
 	AppID    string `json:"appid,omitempty"`    // version 1: client id of who asked
 	AppIDACR string `json:"appidacr,omitempty"` // "0" public client, "1" secret, "2" certificate
 	AZP      string `json:"azp,omitempty"`      // version 2: the same as appid
+	AZPACR   string `json:"azpacr,omitempty"`   // version 2: the same as appidacr
 	IDP      string `json:"idp,omitempty"`
 	IDType   string `json:"idtyp,omitempty"` // "app" or "user"
 	ObjectID string `json:"oid,omitempty"`
@@ -43,17 +44,26 @@ type Claims struct {
 	// XMSAZRID is the ARM id of the workload that used a user-assigned identity.
 	XMSAZRID string `json:"xms_az_rid,omitempty"`
 
-	Scope             Strings `json:"scp,omitempty"` // delegated tokens only
-	Name              string  `json:"name,omitempty"`
-	UPN               string  `json:"upn,omitempty"`
-	UniqueName        string  `json:"unique_name,omitempty"`
-	PreferredUsername string  `json:"preferred_username,omitempty"`
-	AppDisplayName    string  `json:"app_displayname,omitempty"`
+	// ACR and AMR say how a person signed in: "1" and "pwd" for a password.
+	ACR               string   `json:"acr,omitempty"`
+	AMR               []string `json:"amr,omitempty"`
+	Scope             Strings  `json:"scp,omitempty"` // delegated tokens only
+	Name              string   `json:"name,omitempty"`
+	GivenName         string   `json:"given_name,omitempty"`
+	FamilyName        string   `json:"family_name,omitempty"`
+	Email             string   `json:"email,omitempty"`
+	IPAddress         string   `json:"ipaddr,omitempty"` // where the person signed in
+	UPN               string   `json:"upn,omitempty"`
+	UniqueName        string   `json:"unique_name,omitempty"`
+	PreferredUsername string   `json:"preferred_username,omitempty"`
+	AppDisplayName    string   `json:"app_displayname,omitempty"`
 
-	Groups Strings `json:"groups,omitempty"`
-	// ClaimNames names the claims that were too long for the token, "groups" above all.
-	ClaimNames map[string]json.RawMessage `json:"_claim_names,omitempty"`
-	HasGroups  json.RawMessage            `json:"hasgroups,omitempty"` // true, or "true"
+	Groups Groups `json:"groups,omitempty"`
+	// ClaimNames names the claims that were too long for the token, "groups" above all,
+	// and says which of ClaimSources has them.
+	ClaimNames   map[string]any  `json:"_claim_names,omitempty"`
+	ClaimSources map[string]any  `json:"_claim_sources,omitempty"`
+	HasGroups    json.RawMessage `json:"hasgroups,omitempty"` // true, or "true"
 }
 
 // principal is who the claims speak for. It is only right for claims whose signature,
@@ -158,6 +168,12 @@ func (s *Strings) UnmarshalJSON(data []byte) error {
 	*s = many
 	return nil
 }
+
+// Groups is the claim of that name: always written as an array, read as Strings is.
+type Groups []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (g *Groups) UnmarshalJSON(data []byte) error { return (*Strings)(g).UnmarshalJSON(data) }
 
 // Seconds is a moment as a token writes it: seconds since 1970, 0 when absent
 // (RFC 7519, NumericDate).

@@ -110,7 +110,7 @@ func FuzzSign(f *testing.F) {
 	f.Fuzz(func(t *testing.T, oid, appid, mirid, uti, group string, life int64) {
 		c := w.claims()
 		c.ObjectID, c.AppID, c.XMSMIRID, c.UTI = clean(oid), clean(appid), clean(mirid), clean(uti)
-		c.Groups = token.Strings{clean(group), "second"}
+		c.Groups = token.Groups{clean(group), "second"}
 		if life < 1 || life > 1e9 {
 			life = 1
 		}

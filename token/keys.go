@@ -72,7 +72,9 @@ func DecodeKeys(data []byte) (StaticKeys, error) {
 		if err := jwk.UnmarshalJSON(raw); err != nil {
 			continue
 		}
-		if jwk.KeyID == "" || len(jwk.KeyID) > maxKeyID || jwk.Use != "" && jwk.Use != "sig" {
+		// "jwt-svid" is what SPIFFE calls the use of keys that sign.
+		// Source: SPIFFE Trust Domain and Bundle, section 4.2.2.
+		if jwk.KeyID == "" || len(jwk.KeyID) > maxKeyID || jwk.Use != "" && jwk.Use != "sig" && jwk.Use != "jwt-svid" {
 			continue
 		}
 		key, err := usable(jwk.Public().Key)

@@ -34,7 +34,8 @@ type Header struct {
 	Type      string `json:"typ"`
 	Algorithm string `json:"alg"`
 	KeyID     string `json:"kid"`
-	X5T       string `json:"x5t"`
+	X5T       string `json:"x5t"`      // SHA-1 of the certificate, base64
+	X5TS256   string `json:"x5t#S256"` // SHA-256 of it
 
 	// Extensions that change what is signed. None is understood, so none may be there.
 	Critical json.RawMessage `json:"crit"`

@@ -5,15 +5,19 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/midas-mysql/midas"
 )
@@ -37,6 +41,11 @@ const (
 type RemoteConfig struct {
 	// URL is the "jwks_uri" of the issuer: https, or http on the loopback interface.
 	URL string
+	// Issuer, in place of URL, is the claim "iss" of the issuer, byte for byte: its
+	// OpenID Connect discovery document says where the keys are. https only, unless
+	// InsecureHTTP.
+	Issuer       string
+	InsecureHTTP bool
 	// Client is used with a time limit and a redirect rule of our own; nil for
 	// http.DefaultClient. Its Transport may trust a private certificate authority.
 	Client *http.Client
@@ -49,7 +58,9 @@ type RemoteConfig struct {
 // and rate, so that tokens of strangers cannot make it a burden on the issuer; and it
 // keeps the keys it has when a fetch fails. It is safe for concurrent use.
 type RemoteKeys struct {
-	url    string
+	url    string // of the key set, or of the discovery document when issuer is set
+	issuer string
+	plain  bool // http is good enough
 	client *http.Client
 	now    func() time.Time
 	log    *slog.Logger
@@ -68,17 +79,18 @@ type published struct {
 	fetched time.Time
 }
 
-// NewRemoteKeys returns the key set at a URL. Nothing is fetched before the first use.
+// NewRemoteKeys returns the key set at a URL or of an issuer. Nothing is fetched before
+// the first use.
 func NewRemoteKeys(cfg RemoteConfig) (*RemoteKeys, error) {
-	u, err := url.Parse(cfg.URL)
-	if err != nil || u.Host == "" || u.User != nil {
-		return nil, midas.Errorf(midas.Invalid, "key set address %q is not a URL with a host and without a user", cfg.URL)
+	r := &RemoteKeys{url: cfg.URL, issuer: cfg.Issuer, plain: cfg.InsecureHTTP, now: cfg.Now, log: cfg.Log}
+	if r.issuer != "" {
+		r.url = strings.TrimSuffix(r.issuer, "/") + discoveryPath
+	} else if u, err := url.Parse(r.url); err == nil {
+		r.plain = r.plain || loopback(u.Hostname())
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
-		return nil, midas.Errorf(midas.Invalid, "key set address %s is not https", cfg.URL).
-			WithHint("whoever can change keys on their way can sign in as anybody: only the loopback interface may use http")
+	if err := r.checkAddress(r.url); err != nil {
+		return nil, err
 	}
-	r := &RemoteKeys{url: cfg.URL, now: cfg.Now, log: cfg.Log}
 	if r.now == nil {
 		r.now = time.Now
 	}
@@ -93,6 +105,19 @@ func NewRemoteKeys(cfg RemoteConfig) (*RemoteKeys, error) {
 	client.Jar = nil
 	r.client = &client
 	return r, nil
+}
+
+// checkAddress refuses an address that keys could be changed on the way from.
+func (r *RemoteKeys) checkAddress(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil {
+		return midas.Errorf(midas.Invalid, "key set address %q is not a URL with a host and without a user", clip(address))
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !r.plain) {
+		return midas.Errorf(midas.Invalid, "key set address %s is not https", clip(address)).
+			WithHint("whoever can change keys on their way can sign in as anybody: only the loopback interface may use http")
+	}
+	return nil
 }
 
 func loopback(host string) bool {
@@ -217,30 +242,70 @@ func keepPointers(keys, before StaticKeys) {
 	}
 }
 
+// discoveryPath is where an issuer describes itself.
+// Source: OpenID Connect Discovery, section 4.
+const discoveryPath = "/.well-known/openid-configuration"
+
 // get fetches the key set. Its time limit is its own: one caller who gives up must not
 // end it for the others who wait.
 func (r *RemoteKeys) get() (StaticKeys, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, nil)
+	address := r.url
+	if r.issuer != "" {
+		var err error
+		if address, err = r.discover(ctx); err != nil {
+			return nil, err
+		}
+	}
+	body, err := r.load(ctx, address, "application/jwk-set+json, application/json")
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
+	return DecodeKeys(body)
+}
+
+// discover returns where the issuer says that its keys are. The document must be of that
+// very issuer: one that names another speaks for the other.
+func (r *RemoteKeys) discover(ctx context.Context) (string, error) {
+	body, err := r.load(ctx, r.url, "application/json")
+	if err != nil {
+		return "", err
+	}
+	var document struct {
+		Issuer  string `json:"issuer"`
+		KeysURL string `json:"jwks_uri"`
+	}
+	if err := json.Unmarshal(body, &document); err != nil {
+		return "", errors.New("the discovery document is not JSON of the expected form")
+	}
+	if document.Issuer != r.issuer {
+		return "", fmt.Errorf("the discovery document at %s is of issuer %q", r.url, clip(document.Issuer))
+	}
+	return document.KeysURL, r.checkAddress(document.KeysURL)
+}
+
+// load fetches one document.
+func (r *RemoteKeys) load(ctx context.Context, address, accept string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", accept)
 	res, err := r.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answered %s", res.Status)
+		return nil, fmt.Errorf("%s answered %s", address, res.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, fetchLimit+1))
 	if err != nil {
 		return nil, err
 	}
 	if len(body) > fetchLimit {
-		return nil, fmt.Errorf("answered with more than %d bytes", fetchLimit)
+		return nil, fmt.Errorf("%s answered with more than %d bytes", address, fetchLimit)
 	}
-	return DecodeKeys(body)
+	return body, nil
 }
