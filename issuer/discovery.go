@@ -1,6 +1,8 @@
 package issuer
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -15,6 +17,13 @@ import (
 // it ask no public instance whether the authority is genuine.
 const adfs = "adfs"
 
+// How long documents may be kept. A key is published two days before it signs, so a key
+// set that is a day old would do; an hour is for keys that are revoked.
+const (
+	documentAge = "max-age=86400, private"
+	keySetAge   = "max-age=3600, public"
+)
+
 // route lays out the paths. {tenant} is our tenant's id or one of the names that Entra
 // takes in its place.
 func (i *Issuer) route() http.Handler {
@@ -26,6 +35,14 @@ func (i *Issuer) route() http.Handler {
 	mux.HandleFunc("GET /common/discovery/instance", i.serveInstance)
 	mux.HandleFunc("POST /{tenant}/oauth2/token", i.tenantOnly(i.serveToken(false)))
 	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", i.tenantOnly(i.serveToken(true)))
+	mux.HandleFunc("POST /{tenant}/oauth2/devicecode", i.tenantOnly(i.serveDeviceCode(false)))
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/devicecode", i.tenantOnly(i.serveDeviceCode(true)))
+	mux.HandleFunc("GET /{tenant}/userrealm/{upn}", i.tenantOnly(i.serveRealm))
+	mux.HandleFunc("GET /{tenant}/UserRealm/{upn}", i.tenantOnly(i.serveRealm))
+	for _, page := range []string{devicePath, "/common/oauth2/deviceauth"} {
+		mux.HandleFunc("GET "+page, i.serveDevicePage)
+		mux.HandleFunc("POST "+page, i.serveDeviceForm)
+	}
 	return mux
 }
 
@@ -43,66 +60,108 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.routes.ServeHTTP(w, r)
 }
 
+// ourTenant takes our tenant's id and the names that stand for it. "consumers" is not
+// among them: there are no personal accounts here.
+func (i *Issuer) ourTenant(name string) bool {
+	switch strings.ToLower(name) {
+	case strings.ToLower(i.tenant), "common", "organizations", adfs:
+		return true
+	}
+	return false
+}
+
 // tenantOnly lets through our tenant and the names that stand for it.
 func (i *Issuer) tenantOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("tenant")
-		switch strings.ToLower(name) {
-		case strings.ToLower(i.tenant), "common", "organizations", adfs:
-			next(w, r)
-		default:
+		if !i.ourTenant(name) {
 			i.refuse(w, r, oauthError{
 				status: http.StatusBadRequest, code: "invalid_request", number: 90002,
 				text: fmt.Sprintf("Tenant '%s' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.", clip(name)),
 			})
+			return
+		}
+		next(w, r)
+	}
+}
+
+// knownOrigin reports whether we are reached at an origin.
+func (i *Issuer) knownOrigin(origin string) bool {
+	for _, known := range append(i.Origins(), i.base()) {
+		if strings.EqualFold(strings.TrimRight(known, "/"), origin) {
+			return true
 		}
 	}
+	return false
+}
+
+// origin is the address that the links of an answer begin with: the one that was asked,
+// when it is one of ours. A name that is not could be anybody's.
+func (i *Issuer) origin(r *http.Request) string {
+	if asked := "https://" + strings.ToLower(r.Host); i.knownOrigin(asked) {
+		return asked
+	}
+	return i.base()
 }
 
 // serveV1 answers with the version 1 document, and with nearly the same under adfs.
+//
+// The issuer that the documents name is the one in our tokens, whichever address was
+// asked, for verifiers compare the two. Only under adfs, where no verifier looks, it is
+// the address that was asked: that is what client libraries compare it with there.
 func (i *Issuer) serveV1(w http.ResponseWriter, r *http.Request) {
-	root := i.base() + "/" + r.PathValue("tenant")
-	doc := i.document(root+"/oauth2/authorize", root+"/oauth2/token")
+	at := i.origin(r)
+	root := at + "/" + r.PathValue("tenant")
+	doc := i.document(root, "/oauth2")
 	doc["issuer"] = i.v1()
-	doc["jwks_uri"] = i.base() + "/common/discovery/keys"
+	doc["jwks_uri"] = at + "/common/discovery/keys"
 	if strings.EqualFold(r.PathValue("tenant"), adfs) {
-		doc["jwks_uri"] = i.base() + "/adfs/discovery/v2.0/keys"
+		doc["issuer"] = at + "/" + i.tenant + "/"
+		doc["jwks_uri"] = at + "/adfs/discovery/v2.0/keys"
 	}
-	cacheable(w, doc)
+	i.cacheable(w, r, documentAge, doc)
 }
 
 func (i *Issuer) serveV2(w http.ResponseWriter, r *http.Request) {
-	root := i.base() + "/" + r.PathValue("tenant")
-	doc := i.document(root+"/oauth2/v2.0/authorize", root+"/oauth2/v2.0/token")
+	root := i.origin(r) + "/" + r.PathValue("tenant")
+	doc := i.document(root, "/oauth2/v2.0")
 	doc["issuer"] = i.v2()
 	doc["jwks_uri"] = root + "/discovery/v2.0/keys"
 	doc["request_uri_parameter_supported"] = false
-	cacheable(w, doc)
+	i.cacheable(w, r, documentAge, doc)
 }
 
 // document has what both versions say.
-func (i *Issuer) document(authorize, tokenEndpoint string) map[string]any {
-	host := i.base()
-	if u, err := url.Parse(host); err == nil {
-		host = u.Host
-	}
+func (i *Issuer) document(root, endpoints string) map[string]any {
 	return map[string]any{
 		// There is no interactive sign-in; clients refuse a document without it.
-		"authorization_endpoint":                authorize,
-		"token_endpoint":                        tokenEndpoint,
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"},
-		"grant_types_supported":                 []string{"client_credentials"},
-		"response_types_supported":              []string{"token"},
-		"response_modes_supported":              []string{"query"},
-		"subject_types_supported":               []string{"pairwise"},
-		"id_token_signing_alg_values_supported": []string{"RS256"},
-		"scopes_supported":                      []string{"openid"},
+		"authorization_endpoint":                           root + endpoints + "/authorize",
+		"token_endpoint":                                   root + endpoints + "/token",
+		"device_authorization_endpoint":                    root + endpoints + "/devicecode",
+		"token_endpoint_auth_methods_supported":            []string{"client_secret_post", "private_key_jwt", "client_secret_basic"},
+		"token_endpoint_auth_signing_alg_values_supported": []string{"RS256", "PS256", "ES256"},
+		"grant_types_supported":                            []string{grantClient, grantPassword, grantRefresh, grantDevice},
+		"response_types_supported":                         []string{"token"},
+		"response_modes_supported":                         []string{"query"},
+		"subject_types_supported":                          []string{"pairwise"},
+		"id_token_signing_alg_values_supported":            []string{"RS256"},
+		"scopes_supported":                                 []string{"openid", "profile", "email", "offline_access"},
 		"claims_supported": []string{
-			"aud", "iss", "iat", "nbf", "exp", "appid", "appidacr", "idp", "idtyp",
-			"oid", "sub", "tid", "uti", "ver", "xms_mirid", "xms_az_rid",
+			"aud", "iss", "iat", "nbf", "exp", "acr", "amr", "appid", "appidacr", "azp", "azpacr", "family_name", "given_name",
+			"groups", "idp", "idtyp", "ipaddr", "name", "oid", "preferred_username", "scp", "sub", "tid", "unique_name", "upn",
+			"uti", "ver", "xms_mirid", "xms_az_rid",
 		},
-		"cloud_instance_name": host,
+		"cloud_instance_name": hostOf(i.base()),
+		"msgraph_host":        hostOf(i.base()),
 	}
+}
+
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Host
 }
 
 // jsonWebKey is the public half of a key as it is published. It has no member that a
@@ -123,25 +182,38 @@ func (i *Issuer) serveKeys(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(r.URL.Path, "/v2.0/") {
 		issuer = i.v2()
 	}
-	keys := make([]jsonWebKey, 0, len(i.keys.certs))
-	for _, k := range i.keys.certs {
+	listed := i.keys.current.Load().listed
+	keys := make([]jsonWebKey, 0, len(listed))
+	for _, k := range listed {
 		keys = append(keys, jsonWebKey{
 			KeyType: "RSA", Use: "sig", KeyID: k.id, X5T: k.id,
-			Modulus:     base64.RawURLEncoding.EncodeToString(k.key.N.Bytes()),
-			Exponent:    base64.RawURLEncoding.EncodeToString(big.NewInt(int64(k.key.E)).Bytes()),
+			Modulus:     base64.RawURLEncoding.EncodeToString(k.public.N.Bytes()),
+			Exponent:    base64.RawURLEncoding.EncodeToString(big.NewInt(int64(k.public.E)).Bytes()),
 			Certificate: []string{base64.StdEncoding.EncodeToString(k.cert)},
 			Issuer:      issuer,
 		})
 	}
-	cacheable(w, map[string]any{"keys": keys})
+	i.cacheable(w, r, keySetAge, map[string]any{"keys": keys})
 }
 
-// serveInstance tells a client whether an authority is genuine: ours is.
+// serveInstance tells a client whether an authority is genuine: ours are, at each address
+// that we are reached under. Some clients leave out the port when they ask.
 // Source: MSAL, "instance discovery".
 func (i *Issuer) serveInstance(w http.ResponseWriter, r *http.Request) {
 	asked, err := url.Parse(r.URL.Query().Get("authorization_endpoint"))
-	own, ownErr := url.Parse(i.base())
-	if err != nil || ownErr != nil || asked.Host == "" || !strings.EqualFold(asked.Host, own.Host) {
+	var at string
+	hosts := []string{}
+	if err == nil && asked.Host != "" {
+		for _, known := range append(i.Origins(), i.base()) {
+			known = strings.TrimRight(known, "/")
+			host := hostOf(known)
+			hosts = append(hosts, host)
+			if name, _, _ := strings.Cut(host, ":"); strings.EqualFold(host, asked.Host) || at == "" && strings.EqualFold(name, asked.Host) {
+				at = known
+			}
+		}
+	}
+	if at == "" {
 		i.refuse(w, r, oauthError{
 			status: http.StatusBadRequest, code: "invalid_instance", number: 50049,
 			text: "Unknown or invalid instance.",
@@ -152,28 +224,47 @@ func (i *Issuer) serveInstance(w http.ResponseWriter, r *http.Request) {
 	if tenant == "" {
 		tenant = "common"
 	}
-	cacheable(w, map[string]any{
-		"tenant_discovery_endpoint": i.base() + "/" + url.PathEscape(tenant) + "/v2.0/.well-known/openid-configuration",
+	preferred := hostOf(at)
+	i.cacheable(w, r, documentAge, map[string]any{
+		"tenant_discovery_endpoint": at + "/" + url.PathEscape(tenant) + "/v2.0/.well-known/openid-configuration",
 		"api-version":               "1.1",
 		"metadata": []any{map[string]any{
-			"preferred_network": own.Host, "preferred_cache": own.Host, "aliases": []string{own.Host},
+			"preferred_network": preferred, "preferred_cache": preferred, "aliases": hosts,
 		}},
 	})
 }
 
-// cacheable answers with a document that anybody may keep for a day, as long as key
-// sets are kept.
-func cacheable(w http.ResponseWriter, doc any) {
-	w.Header().Set("Cache-Control", "max-age=86400, private")
-	w.Header().Set("Access-Control-Allow-Origin", "*")
-	answer(w, http.StatusOK, doc)
+// cacheable answers with a document that anybody may keep for a time, and tells who has
+// it already that it has not changed.
+func (i *Issuer) cacheable(w http.ResponseWriter, r *http.Request, age string, doc any) {
+	var body bytes.Buffer
+	if err := encode(&body, doc); err != nil {
+		i.refuse(w, r, serverError)
+		return
+	}
+	sum := sha256.Sum256(body.Bytes())
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	h := w.Header()
+	h.Set("Cache-Control", age)
+	h.Set("ETag", tag)
+	h.Set("Vary", "Host")
+	h.Set("Access-Control-Allow-Origin", "*")
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	_, _ = w.Write(body.Bytes()) // an error means that the client is gone
 }
 
 func answer(w http.ResponseWriter, status int, doc any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
+	_ = encode(w, doc) // an error means that the client is gone
+}
+
+func encode(w interface{ Write([]byte) (int, error) }, doc any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	// An error here means that the client is gone.
-	_ = enc.Encode(doc)
+	return enc.Encode(doc)
 }

@@ -4,14 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/token"
 )
 
 const (
@@ -22,56 +24,125 @@ const (
 	maxResource = 2048
 )
 
-// credential is what a client shows for itself.
-type credential struct{ clientID, secret string }
+// The grants: what a client may trade for a token.
+const (
+	grantClient   = "client_credentials"
+	grantPassword = "password"
+	grantRefresh  = "refresh_token"
+	grantDevice   = "urn:ietf:params:oauth:grant-type:device_code"
+	grantDeviceV1 = "device_code" // the same at version 1
+)
 
-// serveToken answers the token endpoint; v2 is its version. Both versions issue
-// version 1 tokens, as Entra does for resources like Azure Resource Manager and Azure
-// Database for MySQL: the resource chooses the shape, not the endpoint.
+// ask is one request at the token endpoint.
+type ask struct {
+	*http.Request
+	form   url.Values
+	v2     bool // the version of the endpoint
+	client client
+}
+
+// issued is what a request is answered with.
+type issued struct {
+	token    midas.Token
+	resource string
+	user     *midas.User // nil for an application's own token
+	scope    string
+	idToken  string
+	refresh  string
+}
+
+// serveToken answers the token endpoint; v2 is its version. It says nothing about the
+// version of the tokens, which is their resource's.
 func (i *Issuer) serveToken(v2 bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		form, failed := readForm(w, r)
-		if failed == nil {
-			failed = checkGrant(form)
-		}
-		var resource string
-		if failed == nil {
-			resource, failed = i.requestedResource(form, v2)
-		}
-		var shown credential
-		if failed == nil {
-			shown, failed = clientCredential(r, form)
-		}
 		if failed != nil {
 			i.refuse(w, r, *failed)
 			return
 		}
-		id, err := i.applications.CheckSecret(r.Context(), shown.clientID, shown.secret)
-		if err != nil {
-			i.refuse(w, r, i.wrongSecret(shown.clientID, err))
+		out, failed := i.grant(&ask{Request: r, form: form, v2: v2})
+		if failed != nil {
+			i.refuse(w, r, *failed)
 			return
 		}
-		i.issue(w, r, id, resource, v2)
+		i.deliver(w, out, v2)
 	}
 }
 
-func (i *Issuer) issue(w http.ResponseWriter, r *http.Request, id midas.Identity, resource string, v2 bool) {
-	t, err := i.sign(id, resource, credentialLifetime, token.Claims{AppIDACR: "1"})
-	if err != nil {
-		i.log.Error("token not issued", "client", id.ClientID, "resource", resource, "err", err)
-		i.refuse(w, r, serverError)
-		return
+// grant decides about one request.
+func (i *Issuer) grant(a *ask) (*issued, *oauthError) {
+	grant := a.form.Get("grant_type")
+	act, known := map[string]func(*ask) (*issued, *oauthError){
+		grantClient: i.grantApplication, grantPassword: i.grantPerson, grantRefresh: i.grantAgain,
+		grantDevice: i.grantByDevice, grantDeviceV1: i.grantByDevice,
+	}[grant]
+	switch {
+	case grant == "":
+		return nil, missing("grant_type")
+	case !known:
+		return nil, &oauthError{
+			status: http.StatusBadRequest, code: "unsupported_grant_type", number: 70003,
+			text: fmt.Sprintf("The app requested an unsupported grant type '%s'.", clip(grant)),
+		}
+	case grant == grantClient:
+		// Before the credential, so that a request that is wrong anyway costs no check.
+		if _, failed := i.requestedResource(a.form, a.v2); failed != nil {
+			return nil, failed
+		}
 	}
-	i.log.Info("token issued", "client", id.ClientID, "resource", resource, "expires", t.Expiry)
-	left := int64(credentialLifetime.Seconds()) - 1
+	var failed *oauthError
+	if a.client, failed = i.authenticate(a.Request, a.form); failed != nil {
+		return nil, failed
+	}
+	return act(a)
+}
+
+// grantApplication issues a token in which the client speaks for itself.
+func (i *Issuer) grantApplication(a *ask) (*issued, *oauthError) {
+	if a.client.proof == proofNone {
+		return nil, invalidClient(7000216, "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.")
+	}
+	resource, failed := i.requestedResource(a.form, a.v2)
+	if failed != nil {
+		return nil, failed
+	}
+	how := appToken{proof: a.client.proof, at: i.now(), lifetime: shortestLifetime}
+	if a.client.who.ResourceID != "" {
+		how.lifetime = identityLifetime // a managed identity, by whichever way it came
+	}
+	t, err := i.signApp(a.Context(), a.client.who, resource, how)
+	if err != nil {
+		return nil, i.notIssued(a, resource, err)
+	}
+	i.log.Info("token issued", "client", a.client.id, "resource", resource, "expires", t.Expiry)
+	return &issued{token: t, resource: resource}, nil
+}
+
+func (i *Issuer) notIssued(a *ask, resource string, err error) *oauthError {
+	i.log.Error("token not issued", "client", clip(a.client.id), "resource", resource, "err", err)
+	return &serverError
+}
+
+// deliver answers with a token.
+func (i *Issuer) deliver(w http.ResponseWriter, out *issued, v2 bool) {
+	left := int64(out.token.Expiry.Sub(i.now().Truncate(time.Second)).Seconds()) - 1
 	doc := map[string]any{
-		"token_type": "Bearer", "access_token": t.Raw,
+		"token_type": "Bearer", "access_token": out.token.Raw,
 		"expires_in": left, "ext_expires_in": left, // numbers here, unlike the metadata endpoint
 	}
+	if out.user != nil {
+		doc["scope"], doc["client_info"] = out.scope, clientInfo(*out.user)
+	}
+	if out.idToken != "" {
+		doc["id_token"] = out.idToken
+	}
+	if out.refresh != "" {
+		doc["refresh_token"] = out.refresh
+	}
 	if !v2 {
-		doc["expires_on"] = strconv.FormatInt(t.Expiry.Unix(), 10)
-		doc["not_before"] = strconv.FormatInt(t.NotBefore.Unix(), 10)
-		doc["resource"] = resource
+		doc["expires_on"] = strconv.FormatInt(out.token.Expiry.Unix(), 10)
+		doc["not_before"] = strconv.FormatInt(out.token.NotBefore.Unix(), 10)
+		doc["resource"] = out.resource
 	}
 	noStore(w)
 	answer(w, http.StatusOK, doc)
@@ -103,62 +174,32 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *oauthError) 
 	return r.PostForm, nil
 }
 
-func checkGrant(form url.Values) *oauthError {
-	switch grant := form.Get("grant_type"); grant {
-	case "client_credentials":
-		return nil
-	case "":
-		return missing("grant_type")
-	default:
-		return &oauthError{
-			status: http.StatusBadRequest, code: "unsupported_grant_type", number: 70003,
-			text: fmt.Sprintf("The app requested an unsupported grant type '%s'. Use client_credentials.", clip(grant)),
+// source is the address that a request came from: of an IPv6 network the part that one
+// subscriber has.
+func source(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is6() {
+		if network, err := ip.Prefix(64); err == nil {
+			return network.String()
 		}
 	}
+	return ip.String()
 }
 
-// clientCredential reads the client's id and secret, from the form or from the
-// Authorization header (RFC 6749 section 2.3.1), not from both.
-func clientCredential(r *http.Request, form url.Values) (credential, *oauthError) {
-	shown := credential{clientID: form.Get("client_id"), secret: form.Get("client_secret")}
-	if user, password, basic := r.BasicAuth(); basic {
-		id, idErr := url.QueryUnescape(user)
-		secret, secretErr := url.QueryUnescape(password)
-		if idErr != nil || secretErr != nil || shown.secret != "" || shown.clientID != "" && shown.clientID != id {
-			return credential{}, badRequest(9000410, "The Authorization header is malformed, or the form holds another client credential.")
-		}
-		shown = credential{clientID: id, secret: secret}
+// addressOf is the address that a request came from, as tokens name it.
+func addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
 	}
-	switch {
-	case shown.clientID == "":
-		return credential{}, missing("client_id")
-	case shown.secret == "" && form.Get("client_assertion") != "":
-		return credential{}, &oauthError{
-			status: http.StatusUnauthorized, code: "invalid_client", number: 700027,
-			text: "Client assertions are not accepted here. Use client_secret.",
-		}
-	case shown.secret == "":
-		return credential{}, &oauthError{
-			status: http.StatusUnauthorized, code: "invalid_client", number: 7000216,
-			text: "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.",
-		}
-	}
-	return shown, nil
-}
-
-// wrongSecret answers alike for an unknown client and for a wrong secret, so that
-// nobody finds out by trying which applications there are.
-func (i *Issuer) wrongSecret(clientID string, err error) oauthError {
-	switch midas.CodeOf(err) {
-	case midas.Unauthenticated, midas.NotFound, midas.Invalid:
-		i.log.Warn("client secret refused", "client", clip(clientID))
-		return oauthError{
-			status: http.StatusUnauthorized, code: "invalid_client", number: 7000215,
-			text: fmt.Sprintf("Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '%s'.", clip(clientID)),
-		}
-	}
-	i.log.Error("client secret not checked", "client", clip(clientID), "err", err)
-	return serverError
+	return host
 }
 
 // requestedResource is what the token is for: "resource" of version 1, or "scope", where
@@ -174,39 +215,53 @@ func (i *Issuer) requestedResource(form url.Values, v2 bool) (string, *oauthErro
 		return "", missing("resource")
 	case resource == "":
 		var failed *oauthError
-		if resource, failed = scopeResource(scope); failed != nil {
+		if resource, failed = scopeResource(scope, "/.default"); failed != nil {
 			return "", failed
 		}
 	}
-	if !validResource(resource) {
-		return "", &oauthError{
-			status: http.StatusBadRequest, code: "invalid_resource", number: 500011,
-			text: fmt.Sprintf("The resource principal named %s was not found in the tenant named %s.", clip(resource), i.tenant),
-		}
-	}
-	return resource, nil
+	return resource, i.checkResource(resource)
 }
 
-// scopeResource takes exactly one /.default off the one scope that is not OpenID
+func (i *Issuer) checkResource(resource string) *oauthError {
+	if validResource(resource) {
+		return nil
+	}
+	return &oauthError{
+		status: http.StatusBadRequest, code: "invalid_resource", number: 500011,
+		text: fmt.Sprintf("The resource principal named %s was not found in the tenant named %s.", clip(resource), i.tenant),
+	}
+}
+
+// scopeResource takes exactly one of the endings off the one scope that is not OpenID
 // Connect's own.
-func scopeResource(scope string) (string, *oauthError) {
+func scopeResource(scope string, endings ...string) (string, *oauthError) {
 	var asked []string
 	for _, s := range strings.Fields(scope) {
-		switch s {
-		case "openid", "profile", "offline_access", "email":
-		default:
+		if !ownScope(s) {
 			asked = append(asked, s)
 		}
 	}
 	if len(asked) == 1 {
-		if resource, ok := strings.CutSuffix(asked[0], "/.default"); ok {
-			return resource, nil
+		for _, ending := range endings {
+			if resource, ok := strings.CutSuffix(asked[0], ending); ok {
+				return resource, nil
+			}
 		}
 	}
 	return "", &oauthError{
 		status: http.StatusBadRequest, code: "invalid_scope", number: 1002012,
-		text: fmt.Sprintf("The provided value for scope %s is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).", clip(scope)),
+		text: fmt.Sprintf("The provided value for scope %s is not valid. It must have one scope value with %s suffixed to the resource identifier (application ID URI).",
+			clip(scope), strings.Join(endings, " or ")),
 	}
+}
+
+// ownScope reports whether a scope is OpenID Connect's, and names no resource.
+func ownScope(scope string) bool {
+	switch scope {
+	case "openid", "profile", "offline_access", "email":
+		return true
+	}
+	return false
 }
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)

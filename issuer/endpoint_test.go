@@ -111,11 +111,12 @@ func TestTokenEndpointRefusals(t *testing.T) {
 		{"unknown client answers like a wrong secret", v2, form("scope", "api://a/.default", "client_id", "nobody"), nil, 401, "invalid_client", "AADSTS7000215"},
 		{"wrong secret in the header", v2, form("scope", "api://a/.default", "client_id", "", "client_secret", ""), func(r *http.Request) { r.SetBasicAuth(app, "wrong") }, 401, "invalid_client", "AADSTS7000215"},
 		{"no secret", v2, form("scope", "api://a/.default", "client_secret", ""), nil, 401, "invalid_client", "AADSTS7000216"},
-		{"assertion", v2, form("scope", "api://a/.default", "client_secret", "", "client_assertion", "x"), nil, 401, "invalid_client", "AADSTS700027"},
+		{"assertion", v2, form("scope", "api://a/.default", "client_secret", "", "client_assertion", "x", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"), nil, 401, "invalid_client", "AADSTS50027"},
+		{"assertion of no type", v2, form("scope", "api://a/.default", "client_secret", "", "client_assertion", "x"), nil, 400, "invalid_request", "AADSTS900144"},
 		{"no client id", v2, form("scope", "api://a/.default", "client_id", ""), nil, 400, "invalid_request", "AADSTS900144"},
 		{"two credentials", v2, good, func(r *http.Request) { r.SetBasicAuth(app, secret) }, 400, "invalid_request", "AADSTS9000410"},
 		{"no grant type", v2, form("scope", "api://a/.default", "grant_type", ""), nil, 400, "invalid_request", "AADSTS900144"},
-		{"other grant type", v2, form("scope", "api://a/.default", "grant_type", "password"), nil, 400, "unsupported_grant_type", "AADSTS70003"},
+		{"other grant type", v2, form("scope", "api://a/.default", "grant_type", "implicit"), nil, 400, "unsupported_grant_type", "AADSTS70003"},
 		{"no scope", v2, form(), nil, 400, "invalid_request", "AADSTS900144"},
 		{"no resource", "/" + tenant + "/oauth2/token", form(), nil, 400, "invalid_request", "AADSTS900144"},
 		{"resource at version 2", v2, form("resource", "api://a"), nil, 400, "invalid_request", "AADSTS901002"},
@@ -152,7 +153,7 @@ func TestTokenEndpointRefusals(t *testing.T) {
 	}
 }
 
-type brokenApplications struct{}
+type brokenApplications struct{ applications }
 
 func (brokenApplications) CheckSecret(context.Context, string, string) (midas.Identity, error) {
 	return midas.Identity{}, errors.New("disk on fire at /secret/path")

@@ -15,20 +15,52 @@ import (
 
 var _ midas.Minter = (*Issuer)(nil)
 
-// How long tokens live. Every token begins five minutes before it was asked for, so
-// that a server whose clock is behind takes it.
-// Source: Microsoft Entra, "Managed identities for Azure resources frequently asked
-// questions" (24 hours) and "Access tokens" (60 to 90 minutes).
-const (
-	backdate           = 5 * time.Minute
-	identityLifetime   = 24 * time.Hour
-	credentialLifetime = time.Hour
-)
-
-// Applications knows the client secrets of applications.
+// Applications knows how applications and identities prove who they are.
 type Applications interface {
 	// CheckSecret returns who the application is, or an Unauthenticated error.
 	CheckSecret(ctx context.Context, clientID, secret string) (midas.Identity, error)
+	// Certificates returns an application and its certificates, DER; NotFound when there
+	// is no such application.
+	Certificates(ctx context.Context, clientID string) (midas.Identity, [][]byte, error)
+	// FederatedCredentials returns an application or user-assigned identity and the
+	// outside tokens that stand for it; NotFound when there is neither.
+	FederatedCredentials(ctx context.Context, clientID string) (midas.Identity, []midas.FederatedCredential, error)
+}
+
+// People knows who may sign in with a password.
+type People interface {
+	// CheckPassword returns an Unauthenticated error that is the same for an unknown name,
+	// a wrong password and a disabled account.
+	CheckPassword(ctx context.Context, upn, password string) (midas.User, error)
+	// UserByID returns NotFound when there is no such person, or Forbidden, Unauthenticated
+	// or Invalid when the account is disabled.
+	UserByID(ctx context.Context, objectID string) (midas.User, error)
+}
+
+// Members knows who is in which security group.
+type Members interface {
+	// MemberGroups returns the object ids of all groups that the object is in, also by way
+	// of other groups.
+	MemberGroups(ctx context.Context, objectID string) ([]string, error)
+}
+
+// Grants keeps what a person has granted to a client program: the digests of refresh
+// tokens.
+type Grants interface {
+	KeepGrant(ctx context.Context, digest [32]byte, g midas.Grant) error
+	// TakeGrant returns the grant and marks its refresh token as used at that moment,
+	// unless it was before: then first says when. An unknown one is NotFound.
+	TakeGrant(ctx context.Context, digest [32]byte, now time.Time) (g midas.Grant, first time.Time, err error)
+	// RevokeGrants ends all grants of a family.
+	RevokeGrants(ctx context.Context, family string) error
+}
+
+// Resources knows what the applications that tokens are for have asked for.
+type Resources interface {
+	// TokenVersion returns the version of the tokens that the application behind a resource
+	// takes (requestedAccessTokenVersion) with its client id; 0 and "" when no application
+	// of the directory has that id or identifier URI.
+	TokenVersion(ctx context.Context, resource string) (version int, clientID string, err error)
 }
 
 // Config says whose tokens are issued, under which address, with keys from where.
@@ -38,22 +70,45 @@ type Config struct {
 	// BaseURL is the address under which ServeHTTP is reached, such as
 	// https://127.0.0.1:7443; it is the beginning of the claim "iss". It is asked
 	// each time, for an address that is only known once the listener is open.
-	BaseURL      func() string
+	BaseURL func() string
+	// Origins are other addresses under which ServeHTTP is reached, without a final slash:
+	// a document that is asked for at one of them names it in its links. nil for none.
+	Origins func() []string
+
 	Applications Applications
-	Now          func() time.Time
-	Log          *slog.Logger
+	People       People    // nil: nobody signs in with a password
+	Members      Members   // nil: tokens name no groups
+	Grants       Grants    // nil: there are no refresh tokens
+	Resources    Resources // nil: all tokens are of version 1
+
+	// KeyLifetime is how long a key signs; DefaultKeyLifetime when 0, for ever when
+	// negative.
+	KeyLifetime time.Duration
+	// KeyProtectors encrypt the signing keys at rest: the first all of them, the others
+	// only open what they once encrypted. Without any, keys are plain files.
+	KeyProtectors []KeyProtector
+	// Federation says where the keys of outside issuers may be fetched from.
+	Federation FederationConfig
+
+	Now func() time.Time
+	Log *slog.Logger
+
+	keyStep func(string) error // for tests
 }
 
 // Issuer signs tokens and serves the issuer's HTTP paths. It is safe for concurrent
 // use.
 type Issuer struct {
-	tenant       string
-	baseURL      func() string
-	applications Applications
-	now          func() time.Time
-	log          *slog.Logger
-	keys         *keyring
-	routes       http.Handler
+	Config
+	tenant   string
+	now      func() time.Time
+	log      *slog.Logger
+	keys     *keyring
+	outside  *outsideIssuers
+	seen     *replays
+	devices  *deviceCodes
+	attempts *attempts
+	routes   http.Handler
 }
 
 // New returns an Issuer with its keys loaded, or made when Dir has none.
@@ -61,91 +116,68 @@ func New(cfg Config) (*Issuer, error) {
 	if cfg.Dir == "" || cfg.TenantID == "" || cfg.BaseURL == nil || cfg.Applications == nil {
 		return nil, midas.Errorf(midas.Invalid, "issuer needs a directory for keys, a tenant, an address and applications")
 	}
-	i := &Issuer{
-		tenant: cfg.TenantID, baseURL: cfg.BaseURL, applications: cfg.Applications,
-		now: cfg.Now, log: cfg.Log,
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
-	if i.now == nil {
-		i.now = time.Now
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if i.log == nil {
-		i.log = slog.New(slog.DiscardHandler)
+	if cfg.Origins == nil {
+		cfg.Origins = func() []string { return nil }
 	}
-	keys, err := openKeyring(cfg.Dir, i.now)
-	if err != nil {
+	if cfg.KeyLifetime == 0 {
+		cfg.KeyLifetime = DefaultKeyLifetime
+	}
+	i := &Issuer{Config: cfg, tenant: cfg.TenantID, now: cfg.Now, log: cfg.Log}
+	var err error
+	if i.keys, err = openKeyring(context.Background(), &cfg); err != nil {
 		return nil, err
 	}
-	i.keys = keys
+	if i.outside, err = newOutsideIssuers(cfg.Federation, i.now, i.log); err != nil {
+		return nil, err
+	}
+	if i.seen, err = newReplays(); err != nil {
+		return nil, err
+	}
+	if i.devices, err = newDeviceCodes(); err != nil {
+		return nil, err
+	}
+	if i.attempts, err = newAttempts(); err != nil {
+		return nil, err
+	}
 	i.routes = i.route()
 	return i, nil
 }
 
 // Keys are the published keys, for a verifier in the same process.
-func (i *Issuer) Keys() token.KeySet { return i.keys.public }
+func (i *Issuer) Keys() token.KeySet { return i.keys }
 
 // IssuerURLs are the values of the claim "iss" that are this issuer: version 1 with a
 // final slash, version 2 without.
 func (i *Issuer) IssuerURLs() []string { return []string{i.v1(), i.v2()} }
 
-func (i *Issuer) base() string { return strings.TrimRight(i.baseURL(), "/") }
+func (i *Issuer) base() string { return strings.TrimRight(i.BaseURL(), "/") }
 func (i *Issuer) v1() string   { return i.base() + "/" + i.tenant + "/" }
 func (i *Issuer) v2() string   { return i.base() + "/" + i.tenant + "/v2.0" }
 
 // Mint implements midas.Minter: a token of a managed identity, for 24 hours when
 // r.Lifetime is 0.
-func (i *Issuer) Mint(_ context.Context, r midas.TokenRequest) (midas.Token, error) {
+func (i *Issuer) Mint(ctx context.Context, r midas.TokenRequest) (midas.Token, error) {
 	if r.Identity.ResourceID == "" {
 		return midas.Token{}, midas.Errorf(midas.Internal, "mint a token for %s: it is no managed identity", r.Identity.ClientID)
-	}
-	claims := token.Claims{
-		AppIDACR: "2", // by certificate, as Azure does behind the scenes
-		XMSMIRID: r.Identity.ResourceID,
-	}
-	// A system-assigned identity is its host; only a user-assigned one names it.
-	if !strings.EqualFold(r.Host, r.Identity.ResourceID) {
-		claims.XMSAZRID = r.Host
 	}
 	lifetime := r.Lifetime
 	if lifetime == 0 {
 		lifetime = identityLifetime
 	}
-	now := i.now()
+	at := i.now()
 	if r.Expired {
-		now = now.Add(-lifetime - time.Hour)
+		at = at.Add(-lifetime - time.Hour)
 	}
-	return i.signAt(now, r.Identity, r.Resource, lifetime, claims)
-}
-
-func (i *Issuer) sign(id midas.Identity, resource string, lifetime time.Duration, claims token.Claims) (midas.Token, error) {
-	return i.signAt(i.now(), id, resource, lifetime, claims)
-}
-
-// signAt completes claims with what every token has, as at now.
-func (i *Issuer) signAt(now time.Time, id midas.Identity, resource string, lifetime time.Duration, claims token.Claims) (midas.Token, error) {
-	switch {
-	case id.ClientID == "" || id.PrincipalID == "" || resource == "":
-		return midas.Token{}, midas.Errorf(midas.Internal, "mint a token for %q, client id %q, resource %q: none may be empty",
-			id.PrincipalID, id.ClientID, resource)
-	case !strings.EqualFold(id.TenantID, i.tenant):
-		return midas.Token{}, midas.Errorf(midas.Internal, "mint a token for %s of tenant %q: this issuer is of tenant %s",
-			id.PrincipalID, id.TenantID, i.tenant)
-	case lifetime < 0:
-		return midas.Token{}, midas.Errorf(midas.Internal, "mint a token for %s: lifetime %s", id.PrincipalID, lifetime)
-	}
-	now = now.Truncate(time.Second)
-	from, until := now.Add(-backdate), now.Add(lifetime).Truncate(time.Second)
-	claims.Audience = token.Strings{resource}
-	claims.Issuer, claims.IDP = i.v1(), i.v1()
-	claims.IssuedAt, claims.NotBefore, claims.Expiry = token.At(from), token.At(from), token.At(until)
-	claims.AppID, claims.IDType, claims.Version = id.ClientID, "app", "1.0"
-	claims.ObjectID, claims.Subject = id.PrincipalID, id.PrincipalID
-	claims.TenantID = i.tenant
-	claims.AIO, claims.RH, claims.UTI = opaque(24), "0."+opaque(21), opaque(16)
-	raw, err := token.Sign(i.keys.signing, claims)
-	if err != nil {
-		return midas.Token{}, err
-	}
-	return midas.Token{Raw: raw, Resource: resource, NotBefore: from.UTC(), Expiry: until.UTC()}, nil
+	return i.signApp(ctx, r.Identity, r.Resource, appToken{
+		proof: proofCertificate, // as Azure does behind the scenes
+		host:  r.Host, at: at, lifetime: lifetime,
+	})
 }
 
 // opaque is n random bytes as text.

@@ -153,8 +153,8 @@ func TestKeysSurviveRestartAndAreForTheirOwnerAlone(t *testing.T) {
 		t.Errorf("directory: %v, %v", info.Mode(), err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(files) != 2 {
-		t.Fatalf("%v, %v: a current and a next key expected", files, err)
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%v, %v: a key that signs, the next one and their list expected", files, err)
 	}
 	for _, file := range files {
 		info, err := os.Stat(file)
@@ -172,11 +172,14 @@ var keyIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{27}$`)
 func keyIDs(t *testing.T, i *issuer.Issuer) []string {
 	t.Helper()
 	var ids []string
-	for id := range i.Keys().(token.StaticKeys) {
-		if !keyIDPattern.MatchString(id) {
-			t.Errorf("key id %q is not a thumbprint", id)
+	for _, k := range i.PublishedKeys() {
+		if !keyIDPattern.MatchString(k.ID) {
+			t.Errorf("key id %q is not a thumbprint", k.ID)
 		}
-		ids = append(ids, id)
+		if _, err := i.Keys().Key(t.Context(), k.ID); err != nil {
+			t.Error(err)
+		}
+		ids = append(ids, k.ID)
 	}
 	if len(ids) < 2 {
 		t.Errorf("%d keys published, at least 2 expected", len(ids))
@@ -185,18 +188,22 @@ func keyIDs(t *testing.T, i *issuer.Issuer) []string {
 }
 
 func TestDamagedKeysAreRefused(t *testing.T) {
+	one, other := keyFiles(t)[0], keyFiles(t)[1]
 	for name, damage := range map[string]func(dir string) error{
-		"readable by others": func(dir string) error { return os.Chmod(filepath.Join(dir, "current.pem"), 0o640) },
-		"cut off":            func(dir string) error { return os.Truncate(filepath.Join(dir, "next.pem"), 1500) },
-		"empty":              func(dir string) error { return os.Truncate(filepath.Join(dir, "current.pem"), 0) },
-		"next is current": func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "next.pem"), madeKeys()["current.pem"], 0o600)
+		"readable by others": func(dir string) error { return os.Chmod(filepath.Join(dir, one), 0o640) },
+		"cut off":            func(dir string) error { return os.Truncate(filepath.Join(dir, other), 1500) },
+		"empty":              func(dir string) error { return os.Truncate(filepath.Join(dir, one), 0) },
+		"gone":               func(dir string) error { return os.Remove(filepath.Join(dir, one)) },
+		"another key": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, other), madeKeys()[one], 0o600)
 		},
 		"certificate of another key": func(dir string) error {
-			cert, _ := pem.Decode(madeKeys()["current.pem"])
-			_, rest := pem.Decode(madeKeys()["next.pem"])
-			return os.WriteFile(filepath.Join(dir, "next.pem"), append(pem.EncodeToMemory(cert), rest...), 0o600)
+			cert, _ := pem.Decode(madeKeys()[one])
+			_, rest := pem.Decode(madeKeys()[other])
+			return os.WriteFile(filepath.Join(dir, other), append(pem.EncodeToMemory(cert), rest...), 0o600)
 		},
+		"list cut off":      func(dir string) error { return os.Truncate(filepath.Join(dir, "keys.json"), 20) },
+		"list without keys": func(dir string) error { return os.WriteFile(filepath.Join(dir, "keys.json"), []byte("{}"), 0o600) },
 	} {
 		dir := keyDir(t)
 		if err := damage(dir); err != nil {
@@ -211,6 +218,20 @@ func TestDamagedKeysAreRefused(t *testing.T) {
 	}
 }
 
+// keyFiles names the two key files.
+func keyFiles(tb testing.TB) (names []string) {
+	tb.Helper()
+	for name := range madeKeys() {
+		if filepath.Ext(name) == ".pem" {
+			names = append(names, name)
+		}
+	}
+	if len(names) != 2 {
+		tb.Fatalf("key files %v", names)
+	}
+	return sorted(names)
+}
+
 func TestNewNeedsItsParts(t *testing.T) {
 	if _, err := issuer.New(issuer.Config{Dir: t.TempDir()}); midas.CodeOf(err) != midas.Invalid {
 		t.Error(err)
@@ -221,8 +242,8 @@ func TestNewNeedsItsParts(t *testing.T) {
 func privateNumbers(t *testing.T) [][]byte {
 	t.Helper()
 	var out [][]byte
-	for _, data := range madeKeys() {
-		_, rest := pem.Decode(data)
+	for _, name := range keyFiles(t) {
+		_, rest := pem.Decode(madeKeys()[name])
 		block, _ := pem.Decode(rest)
 		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 		if err != nil {

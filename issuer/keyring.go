@@ -1,167 +1,190 @@
 package issuer
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha1"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/base64"
-	"encoding/pem"
-	"errors"
-	"io/fs"
-	"math/big"
+	"context"
+	"crypto"
+	"log/slog"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/internal/keyfile"
 	"github.com/midas-mysql/midas/token"
 )
 
-// The key that signs, and the one that will: it is published ahead, so that every
-// verifier has it by the day it takes over. Other *.pem files in the directory are
-// published too; that is how a key that has signed lasts until its tokens have expired.
-const (
-	currentFile = "current.pem"
-	nextFile    = "next.pem"
-)
-
-const keyBits = 2048
-
-// keyring is the issuer's keys.
+// keyring is the issuer's keys: one that signs, the next one, published ahead so that
+// every verifier has it by the day it takes over, and those that have signed, published
+// until their last token has expired. Reading takes no lock.
 type keyring struct {
-	signing token.SigningKey
-	public  token.StaticKeys
-	certs   []publishedKey // what the key set document lists, by key id
+	dir        string
+	lifetime   time.Duration // a key signs for so long; 0: until told otherwise
+	protectors []KeyProtector
+	now        func() time.Time
+	log        *slog.Logger
+	step       func(string) error // between the steps of a change, for tests; else nil
+
+	current atomic.Pointer[ring]
+	mu      sync.Mutex // held by who changes the ring
+}
+
+var _ token.KeySet = (*keyring)(nil)
+
+// ring is one state of the keyring. It does not change.
+type ring struct {
+	signer *token.Signer
+	public token.StaticKeys
+	listed []publishedKey // by key id
+	manifest
 }
 
 // publishedKey is the public half of a key and the certificate it is known by.
 type publishedKey struct {
-	id   string
-	key  *rsa.PublicKey
-	cert []byte // DER
+	*keypair
+	entry entry
 }
 
 // openKeyring loads the keys in dir, after making those that are missing.
-func openKeyring(dir string, now func() time.Time) (*keyring, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func openKeyring(ctx context.Context, cfg *Config) (*keyring, error) {
+	k := &keyring{dir: cfg.Dir, lifetime: cfg.KeyLifetime, protectors: cfg.KeyProtectors, now: cfg.Now, log: cfg.Log, step: cfg.keyStep}
+	if err := os.MkdirAll(k.dir, 0o700); err != nil {
 		return nil, midas.Errorf(midas.Internal, "make the directory of signing keys: %w", err)
 	}
+	m, err := readManifest(k.dir)
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		if m, err = k.adopt(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := k.use(ctx, *m); err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k, k.tidy(ctx)
+}
+
+// protector is what keys are written under, nil for nothing.
+func (k *keyring) protector() KeyProtector {
+	if len(k.protectors) == 0 {
+		return nil
+	}
+	return k.protectors[0]
+}
+
+// adopt makes the manifest of a directory that has none: a new one, one whose first start
+// was cut short, or one of a midas that kept none.
+func (k *keyring) adopt(ctx context.Context) (*manifest, error) {
+	paths, err := filepath.Glob(filepath.Join(k.dir, "*.pem"))
+	if err != nil {
+		return nil, midas.Errorf(midas.Internal, "list signing keys: %w", err)
+	}
+	found := []entry{}
+	for _, path := range paths {
+		pair, err := loadKeypair(ctx, path, true, k.protectors)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(found, func(e entry) bool { return e.KeyID == pair.id }) {
+			found = append(found, entry{File: filepath.Base(path), KeyID: pair.id, Published: pair.made.Unix()})
+		}
+	}
+	// Of those that are there, the newest has not signed yet. Where there were words for
+	// it, they count.
+	slices.SortStableFunc(found, func(a, b entry) int { return rank(b) - rank(a) })
+	now := k.now()
 	var making errgroup.Group
-	for _, name := range []string{currentFile, nextFile} {
-		making.Go(func() error { return ensureKey(filepath.Join(dir, name), now()) })
+	made := make([]entry, max(0, 2-len(found)))
+	for i := range made {
+		making.Go(func() (err error) {
+			made[i], err = k.make(ctx)
+			return err
+		})
 	}
 	if err := making.Wait(); err != nil {
 		return nil, err
 	}
-	paths, err := filepath.Glob(filepath.Join(dir, "*.pem"))
-	if err != nil {
-		return nil, midas.Errorf(midas.Internal, "list signing keys: %w", err)
+	found = append(made, found...)
+	found[1].Signing = found[1].Published
+	for i := range found[2:] {
+		found[2+i].Signing, found[2+i].Until = found[2+i].Published, now.Add(keepPublished).Unix()
 	}
-	ring := &keyring{public: token.StaticKeys{}}
-	for _, path := range paths {
-		private, cert, err := loadKey(path)
+	m := &manifest{Keys: found}
+	return m, m.write(k.dir)
+}
+
+// rank orders keys without a manifest, the next one first.
+func rank(e entry) int {
+	switch e.File {
+	case "next.pem":
+		return 2
+	case "current.pem":
+		return 1
+	}
+	return 0
+}
+
+// make makes a key and its file; nobody uses it before it is in the manifest.
+func (k *keyring) make(ctx context.Context) (entry, error) {
+	now := k.now()
+	pair, err := newKeypair(now)
+	if err != nil {
+		return entry{}, err
+	}
+	e := entry{File: pair.id + ".pem", KeyID: pair.id, Published: now.Unix()}
+	return e, k.store(ctx, e, pair)
+}
+
+// use loads the keys of a manifest and makes them the ones in use.
+func (k *keyring) use(ctx context.Context, m manifest) error {
+	before := k.current.Load()
+	next := &ring{public: token.StaticKeys{}, manifest: m}
+	for _, e := range m.Keys {
+		pair, err := k.load(ctx, e, before)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		id := keyID(cert)
-		if _, twice := ring.public[id]; twice {
-			continue
+		if pair.id != e.KeyID {
+			return damaged(filepath.Join(k.dir, e.File))
 		}
-		ring.public[id] = &private.PublicKey
-		ring.certs = append(ring.certs, publishedKey{id: id, key: &private.PublicKey, cert: cert})
-		if filepath.Base(path) == currentFile {
-			ring.signing = token.SigningKey{KeyID: id, Private: private}
+		next.public[pair.id] = pair.public
+		next.listed = append(next.listed, publishedKey{pair, e})
+		if e.state() == keySigning {
+			if next.signer, err = token.NewSigner(token.SigningKey{KeyID: pair.id, Private: pair.private}); err != nil {
+				return err
+			}
 		}
 	}
 	// An order that says nothing keeps verifiers from reading a meaning into it.
-	sort.Slice(ring.certs, func(a, b int) bool { return ring.certs[a].id < ring.certs[b].id })
-	if ring.signing.Private == nil || len(ring.certs) < 2 {
-		return nil, midas.Errorf(midas.Internal, "%s and %s in %s are the same key", currentFile, nextFile, dir).
-			WithHint("remove %s; it is made anew", nextFile)
-	}
-	return ring, nil
-}
-
-// keyID is the SHA-1 thumbprint of the certificate, as Microsoft Entra's key ids are:
-// "kid" and "x5t" are the same there. It is a name; nothing rests on its hash.
-func keyID(cert []byte) string {
-	sum := sha1.Sum(cert)
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-// ensureKey makes a key file unless there is one.
-func ensureKey(path string, now time.Time) error {
-	if _, err := os.Lstat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	data, err := makeKey(now)
-	if err != nil {
-		return err
-	}
-	if err := keyfile.Create(path, data, 0o600); err != nil {
-		return midas.Errorf(midas.Internal, "make a signing key: %w", err)
-	}
+	slices.SortFunc(next.listed, func(a, b publishedKey) int { return strings.Compare(a.id, b.id) })
+	k.current.Store(next)
 	return nil
 }
 
-// makeKey returns a new key and a certificate that only names it, as PEM.
-func makeKey(now time.Time) ([]byte, error) {
-	private, err := rsa.GenerateKey(rand.Reader, keyBits)
-	if err != nil {
-		return nil, midas.Errorf(midas.Internal, "make a signing key: %w", err)
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return nil, midas.Errorf(midas.Internal, "make a signing key: %w", err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial,
-		Subject:      pkix.Name{CommonName: "token signing key"},
-		NotBefore:    now,
-		NotAfter:     now.AddDate(10, 0, 0),
-		KeyUsage:     x509.KeyUsageDigitalSignature,
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		return nil, midas.Errorf(midas.Internal, "name a signing key: %w", err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return nil, midas.Errorf(midas.Internal, "write a signing key: %w", err)
-	}
-	out := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
-	return append(out, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...), nil
-}
-
-// loadKey reads a key file.
-func loadKey(path string) (*rsa.PrivateKey, []byte, error) {
-	data, err := keyfile.Read(path)
-	if err != nil {
-		return nil, nil, midas.Errorf(midas.Internal, "read a signing key: %w", err).
-			WithHint("when %s is removed, a new key is made at the next start", path)
-	}
-	var cert, der []byte
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		switch block.Type {
-		case "CERTIFICATE":
-			cert = block.Bytes
-		case "PRIVATE KEY":
-			der = block.Bytes
+// load returns the key of an entry: the one in use when there is one, so that a key stays
+// the same value for as long as it stands.
+func (k *keyring) load(ctx context.Context, e entry, before *ring) (*keypair, error) {
+	if before != nil {
+		for _, p := range before.listed {
+			if p.id == e.KeyID {
+				return p.keypair, nil
+			}
 		}
 	}
-	// The errors of the parsers are left out: they could quote the key.
-	key, err := x509.ParsePKCS8PrivateKey(der)
-	private, ok := key.(*rsa.PrivateKey)
-	named, certErr := x509.ParseCertificate(cert)
-	if err != nil || !ok || certErr != nil || !private.PublicKey.Equal(named.PublicKey) || private.N.BitLen() < keyBits {
-		return nil, nil, midas.Errorf(midas.Internal, "signing key %s is not an RSA key of %d bits or more with its certificate", path, keyBits).
-			WithHint("restore it from a backup, or remove it: a new key is made and all tokens issued so far are void")
-	}
-	return private, cert, nil
+	return loadKeypair(ctx, filepath.Join(k.dir, e.File), e.state() != keyRetired, k.protectors)
 }
+
+// Key implements token.KeySet.
+func (k *keyring) Key(ctx context.Context, keyID string) (crypto.PublicKey, error) {
+	return k.current.Load().public.Key(ctx, keyID)
+}
+
+func (k *keyring) signer() *token.Signer { return k.current.Load().signer }

@@ -23,8 +23,22 @@ var serverError = oauthError{
 	text: "A transient error has occurred. Please try again.",
 }
 
+// busy asks to try again.
+var busy = oauthError{
+	status: http.StatusServiceUnavailable, code: "temporarily_unavailable", number: 90033,
+	text: "The service is temporarily unavailable. Please try again.",
+}
+
 func badRequest(number int, text string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, code: "invalid_request", number: number, text: text}
+}
+
+func invalidClient(number int, text string) *oauthError {
+	return &oauthError{status: http.StatusUnauthorized, code: "invalid_client", number: number, text: text}
+}
+
+func invalidGrant(number int, text string) *oauthError {
+	return &oauthError{status: http.StatusBadRequest, code: "invalid_grant", number: number, text: text}
 }
 
 func missing(parameter string) *oauthError {

@@ -33,6 +33,17 @@ func (applications) CheckSecret(_ context.Context, clientID, given string) (mida
 	return midas.Identity{TenantID: tenant, ClientID: app, PrincipalID: object}, nil
 }
 
+func (applications) Certificates(_ context.Context, clientID string) (midas.Identity, [][]byte, error) {
+	return midas.Identity{}, nil, midas.Errorf(midas.NotFound, "no certificates for %s", clientID)
+}
+
+func (applications) FederatedCredentials(_ context.Context, clientID string) (midas.Identity, []midas.FederatedCredential, error) {
+	return midas.Identity{}, nil, midas.Errorf(midas.NotFound, "no credentials for %s", clientID)
+}
+
+// began is when tests begin.
+var began = time.Date(2026, 3, 1, 12, 0, 0, 5e8, time.UTC)
+
 // keyDir makes keys once and copies them for each test: making them takes long.
 var madeKeys = sync.OnceValue(func() map[string][]byte {
 	dir, err := os.MkdirTemp("", "issuer")
@@ -42,13 +53,18 @@ var madeKeys = sync.OnceValue(func() map[string][]byte {
 	defer os.RemoveAll(dir)
 	_, err = issuer.New(issuer.Config{
 		Dir: dir, TenantID: tenant, BaseURL: func() string { return "" }, Applications: applications{},
+		Now: func() time.Time { return began.Add(-72 * time.Hour) }, // so that the next key may sign
 	})
 	if err != nil {
 		panic(err)
 	}
 	files := map[string][]byte{}
-	for _, name := range []string{"current.pem", "next.pem"} {
-		if files[name], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range names {
+		if files[name.Name()], err = os.ReadFile(filepath.Join(dir, name.Name())); err != nil {
 			panic(err)
 		}
 	}
@@ -73,7 +89,7 @@ func serve(tb testing.TB, change ...func(*issuer.Config)) (*issuer.Issuer, strin
 	cfg := issuer.Config{
 		Dir: keyDir(tb), TenantID: tenant, Applications: applications{},
 		BaseURL: func() string { return "http://" + server.Listener.Addr().String() },
-		Now:     func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 5e8, time.UTC) },
+		Now:     func() time.Time { return began },
 	}
 	for _, c := range change {
 		c(&cfg)

@@ -1,0 +1,174 @@
+package issuer_test
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/issuer"
+)
+
+const bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// certified is an application with a certificate.
+func (r *realm) certified(t testing.TB, from, until time.Time) (clientID string, der []byte) {
+	t.Helper()
+	p, _, err := r.directory.CreateApplication(t.Context(), "daemon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	der = certificateOf(t, signingKey(), from, until)
+	a, err := r.directory.ApplicationByClientID(t.Context(), p.ClientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.directory.SetCertificates(t.Context(), a.ObjectID, []directory.Certificate{{DER: der}}); err != nil {
+		t.Fatal(err)
+	}
+	return p.ClientID, der
+}
+
+func (r *realm) assert(t testing.TB, clientID, assertion string) (int, map[string]any) {
+	t.Helper()
+	return r.post(t, r.v2(), "grant_type", "client_credentials", "client_id", clientID, "scope", midas.Resource+"/.default",
+		"client_assertion_type", bearer, "client_assertion", assertion)
+}
+
+func TestClientCertificate(t *testing.T) {
+	r := newRealm(t, func(c *issuer.Config) {
+		c.Origins = func() []string { return []string{"https://login.microsoftonline.com"} }
+	})
+	client, der := r.certified(t, r.clock().Add(-time.Hour), r.clock().Add(24*time.Hour))
+	short, long := thumbprints(der)
+	good := func() map[string]any {
+		now := r.clock().Unix()
+		return map[string]any{"aud": r.base + r.v2(), "iss": client, "sub": client, "jti": rfcID(), "nbf": now, "exp": float64(now) + 600.5}
+	}
+	padded := func(s string) string { return s + strings.Repeat("=", (4-len(s)%4)%4) }
+	std := strings.NewReplacer("-", "+", "_", "/").Replace
+	for name, c := range map[string]struct {
+		algorithm jose.SignatureAlgorithm
+		header    map[string]any
+		change    map[string]any
+	}{
+		"RS256 and SHA-1, as MSAL for Python": {jose.RS256, map[string]any{"x5t": padded(short)}, nil},
+		"PS256 and SHA-256, as MSAL for Go":   {jose.PS256, map[string]any{"x5t#S256": std(padded(long))}, nil},
+		"both thumbprints":                    {jose.PS256, map[string]any{"x5t": short, "x5t#S256": long}, nil},
+		"version 1 token endpoint":            {jose.RS256, map[string]any{"x5t": short}, map[string]any{"aud": r.base + "/" + r.tenant + "/oauth2/token"}},
+		"adfs":                                {jose.RS256, map[string]any{"x5t": short}, map[string]any{"aud": r.base + "/adfs/oauth2/token"}},
+		"under another of our names":          {jose.RS256, map[string]any{"x5t": short}, map[string]any{"aud": "https://login.microsoftonline.com/common/oauth2/v2.0/token"}},
+		"to the issuer's name":                {jose.RS256, map[string]any{"x5t": short}, map[string]any{"aud": r.IssuerURLs()[1]}},
+		"client id in capitals":               {jose.RS256, map[string]any{"x5t": short}, map[string]any{"iss": strings.ToUpper(client), "sub": strings.ToUpper(client)}},
+	} {
+		says := good()
+		for k, v := range c.change {
+			says[k] = v
+		}
+		status, doc := r.assert(t, client, sign(t, c.algorithm, signingKey(), c.header, says)+"\n")
+		if status != http.StatusOK {
+			t.Errorf("%s: %d %v", name, status, doc)
+			continue
+		}
+		if got := claims(t, doc); got.AppID != client || got.AppIDACR != "2" || got.IDType != "app" {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	header := map[string]any{"x5t": short}
+	thumb, _ := base64.RawURLEncoding.DecodeString(short)
+	shown := strings.ToUpper(hex.EncodeToString(thumb))
+	for name, c := range map[string]struct {
+		header map[string]any
+		change map[string]any
+		number string
+	}{
+		"no thumbprint":             {nil, nil, "AADSTS700027"},
+		"another thumbprint":        {map[string]any{"x5t": "AAAAAAAAAAAAAAAAAAAAAAAAAAA"}, nil, "AADSTS700027"},
+		"one of two is another":     {map[string]any{"x5t": short, "x5t#S256": "AAAA"}, nil, "AADSTS700027"},
+		"for somebody else":         {header, map[string]any{"aud": "https://login.example/" + r.tenant + "/oauth2/token"}, "AADSTS700023"},
+		"for our page":              {header, map[string]any{"aud": r.base + "/devicelogin"}, "AADSTS700023"},
+		"for nobody":                {header, map[string]any{"aud": ""}, "AADSTS700023"},
+		"of another subject":        {header, map[string]any{"sub": app}, "AADSTS700021"},
+		"expired":                   {header, map[string]any{"nbf": r.clock().Unix() - 900, "exp": r.clock().Unix() - 301}, "AADSTS700024"},
+		"not yet":                   {header, map[string]any{"nbf": r.clock().Unix() + 400}, "AADSTS700024"},
+		"without expiry":            {header, map[string]any{"exp": 0}, "AADSTS700024"},
+		"for two days":              {header, map[string]any{"exp": r.clock().Unix() + 2*86400}, "AADSTS70023"},
+		"a critical header we lack": {map[string]any{"x5t": short, "crit": []string{"exp"}}, nil, "AADSTS700027"},
+	} {
+		says := good()
+		for k, v := range c.change {
+			says[k] = v
+		}
+		status, doc := r.assert(t, client, sign(t, jose.RS256, signingKey(), c.header, says))
+		refused(t, name, status, doc, 401, "invalid_client", c.number)
+	}
+
+	// Whoever has not the key learns nothing: not whether there is such an application,
+	// not whether that certificate is one of its.
+	said := map[string]string{}
+	other := sign(t, jose.RS256, otherKey(), header, good())
+	for name, clientID := range map[string]string{"the application": client, "nobody": app} {
+		raw := other
+		if clientID == app {
+			says := good()
+			says["iss"], says["sub"] = app, app
+			raw = sign(t, jose.RS256, otherKey(), header, says)
+		}
+		status, doc := r.assert(t, clientID, raw)
+		refused(t, name, status, doc, 401, "invalid_client", "AADSTS700027")
+		said[name], _, _ = strings.Cut(doc["error_description"].(string), " Trace ID")
+	}
+	if said["the application"] != said["nobody"] || !strings.Contains(said["nobody"], shown) {
+		t.Errorf("%q", said)
+	}
+	for name, raw := range map[string]string{
+		"not signed": unsigned(good()), "no token": "x", "too long": strings.Repeat("a.", 9000),
+		"signed with the certificate as a secret": sign(t, jose.HS256, der, header, good()),
+	} {
+		status, doc := r.assert(t, client, raw)
+		if status != http.StatusUnauthorized || doc["error"] != "invalid_client" {
+			t.Errorf("%s: %d %v", name, status, doc)
+		}
+	}
+}
+
+func TestClientAssertionIsBoundToWhereItWasFirstShown(t *testing.T) {
+	r := newRealm(t)
+	client, der := r.certified(t, r.clock().Add(-time.Hour), r.clock().Add(24*time.Hour))
+	short, _ := thumbprints(der)
+	raw := sign(t, jose.RS256, signingKey(), map[string]any{"x5t": short}, map[string]any{
+		"aud": r.base + r.v2(), "iss": client, "sub": client, "jti": rfcID(), "exp": r.clock().Unix() + 600,
+	})
+	for range 2 { // MSAL for Python makes one for ten minutes
+		if status, doc := r.assert(t, client, raw); status != http.StatusOK {
+			t.Fatal(status, doc)
+		}
+	}
+	req, err := http.NewRequest(http.MethodPost, r.v2(), strings.NewReader("grant_type=client_credentials&client_id="+client+
+		"&scope=api://a/.default&client_assertion_type="+bearer+"&client_assertion="+raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.RemoteAddr = "192.0.2.7:999"
+	if rec := record(r.Issuer, req); rec.Code != http.StatusUnauthorized || !strings.Contains(rec.Body.String(), "AADSTS700025") {
+		t.Errorf("from elsewhere: %d %s", rec.Code, rec.Body)
+	}
+}
+
+func TestExpiredCertificateSignsNobodyIn(t *testing.T) {
+	r := newRealm(t)
+	client, der := r.certified(t, r.clock().Add(-time.Hour), r.clock().Add(time.Minute))
+	short, _ := thumbprints(der)
+	r.pass(2 * time.Minute)
+	status, doc := r.assert(t, client, sign(t, jose.RS256, signingKey(), map[string]any{"x5t": short}, map[string]any{
+		"aud": r.base + r.v2(), "iss": client, "sub": client, "exp": r.clock().Unix() + 600,
+	}))
+	refused(t, "expired", status, doc, 401, "invalid_client", "AADSTS700027")
+}

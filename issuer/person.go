@@ -1,0 +1,238 @@
+package issuer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/midas-mysql/midas"
+)
+
+const (
+	// graphResource is what a person's token is for when nothing else is asked for.
+	graphResource = "https://graph.microsoft.com"
+	// grantLife is how long a sign-in lasts without a password being typed again.
+	// Source: Microsoft identity platform, "Refresh tokens" (90 days).
+	grantLife = 90 * 24 * time.Hour
+	// overlap is how long a refresh token still works after it was traded for the next:
+	// two commands that run side by side both hold the old one.
+	overlap = 2 * time.Minute
+	// maxUPN is the longest user principal name.
+	maxUPN = 1024
+)
+
+// grantPerson signs a person in with name and password (RFC 6749 section 4.3).
+func (i *Issuer) grantPerson(a *ask) (*issued, *oauthError) {
+	if failed := i.mayActFor(a); failed != nil {
+		return nil, failed
+	}
+	resource, failed := i.userResource(a.form, a.v2)
+	if failed != nil {
+		return nil, failed
+	}
+	upn, password := a.form.Get("username"), a.form.Get("password")
+	switch {
+	case upn == "":
+		return nil, missing("username")
+	case password == "":
+		return nil, missing("password")
+	}
+	u, failed := i.signIn(a.Request, upn, password)
+	if failed != nil {
+		return nil, failed
+	}
+	return i.issueUser(a, u, resource, nil)
+}
+
+// mayActFor refuses programs that are nobody's: a person's token names the program.
+func (i *Issuer) mayActFor(a *ask) *oauthError {
+	switch _, public := publicClients[strings.ToLower(a.client.id)]; {
+	case i.People == nil:
+		return &oauthError{
+			status: http.StatusBadRequest, code: "unauthorized_client", number: 700016,
+			text: "Nobody signs in with a password here.",
+		}
+	case a.client.proof != proofNone || public:
+		return nil
+	}
+	return invalidClient(7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'. Without one, only the Azure CLI and Azure PowerShell sign people in.")
+}
+
+// signIn checks a password. Every wrong one is answered alike, and few from one source.
+func (i *Issuer) signIn(r *http.Request, upn, password string) (midas.User, *oauthError) {
+	wrong := invalidGrant(50126, "Error validating credentials due to invalid username or password.")
+	if len(upn) > maxUPN || len(password) > maxUPN {
+		return midas.User{}, wrong
+	}
+	from := source(r)
+	var u midas.User
+	wait, err := i.attempts.inTurn(r.Context(), from, upn, i.now, func(ctx context.Context) (err error) {
+		u, err = i.People.CheckPassword(ctx, upn, password)
+		return err
+	})
+	if wait > 0 {
+		i.log.Warn("sign-in refused unchecked", "user", clip(upn), "source", from, "wait", wait)
+		return midas.User{}, invalidGrant(50053, fmt.Sprintf("Too many sign-ins failed from this address. Try again in %d seconds. The account itself is not locked.", int(wait.Seconds())+1))
+	}
+	if err == nil {
+		i.log.Info("person signed in", "user", u.ObjectID, "source", from)
+		return u, nil
+	}
+	var refusal *midas.Error
+	switch {
+	case errors.As(err, &refusal) && refusal.Public: // whoever knows the password may know
+		return midas.User{}, invalidGrant(50055, "The password is right, and "+refusal.Message+".")
+	case midas.CodeOf(err) == midas.Unauthenticated, midas.CodeOf(err) == midas.NotFound:
+		i.log.Warn("password refused", "user", clip(upn), "source", from)
+		return midas.User{}, wrong
+	case midas.CodeOf(err) == midas.Unavailable:
+		return midas.User{}, &busy
+	}
+	i.log.Error("password not checked", "user", clip(upn), "err", err)
+	return midas.User{}, &serverError
+}
+
+// grantAgain trades a refresh token for tokens, also of another resource
+// (RFC 6749 section 6). It is good once; a second use long after the first is by whoever
+// copied it, so that everything that came of that sign-in ends.
+func (i *Issuer) grantAgain(a *ask) (*issued, *oauthError) {
+	if failed := i.mayActFor(a); failed != nil {
+		return nil, failed
+	}
+	resource, failed := i.userResource(a.form, a.v2)
+	if failed != nil {
+		return nil, failed
+	}
+	shown := a.form.Get("refresh_token")
+	if shown == "" {
+		return nil, missing("refresh_token")
+	}
+	refused := invalidGrant(70000, "The provided value for the 'refresh_token' is not valid: it was revoked, is of another client, or never was. Sign in again.")
+	if i.Grants == nil {
+		return nil, refused
+	}
+	now := i.now()
+	g, first, err := i.Grants.TakeGrant(a.Context(), sha256.Sum256([]byte(shown)), now)
+	switch {
+	case midas.CodeOf(err) == midas.NotFound:
+		return nil, refused
+	case err != nil:
+		return nil, i.notIssued(a, resource, err)
+	case !strings.EqualFold(g.ClientID, a.client.id), !first.IsZero() && now.Sub(first) > overlap:
+		i.revoke(a.Context(), g, "refresh token of another client, or used before")
+		return nil, refused
+	case !now.Before(g.Ends):
+		return nil, invalidGrant(700082, "The refresh token has expired due to inactivity. Sign in again.")
+	}
+	u, err := i.People.UserByID(a.Context(), g.UserID)
+	switch midas.CodeOf(err) {
+	case midas.NotFound, midas.Forbidden, midas.Unauthenticated, midas.Invalid:
+		i.revoke(a.Context(), g, "the person is gone or disabled")
+		return nil, refused
+	}
+	if err != nil {
+		return nil, i.notIssued(a, resource, err)
+	}
+	return i.issueUser(a, u, resource, &g)
+}
+
+func (i *Issuer) revoke(ctx context.Context, g midas.Grant, why string) {
+	i.log.Warn("grant revoked", "user", g.UserID, "client", g.ClientID, "why", why)
+	if err := i.Grants.RevokeGrants(ctx, g.Family); err != nil {
+		i.log.Error("grant not revoked", "user", g.UserID, "err", err)
+	}
+}
+
+// issueUser makes the tokens of a person who has signed in; g is the grant that it goes
+// on from, nil for a new one.
+func (i *Issuer) issueUser(a *ask, u midas.User, resource string, g *midas.Grant) (*issued, *oauthError) {
+	t, err := i.signUser(a.Context(), u, resource, userToken{clientID: a.client.id, proof: a.client.proof, remote: addressOf(a.Request)})
+	if err != nil {
+		return nil, i.notIssued(a, resource, err)
+	}
+	asked := strings.Fields(a.form.Get("scope"))
+	out := &issued{token: t, resource: resource, user: &u, scope: grantedScope(resource, asked, a.v2)}
+	// Version 1 has no scopes: there a sign-in brings everything.
+	if !a.v2 || slices.Contains(asked, "openid") {
+		if out.idToken, err = i.idToken(u, a.client.id, a.v2); err != nil {
+			return nil, i.notIssued(a, resource, err)
+		}
+	}
+	if i.Grants != nil && (!a.v2 || slices.Contains(asked, "offline_access")) {
+		if out.refresh, err = i.keepGrant(a, u, g); err != nil {
+			return nil, i.notIssued(a, resource, err)
+		}
+	}
+	i.log.Info("token issued", "user", u.ObjectID, "client", a.client.id, "resource", resource, "expires", t.Expiry)
+	return out, nil
+}
+
+// keepGrant makes a refresh token. Only its digest is kept: 256 random bits need no salt.
+func (i *Issuer) keepGrant(a *ask, u midas.User, g *midas.Grant) (string, error) {
+	now := i.now()
+	next := midas.Grant{Family: opaque(16), ClientID: strings.ToLower(a.client.id), UserID: u.ObjectID, Begun: now}
+	if g != nil {
+		next.Family, next.Begun = g.Family, g.Begun
+	}
+	next.Ends = now.Add(grantLife)
+	raw := "1." + opaque(32)
+	return raw, i.Grants.KeepGrant(a.Context(), sha256.Sum256([]byte(raw)), next)
+}
+
+// userResource is what a person's token is for: Microsoft Graph when nothing is said.
+func (i *Issuer) userResource(form url.Values, v2 bool) (string, *oauthError) {
+	if form.Get("resource") == "" && !slices.ContainsFunc(strings.Fields(form.Get("scope")), func(s string) bool { return !ownScope(s) }) {
+		return graphResource, nil
+	}
+	if resource := form.Get("resource"); resource != "" {
+		return i.requestedResource(form, v2)
+	}
+	resource, failed := scopeResource(form.Get("scope"), "/.default", "/user_impersonation")
+	if failed == nil {
+		failed = i.checkResource(resource)
+	}
+	return resource, failed
+}
+
+// grantedScope is what was granted, in the words that were asked with: client libraries
+// look the token up by them.
+func grantedScope(resource string, asked []string, v2 bool) string {
+	if !v2 {
+		return "user_impersonation"
+	}
+	scopes := []string{resource + "/user_impersonation", resource + "/.default"}
+	for _, s := range asked {
+		if ownScope(s) {
+			scopes = append(scopes, s)
+		}
+	}
+	return strings.Join(scopes, " ")
+}
+
+// clientInfo tells client libraries whose account a token belongs to.
+func clientInfo(u midas.User) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(`{"uid":"` + u.ObjectID + `","utid":"` + u.TenantID + `"}`))
+}
+
+// serveRealm tells client libraries that people sign in here, and not at an issuer of
+// their own. It is the same for everybody, so that it tells nothing about who exists.
+func (i *Issuer) serveRealm(w http.ResponseWriter, r *http.Request) {
+	upn := r.PathValue("upn")
+	_, domain, found := strings.Cut(upn, "@")
+	if !found || domain == "" || len(upn) > maxUPN {
+		i.refuse(w, r, *badRequest(90023, "The user name is not a user principal name, such as name@example.com."))
+		return
+	}
+	noStore(w)
+	answer(w, http.StatusOK, map[string]any{
+		"ver": "1.0", "account_type": "Managed", "domain_name": domain,
+		"cloud_instance_name": hostOf(i.base()), "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+	})
+}
