@@ -45,6 +45,8 @@ type Config struct {
 	// nil, listIdentityEndpoint does not exist.
 	MetadataURL    func() string
 	WorkloadSecret func(vmID string) string
+	// SigningKeys are the token issuer's; nil when it is elsewhere.
+	SigningKeys SigningKeys
 	// ServersDeleted is called after servers were deleted and before the answer, so that
 	// what they have elsewhere can be dropped; nil when they have nothing there. It does
 	// not fail: the directory remembers who departed. The context may end at any time.

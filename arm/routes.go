@@ -45,7 +45,8 @@ func (t *routes) list(pattern, action string, do func(*call) (answer, error)) {
 func (a *API) table() []route {
 	var t routes
 	for _, area := range []func(*routes){
-		a.routeSubscription, a.routeGroups, a.routeResources, a.routeMachines, a.routeServers, a.routeRoles,
+		a.routeSubscription, a.routeGroups, a.routeResources, a.routeMachines, a.routeServers, a.routeRoles, a.routeFederated,
+		a.routeKeys,
 	} {
 		area(&t)
 	}

@@ -36,6 +36,7 @@ type stackConfig struct {
 	Backend  string // auto, embedded, mysqld, mysql://…, unix:PATH
 	// BackendPassword is for a server that somebody else runs, when Backend holds none.
 	BackendPassword string
+	Issuer          issuerSettings
 	// AdminLogin is the MySQL user name of the administrator of servers that are made
 	// without one.
 	AdminLogin string
@@ -172,12 +173,7 @@ func (s *stack) controlURL() string  { return "https://" + s.controlLn.Addr().St
 func (s *stack) metadataURL() string { return "http://" + s.metadataLn.Addr().String() }
 
 func (s *stack) openIdentityPlane(context.Context) (err error) {
-	tenant, _ := s.directory.Tenant()
-	s.issuer, err = issuer.New(issuer.Config{
-		Dir: filepath.Join(s.State, "issuer"), TenantID: tenant, BaseURL: s.controlURL,
-		Applications: s.directory, Log: s.Log,
-	})
-	if err != nil {
+	if err := s.openIssuer(); err != nil {
 		return err
 	}
 	endpoint, err := metadata.New(metadata.Config{
@@ -214,7 +210,7 @@ func (s *stack) openOperator(ctx context.Context) error {
 		return err
 	}
 	api, err := arm.New(arm.Config{
-		Directory: s.directory, Verifier: verifier, BaseURL: s.controlURL, MetadataURL: s.metadataURL,
+		Directory: s.directory, Verifier: verifier, BaseURL: s.controlURL, SigningKeys: s.issuer, MetadataURL: s.metadataURL,
 		WorkloadSecret: s.master.workloadSecret(), ServersDeleted: s.dropDeparted, Log: s.Log,
 		DefaultAdmin: &midas.Administrator{Login: s.AdminLogin, ObjectID: admin.ObjectID, TenantID: s.operator.TenantID},
 	})
@@ -247,6 +243,7 @@ func (s *stack) run(ctx context.Context) error {
 	})
 	part(func(ctx context.Context) error { return serveHTTP(ctx, s.metadataLn, s.metadataHandler) })
 	part(func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mysqlLn) })
+	part(s.issuer.Run)
 	if s.opsLn != nil {
 		part(func(ctx context.Context) error { return serveHTTP(ctx, s.opsLn, s.opsHandler()) })
 	}

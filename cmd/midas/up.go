@@ -15,6 +15,7 @@ import (
 func (c *cli) newUpCommand() *cobra.Command {
 	cfg := stackConfig{}
 	var behind backendFlags
+	var tokens issuerFlags
 	var accessLog bool
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -43,6 +44,9 @@ the Microsoft Entra administrator of servers that are created without one.`,
 			if cfg.BackendPassword, err = behind.password(); err != nil {
 				return err
 			}
+			if cfg.Issuer, err = tokens.settings(); err != nil {
+				return err
+			}
 			level := slog.LevelWarn
 			if accessLog || c.verbose {
 				level = slog.LevelInfo
@@ -58,6 +62,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.Ops, "ops", "127.0.0.1:7090", "address of metrics and health; empty for none")
 	flags.StringVar(&cfg.Proxy, "proxy", "", "address of the proxy for Azure's public names; empty for none")
 	behind.add(flags, "auto")
+	tokens.add(flags)
 	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in")
 	return cmd
 }

@@ -22,6 +22,9 @@ const Metadata = "169.254.169.254"
 // All are the names, in an order that stays.
 func All() []string { return slices.Concat(login, manager, graph) }
 
+// Login are the names of the token issuer.
+func Login() []string { return slices.Clone(login) }
+
 // Origins are the https origins of all names.
 func Origins() []string {
 	var all []string
