@@ -44,7 +44,7 @@ type world struct {
 	sub string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	dir, err := directory.Open(t.Context(), directory.Config{Path: filepath.Join(t.TempDir(), "directory.db")})
 	if err != nil {
@@ -88,7 +88,7 @@ func newWorld(t *testing.T) *world {
 
 // do sends a request as the holder of token ("" for none); {sub} in its path is the
 // subscription.
-func (w *world) do(t *testing.T, token, method, path, body string) (*http.Response, string) {
+func (w *world) do(t testing.TB, token, method, path, body string) (*http.Response, string) {
 	t.Helper()
 	var content io.Reader
 	if body != "" {

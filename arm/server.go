@@ -2,7 +2,6 @@ package arm
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/midas-mysql/midas"
@@ -53,36 +52,13 @@ func (a *API) putServer(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if change.Admin, err = a.defaultAdmin(c); err != nil {
-		return answer{}, err
+	if a.DefaultAdmin != nil {
+		if change.Admin, err = a.Directory.AdministratorFor(c.Context(), c.vars["name"], *a.DefaultAdmin); err != nil {
+			return answer{}, err
+		}
 	}
 	s, created, err := a.Directory.PutServer(c.Context(), c.vars["group"], c.vars["name"], change)
 	return answer{made(created), showServer(s)}, err
-}
-
-// maxLogin is how many characters MySQL allows in a user name.
-const maxLogin = 32
-
-// defaultAdmin is the administrator of the call's server if that is new, or nil. The
-// servers here may share a backend, which has one account of each name: where another
-// server's administrator has the usual login, this one's is named after the server.
-func (a *API) defaultAdmin(c *call) (*directory.Administrator, error) {
-	if a.DefaultAdmin == nil {
-		return nil, nil
-	}
-	servers, err := a.Directory.Servers(c.Context())
-	if err != nil {
-		return nil, err
-	}
-	admin := *a.DefaultAdmin
-	taken := func(s midas.Server) bool {
-		return s.Admin != nil && strings.EqualFold(s.Admin.Login, admin.Login) && !strings.EqualFold(s.Name, c.vars["name"])
-	}
-	if slices.ContainsFunc(servers, taken) {
-		login := []rune(admin.Login + "-" + c.vars["name"])
-		admin.Login = string(login[:min(len(login), maxLogin)])
-	}
-	return &directory.Administrator{Administrator: admin}, nil
 }
 
 func (a *API) patchServer(c *call) (answer, error) {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/uuid"
 )
 
 const version = "?api-version=2024-01-01"
@@ -238,11 +240,14 @@ func vandalize(s *storm) {
 		return fmt.Sprintf("%s/providers/%s/%s%d", shared, kind, prefix, rand.IntN(3))
 	}
 	location := object{"location": "eastus"}
+	reader := s.base[strings.Index(s.base, "/subscriptions/"):] + "/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7"
 	for {
 		id := s.base[strings.Index(s.base, "/subscriptions/"):] + name(identityType, "id")
 		assign := object{"location": "eastus", "identity": object{"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": object{id: object{}}}}
 		remove := object{"identity": object{"type": "UserAssigned", "userAssignedIdentities": object{id: nil}}}
 		serverAssign := object{"location": "eastus", "identity": object{"type": "UserAssigned", "userAssignedIdentities": object{id: object{}}}}
+		assignment := "/providers/Microsoft.Authorization/roleAssignments/" + uuid.NewString()
+		role := object{"properties": object{"principalId": s.somebody, "roleDefinitionId": reader}}
 		requests := []struct {
 			method, path string
 			body         any
@@ -260,6 +265,8 @@ func vandalize(s *storm) {
 			{http.MethodPut, name(serverType, "shared") + "/administrators/ActiveDirectory", object{"properties": object{
 				"administratorType": "ActiveDirectory", "login": "admin", "sid": ownerID,
 			}}},
+			{http.MethodPut, shared + assignment, role},
+			{http.MethodPut, name(machineType, "vm") + assignment, role},
 		}
 		pick := requests[rand.IntN(len(requests))]
 		if rand.IntN(60) == 0 {

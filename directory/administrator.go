@@ -50,6 +50,24 @@ func (d *Directory) SetAdministrator(ctx context.Context, group, server string, 
 	return out, created, err
 }
 
+// AdministratorFor is the administrator of a server that is made without one: usual. The
+// servers here may share a backend, which has one account of each name: where another
+// server's administrator has the usual login, this one's is named after its server.
+func (d *Directory) AdministratorFor(ctx context.Context, server string, usual midas.Administrator) (*Administrator, error) {
+	servers, err := d.Servers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	taken := func(s midas.Server) bool {
+		return s.Admin != nil && strings.EqualFold(s.Admin.Login, usual.Login) && !strings.EqualFold(s.Name, server)
+	}
+	if slices.ContainsFunc(servers, taken) {
+		login := []rune(usual.Login + "-" + server)
+		usual.Login = string(login[:min(len(login), maxLogin)])
+	}
+	return &Administrator{Administrator: usual}, nil
+}
+
 // DeleteAdministrator leaves the server without one; existed is false when it had
 // none. A server that does not exist is NotFound.
 func (d *Directory) DeleteAdministrator(ctx context.Context, group, server string) (existed bool, err error) {

@@ -65,10 +65,38 @@ WHERE a.name = '' OR a.role NOT LIKE '________-____-____-____-____________' OR a
     WHEN 'server' THEN '/providers/microsoft.dbformysql/flexibleservers/' || r.key ELSE '' END`,
 	},
 	{
+		"a member that does not exist",
+		`SELECT security_group || ' ' || member FROM membership WHERE member NOT IN (SELECT id FROM object)`,
+	},
+	{
+		"an owner or owned object that does not exist",
+		`SELECT owned || ' ' || owner FROM ownership WHERE owner NOT IN (SELECT id FROM object) OR owned NOT IN (SELECT id FROM object)`,
+	},
+	{
+		"a credential of nobody",
+		`SELECT key_id FROM secret WHERE owner NOT IN (SELECT id FROM object) UNION ALL SELECT key_id FROM certificate WHERE owner NOT IN (SELECT id FROM object)`,
+	},
+	{
+		"an application's principal without the application",
+		`SELECT name FROM principal WHERE resource IS NULL AND client_id NOT IN (SELECT client_id FROM application)`,
+	},
+	{
+		"a role assignment or lock that holds nowhere",
+		`SELECT held.name FROM (SELECT name, scope, group_key, resource FROM role_assignment UNION ALL SELECT name, scope, group_key, resource FROM lock) AS held
+JOIN setting s ON s.name = 'subscription' LEFT JOIN resource r ON r.id = held.resource
+WHERE (held.group_key IS NULL) <> (held.scope = '/subscriptions/' || s.value)
+OR held.group_key IS NOT NULL AND held.scope || '/' NOT LIKE '/subscriptions/' || s.value || '/resourcegroups/' || held.group_key || '/%'
+OR r.id IS NOT NULL AND r.group_key <> held.group_key`,
+	},
+	{
 		"a deleted server that is there",
 		`SELECT d.name FROM departed_server d JOIN server s ON s.unique_id = d.unique_id`,
 	},
 }
+
+// objects are the ids of all directory objects.
+const objects = `WITH object (id) AS (SELECT object_id FROM user UNION ALL SELECT object_id FROM security_group
+UNION ALL SELECT object_id FROM principal UNION ALL SELECT object_id FROM application) `
 
 // Check looks for what the rules of a directory do not allow, and returns a line for
 // each thing found; none is what a directory should have, after a crash too. An error
@@ -85,7 +113,7 @@ func (d *Directory) Check(ctx context.Context) (found []string, err error) {
 		}
 		found = append(found, dangling...)
 		for _, rule := range invariants {
-			broken, err := violations(ctx, tx, rule.what, rule.query)
+			broken, err := violations(ctx, tx, rule.what, objects+rule.query)
 			if err != nil {
 				return err
 			}

@@ -19,6 +19,12 @@ func TestCheckFindsWhatIsForbidden(t *testing.T) {
 		{"an assignment that is not of an identity to a machine or server: vm1 db1", `INSERT INTO assigned (host, identity) SELECT v.id, d.id FROM resource v, resource d WHERE v.name = 'vm1' AND d.name = 'db1'`},
 		{"a key that is not its name in lower case: vm1", `UPDATE resource SET key = 'other' WHERE name = 'vm1'`},
 		{"tags or a body that are not a JSON object: one", `UPDATE resource SET tags = '[]' WHERE name = 'one'`},
+		{"a member that does not exist: g nobody", `INSERT INTO security_group (object_id, key, name, mail_nickname, description, body, created, changed) VALUES ('g', 'g', 'g', 'g', '', '{}', 0, 0); INSERT INTO membership (security_group, member) VALUES ('g', 'nobody')`},
+		{"an owner or owned object that does not exist: a b", `INSERT INTO ownership (owned, owner) VALUES ('a', 'b')`},
+		{"a credential of nobody: k", `INSERT INTO secret (key_id, owner, name, hint, digest, begins) VALUES ('k', 'nobody', '', '', x'00', 0)`},
+		{"an application's principal without the application: p", `INSERT INTO principal (object_id, client_id, key, name, created) VALUES ('p', 'p', 'p', 'p', 0)`},
+		{"a role assignment or lock that holds nowhere: l", `INSERT INTO lock (scope, key, name, level, notes, created) VALUES ('/subscriptions/other', 'l', 'l', 'ReadOnly', '', 0)`},
+		{"a role assignment or lock that holds nowhere: r", `INSERT INTO role_assignment (principal, role, scope, created, name, group_key) SELECT 'p', 'r', '/subscriptions/' || value || '/resourcegroups/rgx', 0, 'r', 'rg' FROM setting WHERE name = 'subscription'`},
 		{"a deleted server that is there: db1", `INSERT INTO departed_server (unique_id, name, unsealed) SELECT unique_id, key, 0 FROM server`},
 		{"a row that refers to nothing: vm", `PRAGMA foreign_keys = off; DELETE FROM resource WHERE name = 'vm1'`},
 	} {

@@ -126,6 +126,17 @@ func (d *Directory) Close() error {
 	return errors.Join(errs...)
 }
 
+// Copy writes the directory as it is at one instant to a new file at path.
+func (d *Directory) Copy(ctx context.Context, path string) error {
+	if err := private(path); err != nil { // SQLite takes an empty file
+		return midas.Errorf(midas.Unavailable, "copy the directory: %w", err)
+	}
+	if _, err := d.writer.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
+		return classify(err)
+	}
+	return nil
+}
+
 // Tenant returns the ids of the tenant and of its one subscription, both made when
 // the directory was and never changed.
 func (d *Directory) Tenant() (tenantID, subscriptionID string) {

@@ -22,6 +22,7 @@ import (
 	"github.com/midas-mysql/midas/internal/ca"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/metadata"
+	"github.com/midas-mysql/midas/seed"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -40,6 +41,8 @@ type stackConfig struct {
 	// AdminLogin is the MySQL user name of the administrator of servers that are made
 	// without one.
 	AdminLogin string
+	Seed       *seed.World // what there shall be, nil for nothing in particular
+	SeedFile   string      // where Seed was read
 	Log        *slog.Logger
 }
 
@@ -55,6 +58,9 @@ type stack struct {
 	gateway   *gateway.Gateway
 	operator  Operator
 	metrics   *metrics
+
+	defaultAdmin midas.Administrator
+	seeded       []string // what Seed made or changed
 
 	controlHandler  http.Handler
 	metadataHandler http.Handler
@@ -84,7 +90,7 @@ func openStack(ctx context.Context, cfg stackConfig) (_ *stack, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		s.openState, s.listen, s.openIdentityPlane, s.openOperator, s.openBackend, s.finishDepartures, s.openGateway, s.announce,
+		s.openState, s.listen, s.openIdentityPlane, s.openOperator, s.applySeed, s.openBackend, s.finishDepartures, s.openGateway, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -205,6 +211,7 @@ func (s *stack) openOperator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.defaultAdmin = midas.Administrator{Login: s.AdminLogin, ObjectID: admin.ObjectID, TenantID: s.operator.TenantID}
 	verifier, err := s.verifier(arm.Audiences()...)
 	if err != nil {
 		return err
@@ -212,7 +219,7 @@ func (s *stack) openOperator(ctx context.Context) error {
 	api, err := arm.New(arm.Config{
 		Directory: s.directory, Verifier: verifier, BaseURL: s.controlURL, SigningKeys: s.issuer, MetadataURL: s.metadataURL,
 		WorkloadSecret: s.master.workloadSecret(), ServersDeleted: s.dropDeparted, Log: s.Log,
-		DefaultAdmin: &midas.Administrator{Login: s.AdminLogin, ObjectID: admin.ObjectID, TenantID: s.operator.TenantID},
+		DefaultAdmin: &s.defaultAdmin,
 	})
 	if err != nil {
 		return err

@@ -33,6 +33,7 @@ func (c *cli) newUpCommand() *cobra.Command {
 The first start makes a local operator: the account that the other commands use, and
 the Microsoft Entra administrator of servers that are created without one.`,
 		Example: `  midas up
+  midas up --seed world.yaml
   midas up --backend mysql://root@127.0.0.1:3306 --backend-password-file ~/mysql-root`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			for flag, address := range map[string]string{"metadata": cfg.Metadata, "ops": cfg.Ops, "proxy": cfg.Proxy} {
@@ -45,6 +46,9 @@ the Microsoft Entra administrator of servers that are created without one.`,
 				return err
 			}
 			if cfg.Issuer, err = tokens.settings(); err != nil {
+				return err
+			}
+			if cfg.Seed, err = readSeed(cfg.SeedFile); err != nil {
 				return err
 			}
 			level := slog.LevelWarn
@@ -63,6 +67,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.Proxy, "proxy", "", "address of the proxy for Azure's public names; empty for none")
 	behind.add(flags, "auto")
 	tokens.add(flags)
+	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments that there shall be")
 	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in")
 	return cmd
 }
@@ -119,6 +124,9 @@ func (s *stack) welcome(w io.Writer) {
 	fmt.Fprintln(w, "midas is up")
 	for _, line := range lines {
 		fmt.Fprintf(w, "  %-9s %s\n", line[0], line[1])
+	}
+	for _, what := range s.seeded {
+		fmt.Fprintf(w, "  %-9s %s\n", "seed", what)
 	}
 	fmt.Fprint(w, nextSteps)
 }

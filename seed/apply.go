@@ -1,0 +1,91 @@
+package seed
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
+)
+
+// Config says where a world is made.
+type Config struct {
+	Directory *directory.Directory
+	// Scratch is a folder for a copy of the directory, on which the world is tried out.
+	Scratch string
+	// DefaultAdmin administers servers that are made and name no administrator; nil for
+	// none.
+	DefaultAdmin *midas.Administrator
+	// Getenv reads the environment variables that hold passwords.
+	Getenv func(string) string
+	Folder string // where relative paths of the file begin
+}
+
+// Apply brings the directory to what w says and returns a line for each thing that was
+// made or changed. It is tried out on a copy first: a world that cannot be made as a
+// whole changes nothing. Errors name the line and the field.
+func (w *World) Apply(ctx context.Context, cfg Config) ([]string, error) {
+	if err := w.twice(); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(cfg.Scratch, "trial.db")
+	if err := cfg.Directory.Copy(ctx, path); err != nil {
+		return nil, err
+	}
+	trial, err := directory.Open(ctx, directory.Config{Path: path})
+	if err != nil {
+		return nil, err
+	}
+	defer trial.Close()
+	tried := &maker{World: w, Config: cfg, trial: true}
+	tried.Directory = trial
+	if err := tried.make(ctx); err != nil {
+		return nil, err
+	}
+	made := &maker{World: w, Config: cfg}
+	err = made.make(ctx)
+	return made.changes, err
+}
+
+// maker makes one world.
+type maker struct {
+	*World
+	Config
+	trial   bool // on a copy: nothing outside of the directory is touched
+	changes []string
+}
+
+// make goes from what stands alone to what refers to it.
+func (m *maker) make(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		m.makeUsers, m.makeApplications, m.makeResourceGroups, m.makeIdentities, m.makeFederatedCredentials, m.makeVMs, m.makeGroups, m.makeServers,
+		m.makeRoleAssignments,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *maker) changed(what, name string) { m.changes = append(m.changes, what+" "+name) }
+
+// at puts an error of the directory where it belongs in the file. What is not the
+// file's fault stays as it is.
+func (m *maker) at(err error, path ...any) error {
+	if err == nil {
+		return nil
+	}
+	switch midas.CodeOf(err) {
+	case midas.Invalid, midas.NotFound, midas.Conflict:
+		return m.complain("%s", []any{err}, path...).WithHint("%s", midas.HintOf(err))
+	}
+	return err
+}
+
+func (m *maker) location(own string) string {
+	if own == "" {
+		return m.Location
+	}
+	return own
+}
