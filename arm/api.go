@@ -95,21 +95,27 @@ type call struct {
 	route  *route            // nil without one
 	scope  string            // ARM id at which route.action is needed
 	vars   map[string]string // variables of the route, unescaped
+	query  map[string]string // by name in lower case
+	base   string            // where the client reaches this API, without a final slash
 	who    midas.Principal   // zero on an open route
 	access directory.Access  // what who may do; nothing on an open route
 	body   []byte
+	op     *directory.Operation // of a request that is no read
 }
 
 // answer is what a handler has to say. A nil body is an empty one.
 type answer struct {
 	status int
 	body   any
+	etag   string // of a resource, unquoted
+	// monitor and location are where a client may ask what has come of the operation.
+	monitor, location string
 }
 
 // ServeHTTP answers one request, with the two ids by which ARM's support finds it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := a.Now()
-	c := &call{Request: r, id: uuid.NewString()}
+	c := &call{Request: r, id: uuid.NewString(), base: a.baseFor(r)}
 	h := w.Header()
 	h.Set("x-ms-request-id", c.id)
 	h.Set("x-ms-correlation-request-id", correlation(r, c.id))
@@ -121,13 +127,16 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 
 	ans, err := a.handle(w, c)
+	code := ""
 	if err != nil {
-		ans = a.fault(w, c, err)
+		ans, code = a.fault(w, c, err)
 	}
+	a.note(c, ans, code)
+	ans.header(h)
 	rest.SendJSON(w, r, ans.status, "application/json; charset=utf-8", ans.body)
 	level := slog.LevelDebug
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		level = slog.LevelInfo // the activity log: who changed what
+		level = slog.LevelInfo
 	}
 	a.Log.Log(r.Context(), level, "request", "method", r.Method, "path", r.URL.EscapedPath(), "status", ans.status,
 		"object", c.who.ObjectID, "client", c.who.ClientID, "id", c.id, "took", a.Now().Sub(start))
@@ -145,19 +154,20 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 		if err := a.authenticate(c); err != nil {
 			return answer{}, err
 		}
+		a.begin(w, c)
 		if err := a.authorize(c, found); err != nil {
 			return answer{}, err
 		}
 	}
-	if c.URL.Query().Get("api-version") == "" {
-		return answer{}, errMissingVersion
+	if err := readQuery(c); err != nil {
+		return answer{}, err
 	}
 	if found == nil {
 		if len(methods) > 0 {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
 			return answer{}, errMethod(c.Method)
 		}
-		return answer{}, errNoRoute(segments, c.URL.Query().Get("api-version"))
+		return answer{}, errNoRoute(segments, c.query["api-version"])
 	}
 	if _, own := a.Directory.Tenant(); c.vars["sub"] != "" && !strings.EqualFold(c.vars["sub"], own) {
 		return answer{}, errSubscription(c.vars["sub"])
@@ -165,6 +175,11 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 	var err error
 	if c.body, err = rest.ReadBody(w, c.Request, maxBody); err != nil {
 		return answer{}, err
+	}
+	if c.Method == http.MethodPost { // no change of the directory will ask
+		if err := a.Directory.Admit(c.Context(), c.op); err != nil {
+			return answer{}, err
+		}
 	}
 	return found.do(c)
 }
@@ -191,7 +206,7 @@ func (a *API) match(c *call, segments []string) (found *route, methods []string)
 
 // fault turns an error into an answer; what is ours to mend goes to the log, not to
 // the caller.
-func (a *API) fault(w http.ResponseWriter, c *call, err error) answer {
+func (a *API) fault(w http.ResponseWriter, c *call, err error) (ans answer, code string) {
 	f := faultOf(err)
 	if f.status >= http.StatusInternalServerError {
 		a.Log.ErrorContext(c.Context(), "request failed", "id", c.id, "error", err)
@@ -205,7 +220,20 @@ func (a *API) fault(w http.ResponseWriter, c *call, err error) answer {
 	if f.close {
 		w.Header().Set("Connection", "close")
 	}
-	return answer{f.status, f.envelope()}
+	return answer{status: f.status, body: f.envelope()}, f.code
+}
+
+// publicNames are those by which clients that know only Azure reach this API, through a
+// proxy or a namespace.
+var publicNames = []string{"management.azure.com", "management.core.windows.net"}
+
+// baseFor is where the client of a request reaches this API: where it goes on must be
+// where it came from. A Host that is none of ours is not repeated.
+func (a *API) baseFor(r *http.Request) string {
+	if host := strings.ToLower(r.Host); slices.Contains(publicNames, host) {
+		return "https://" + host
+	}
+	return a.BaseURL()
 }
 
 func correlation(r *http.Request, id string) string {

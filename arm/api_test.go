@@ -39,14 +39,16 @@ const (
 // world is a running API with an owner, over a real directory.
 type world struct {
 	*httptest.Server
-	api *API
-	dir *directory.Directory
-	sub string
+	api  *API
+	dir  *directory.Directory
+	sub  string
+	file string
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	dir, err := directory.Open(t.Context(), directory.Config{Path: filepath.Join(t.TempDir(), "directory.db")})
+	file := filepath.Join(t.TempDir(), "directory.db")
+	dir, err := directory.Open(t.Context(), directory.Config{Path: file})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +59,7 @@ func newWorld(t testing.TB) *world {
 		return midas.Principal{ObjectID: oid, ClientID: clientID, Audience: audience, TokenID: id}
 	}
 	arm := Audiences()[0]
-	w := &world{dir: dir}
+	w := &world{dir: dir, file: file}
 	w.api, err = New(Config{
 		Directory: dir,
 		Verifier: tokens{
@@ -189,9 +191,9 @@ func TestWhatDoesNotExistIsDeniedAlike(t *testing.T) {
 		if path == "/metadata/%65ndpoints/" {
 			continue // decodes to the open route, rightly
 		}
-		resp, body := w.do(t, "", "GET", path+"?api-version=1", "")
+		resp, body := w.do(t, "", "GET", path+"?api-version=2024-01-01", "")
 		wantFault(t, resp, body, 401, "AuthenticationFailed")
-		resp, body = w.do(t, "stranger", "GET", path+"?api-version=1", "")
+		resp, body = w.do(t, "stranger", "GET", path+"?api-version=2024-01-01", "")
 		wantFault(t, resp, body, 403, "AuthorizationFailed")
 	}
 }
@@ -224,7 +226,7 @@ func TestRefusalTexts(t *testing.T) {
 		t.Errorf("got %s, want %s", body, want)
 	}
 	for _, header := range []string{"owner", "Basic owner", "Bearer", "Bearer  ", "bearerowner"} {
-		r, _ := http.NewRequestWithContext(t.Context(), "GET", w.URL+"/subscriptions?api-version=1", nil)
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", w.URL+"/subscriptions?api-version=2024-01-01", nil)
 		r.Header.Set("Authorization", header)
 		resp, err := w.Client().Do(r)
 		if err != nil {
@@ -235,7 +237,7 @@ func TestRefusalTexts(t *testing.T) {
 			t.Errorf("header %q: %d", header, resp.StatusCode)
 		}
 	}
-	if resp, body := w.do(t, "other-arm-aud", "GET", "/subscriptions?api-version=1", ""); resp.StatusCode != 200 {
+	if resp, body := w.do(t, "other-arm-aud", "GET", "/subscriptions?api-version=2024-01-01", ""); resp.StatusCode != 200 {
 		t.Errorf("the other audience of Resource Manager is refused: %s", body)
 	}
 }
@@ -254,13 +256,13 @@ func TestDeletedOwnerIsRefusedWhileItsTokenLives(t *testing.T) {
 	if err := w.dir.AssignOwner(ctx, m.PrincipalID); err != nil {
 		t.Fatal(err)
 	}
-	if resp, body := w.do(t, "deployer", "GET", "/subscriptions?api-version=1", ""); resp.StatusCode != 200 {
+	if resp, body := w.do(t, "deployer", "GET", "/subscriptions?api-version=2024-01-01", ""); resp.StatusCode != 200 {
 		t.Fatalf("owner is refused: %s", body)
 	}
 	if _, err := w.dir.DeleteIdentity(ctx, "rg", "deployer"); err != nil {
 		t.Fatal(err)
 	}
-	resp, body := w.do(t, "deployer", "GET", "/subscriptions/{sub}?api-version=1", "")
+	resp, body := w.do(t, "deployer", "GET", "/subscriptions/{sub}?api-version=2024-01-01", "")
 	wantFault(t, resp, body, 403, "AuthorizationFailed")
 }
 
@@ -270,7 +272,7 @@ func TestBadRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	const g = "/subscriptions/{sub}/resourceGroups/rg"
-	const vm = g + "/providers/Microsoft.Compute/virtualMachines/vm?api-version=1"
+	const vm = g + "/providers/Microsoft.Compute/virtualMachines/vm?api-version=2024-01-01"
 	big := `{"location":"eastus","x":"` + strings.Repeat("a", maxBody) + `"}`
 	for name, tc := range map[string]struct {
 		method, path, body string
@@ -279,15 +281,15 @@ func TestBadRequests(t *testing.T) {
 	}{
 		"no api-version":                 {"GET", g, "", 400, "MissingApiVersionParameter"},
 		"no api-version, open route":     {"GET", "/metadata/endpoints", "", 400, "MissingApiVersionParameter"},
-		"another subscription":           {"GET", "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups?api-version=1", "", 404, "SubscriptionNotFound"},
-		"unknown group":                  {"GET", g + "x?api-version=1", "", 404, "ResourceGroupNotFound"},
-		"delete of an unknown group":     {"DELETE", g + "x?api-version=1", "", 404, "ResourceGroupNotFound"},
-		"machine in an unknown group":    {"GET", g + "x/providers/Microsoft.Compute/virtualMachines/vm?api-version=1", "", 404, "ResourceGroupNotFound"},
+		"another subscription":           {"GET", "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups?api-version=2024-01-01", "", 404, "SubscriptionNotFound"},
+		"unknown group":                  {"GET", g + "x?api-version=2024-01-01", "", 404, "ResourceGroupNotFound"},
+		"delete of an unknown group":     {"DELETE", g + "x?api-version=2024-01-01", "", 404, "ResourceGroupNotFound"},
+		"machine in an unknown group":    {"GET", g + "x/providers/Microsoft.Compute/virtualMachines/vm?api-version=2024-01-01", "", 404, "ResourceGroupNotFound"},
 		"unknown machine":                {"GET", vm, "", 404, "ResourceNotFound"},
 		"patch of an unknown machine":    {"PATCH", vm, "{}", 404, "ResourceNotFound"},
-		"unknown type":                   {"GET", g + "/providers/Microsoft.Compute/disks/d?api-version=1", "", 404, "InvalidResourceType"},
-		"unknown namespace":              {"GET", g + "/providers/Contoso.Toys/toys/t?api-version=1", "", 404, "InvalidResourceNamespace"},
-		"unknown route":                  {"GET", "/nothing?api-version=1", "", 404, "MissingSubscription"},
+		"unknown type":                   {"GET", g + "/providers/Microsoft.Compute/disks/d?api-version=2024-01-01", "", 404, "InvalidResourceType"},
+		"unknown namespace":              {"GET", g + "/providers/Contoso.Toys/toys/t?api-version=2024-01-01", "", 404, "InvalidResourceNamespace"},
+		"unknown route":                  {"GET", "/nothing?api-version=2024-01-01", "", 404, "MissingSubscription"},
 		"wrong method":                   {"POST", vm, "{}", 405, "MethodNotAllowed"},
 		"no body":                        {"PUT", vm, "", 400, "InvalidRequestContent"},
 		"not JSON":                       {"PUT", vm, `{"location":`, 400, "InvalidRequestContent"},
@@ -298,15 +300,15 @@ func TestBadRequests(t *testing.T) {
 		"deeper than a parser should go": {"PUT", vm, `{"x":` + strings.Repeat("[", 20000), 400, "InvalidRequestContent"},
 		"4 MiB and more":                 {"PUT", vm, big, 413, "RequestContentTooLarge"},
 		"no location":                    {"PUT", vm, `{}`, 400, "InvalidParameter"},
-		"bad name":                       {"PUT", g + "/providers/Microsoft.Compute/virtualMachines/a%20b?api-version=1", `{"location":"eastus"}`, 400, "InvalidParameter"},
+		"bad name":                       {"PUT", g + "/providers/Microsoft.Compute/virtualMachines/a%20b?api-version=2024-01-01", `{"location":"eastus"}`, 400, "InvalidParameter"},
 		"bad identity type":              {"PUT", vm, `{"location":"eastus","identity":{"type":"All"}}`, 400, "InvalidParameter"},
 		"unknown identity":               {"PUT", vm, `{"location":"eastus","identity":{"type":"UserAssigned","userAssignedIdentities":{"/x":{}}}}`, 400, "FailedIdentityOperation"},
-		"group moved":                    {"PUT", g + "?api-version=1", `{"location":"westus"}`, 409, "Conflict"},
-		"group with dots only":           {"PUT", "/subscriptions/{sub}/resourceGroups/..?api-version=1", `{"location":"eastus"}`, 404, "MissingSubscription"},
-		"encoded slash":                  {"GET", "/subscriptions/{sub}%2fresourceGroups?api-version=1", "", 404, "MissingSubscription"},
-		"encoded parent":                 {"GET", g + "/%2e%2e/rg?api-version=1", "", 404, "MissingSubscription"},
-		"encoded backslash":              {"GET", "/subscriptions/{sub}/resourceGroups/a%5Cb?api-version=1", "", 404, "MissingSubscription"},
-		"encoded NUL":                    {"GET", "/subscriptions/{sub}/resourceGroups/a%00?api-version=1", "", 404, "MissingSubscription"},
+		"group moved":                    {"PUT", g + "?api-version=2024-01-01", `{"location":"westus"}`, 409, "Conflict"},
+		"group with dots only":           {"PUT", "/subscriptions/{sub}/resourceGroups/..?api-version=2024-01-01", `{"location":"eastus"}`, 404, "MissingSubscription"},
+		"encoded slash":                  {"GET", "/subscriptions/{sub}%2fresourceGroups?api-version=2024-01-01", "", 404, "MissingSubscription"},
+		"encoded parent":                 {"GET", g + "/%2e%2e/rg?api-version=2024-01-01", "", 404, "MissingSubscription"},
+		"encoded backslash":              {"GET", "/subscriptions/{sub}/resourceGroups/a%5Cb?api-version=2024-01-01", "", 404, "MissingSubscription"},
+		"encoded NUL":                    {"GET", "/subscriptions/{sub}/resourceGroups/a%00?api-version=2024-01-01", "", 404, "MissingSubscription"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp, body := w.do(t, "owner", tc.method, tc.path, tc.body)
@@ -321,7 +323,7 @@ func TestBadRequests(t *testing.T) {
 func TestBrokenDirectoryIsTheServersFault(t *testing.T) {
 	w := newWorld(t)
 	_ = w.dir.Close()
-	resp, body := w.do(t, "owner", "GET", "/subscriptions?api-version=1", "")
+	resp, body := w.do(t, "owner", "GET", "/subscriptions?api-version=2024-01-01", "")
 	wantFault(t, resp, body, 500, "InternalServerError")
 	if strings.Contains(body, "sql") {
 		t.Errorf("the caller is told of our insides: %s", body)
@@ -374,13 +376,13 @@ func TestHead(t *testing.T) {
 	w := newWorld(t)
 	const g = "/subscriptions/{sub}/resourcegroups/rg"
 	for _, want := range []int{404, 204} {
-		resp, body := w.do(t, "owner", "HEAD", g+"?api-version=1", "")
+		resp, body := w.do(t, "owner", "HEAD", g+"?api-version=2024-01-01", "")
 		if resp.StatusCode != want || body != "" {
 			t.Errorf("%d %q, want %d", resp.StatusCode, body, want)
 		}
-		w.do(t, "owner", "PUT", g+"?api-version=1", `{"location":"eastus"}`)
+		w.do(t, "owner", "PUT", g+"?api-version=2024-01-01", `{"location":"eastus"}`)
 	}
-	if resp, _ := w.do(t, "owner", "HEAD", g+"/providers/Microsoft.Compute/virtualMachines/vm?api-version=1", ""); resp.StatusCode != 404 {
+	if resp, _ := w.do(t, "owner", "HEAD", g+"/providers/Microsoft.Compute/virtualMachines/vm?api-version=2024-01-01", ""); resp.StatusCode != 404 {
 		t.Errorf("machine: %d", resp.StatusCode)
 	}
 }

@@ -28,9 +28,9 @@ func TestServersDeleted(t *testing.T) {
 		{http.MethodPut, servers + "one", http.StatusCreated, 0},
 		{http.MethodPut, servers + "two", http.StatusCreated, 0},
 		{http.MethodDelete, servers + "nobody", http.StatusNoContent, 0},
-		{http.MethodDelete, servers + "one", http.StatusOK, 1},
+		{http.MethodDelete, servers + "one", http.StatusAccepted, 1},
 		{http.MethodDelete, servers + "one", http.StatusNoContent, 1},
-		{http.MethodDelete, group, http.StatusOK, 2},
+		{http.MethodDelete, group, http.StatusAccepted, 2},
 		{http.MethodDelete, group, http.StatusNotFound, 2},
 	} {
 		body := ""

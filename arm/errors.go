@@ -100,6 +100,9 @@ var reasons = map[error]fault{
 	directory.ErrAssignmentExists:  {status: http.StatusConflict, code: "RoleAssignmentExists"},
 	directory.ErrAssignmentFixed:   {status: http.StatusBadRequest, code: "RoleAssignmentUpdateNotPermitted"},
 	directory.ErrLastAdministrator: {status: http.StatusConflict, code: "CannotDeleteLastRbacAdminAssignment"},
+	directory.ErrLocked:            {status: http.StatusConflict, code: "ScopeLocked"},
+	directory.ErrNoLock:            {status: http.StatusNotFound, code: "LockNotFound"},
+	directory.ErrPrecondition:      {status: http.StatusPreconditionFailed, code: "PreconditionFailed"},
 	directory.ErrNoAssignment:      {status: http.StatusNotFound, code: "RoleAssignmentNotFound"},
 }
 

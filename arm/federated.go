@@ -55,7 +55,7 @@ func (a *API) getFederated(c *call) (answer, error) {
 	}
 	for _, one := range all {
 		if strings.EqualFold(one.Name, c.vars["credential"]) {
-			return answer{http.StatusOK, showFederated(base)(one)}, nil
+			return answer{status: http.StatusOK, body: showFederated(base)(one)}, nil
 		}
 	}
 	return answer{}, midas.Errorf(midas.NotFound, "The Resource '%s/%s/federatedIdentityCredentials/%s' under resource group '%s' was not found. "+
@@ -88,7 +88,7 @@ func (a *API) putFederated(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{made(created), showFederated(base)(kept)}, nil
+	return answer{status: made(created), body: showFederated(base)(kept)}, nil
 }
 
 func (a *API) deleteFederated(c *call) (answer, error) {

@@ -23,7 +23,7 @@ const maxFilter = 4096
 // as if it had been met.
 // Source: OData 4.01, URL Conventions, 5.1.1; Azure knows the same small part of it.
 func (c *call) filter(known ...string) ([]clause, error) {
-	text := strings.TrimSpace(c.URL.Query().Get("$filter"))
+	text := strings.TrimSpace(c.query["$filter"])
 	if len(text) > maxFilter {
 		return nil, errFilter("it is too long")
 	}

@@ -19,12 +19,15 @@ func showGroup(g directory.Group) any {
 
 func (a *API) listGroups(c *call) (answer, error) {
 	groups, err := a.Directory.ListGroups(c.Context())
-	return list(visible(c, groups, func(g directory.Group) string { return g.ID }), showGroup), err
+	if err != nil {
+		return answer{}, err
+	}
+	return page(c, visible(c, groups, func(g directory.Group) string { return g.ID }), func(g directory.Group) string { return g.Name }, showGroup)
 }
 
 func (a *API) getGroup(c *call) (answer, error) {
 	g, err := a.Directory.GetGroup(c.Context(), c.vars["group"])
-	return answer{http.StatusOK, showGroup(g)}, err
+	return answer{status: http.StatusOK, body: showGroup(g)}, err
 }
 
 func (a *API) putGroup(c *call) (answer, error) {
@@ -33,7 +36,7 @@ func (a *API) putGroup(c *call) (answer, error) {
 		return answer{}, err
 	}
 	g, created, err := a.Directory.PutGroup(c.Context(), c.vars["group"], body.Location, body.Tags)
-	return answer{made(created), showGroup(g)}, err
+	return answer{status: made(created), body: showGroup(g)}, err
 }
 
 func (a *API) patchGroup(c *call) (answer, error) {
@@ -43,10 +46,10 @@ func (a *API) patchGroup(c *call) (answer, error) {
 	}
 	g, err := a.Directory.GetGroup(c.Context(), c.vars["group"])
 	if err != nil || body.Tags == nil {
-		return answer{http.StatusOK, showGroup(g)}, err
+		return answer{status: http.StatusOK, body: showGroup(g)}, err
 	}
 	g, _, err = a.Directory.PutGroup(c.Context(), g.Name, g.Location, body.Tags)
-	return answer{http.StatusOK, showGroup(g)}, err
+	return answer{status: http.StatusOK, body: showGroup(g)}, err
 }
 
 // deleteGroup, unlike the other deletions, tells of a group that is not there: so
@@ -59,5 +62,5 @@ func (a *API) deleteGroup(c *call) (answer, error) {
 	case err == nil:
 		_, err = a.Directory.GetGroup(c.Context(), c.vars["group"])
 	}
-	return answer{status: http.StatusOK}, err
+	return a.groupGone(c, answer{status: http.StatusOK}, err)
 }

@@ -16,12 +16,15 @@ func showIdentity(m directory.ManagedIdentity) any {
 
 func (a *API) listIdentities(c *call) (answer, error) {
 	all, err := a.Directory.ListIdentities(c.Context(), c.vars["group"])
-	return list(visible(c, all, func(m directory.ManagedIdentity) string { return m.ID }), showIdentity), err
+	if err != nil {
+		return answer{}, err
+	}
+	return page(c, visible(c, all, func(m directory.ManagedIdentity) string { return m.ID }), func(m directory.ManagedIdentity) string { return m.Name + "/" + m.Group }, showIdentity)
 }
 
 func (a *API) getIdentity(c *call) (answer, error) {
 	m, err := a.Directory.GetIdentity(c.Context(), c.vars["group"], c.vars["name"])
-	return answer{http.StatusOK, showIdentity(m)}, err
+	return answer{status: http.StatusOK, body: showIdentity(m), etag: m.ETag}, err
 }
 
 func (a *API) putIdentity(c *call) (answer, error) {
@@ -30,7 +33,7 @@ func (a *API) putIdentity(c *call) (answer, error) {
 		return answer{}, err
 	}
 	m, created, err := a.Directory.PutIdentity(c.Context(), c.vars["group"], c.vars["name"], body.Location, body.Tags)
-	return answer{made(created), showIdentity(m)}, err
+	return answer{status: made(created), body: showIdentity(m), etag: m.ETag}, err
 }
 
 func (a *API) patchIdentity(c *call) (answer, error) {
@@ -39,7 +42,7 @@ func (a *API) patchIdentity(c *call) (answer, error) {
 		return answer{}, err
 	}
 	m, err := a.Directory.PatchIdentity(c.Context(), c.vars["group"], c.vars["name"], body.Tags)
-	return answer{http.StatusOK, showIdentity(m)}, err
+	return answer{status: http.StatusOK, body: showIdentity(m), etag: m.ETag}, err
 }
 
 func (a *API) deleteIdentity(c *call) (answer, error) {

@@ -7,8 +7,16 @@ import (
 	"github.com/midas-mysql/midas/directory"
 )
 
-func showMachine(v directory.VM) any {
+const compute = "Microsoft.Compute"
+
+// anywhere is the location in the path of an operation on what is gone.
+const anywhere = "global"
+
+func (c *call) showMachine(v directory.VM) any {
 	out := show(v.Resource, machineType, object{"vmId": v.VMID, "provisioningState": "Succeeded"})
+	if c.query["api-version"] >= "2024-11-01" { // in the body since then
+		out["etag"] = `"` + v.ETag + `"`
+	}
 	if assigned := showAssigned(v.System, v.UserAssigned); assigned != nil {
 		out["identity"] = assigned
 	}
@@ -17,12 +25,15 @@ func showMachine(v directory.VM) any {
 
 func (a *API) listMachines(c *call) (answer, error) {
 	all, err := a.Directory.ListVMs(c.Context(), c.vars["group"])
-	return list(visible(c, all, func(v directory.VM) string { return v.ID }), showMachine), err
+	if err != nil {
+		return answer{}, err
+	}
+	return page(c, visible(c, all, func(v directory.VM) string { return v.ID }), func(v directory.VM) string { return v.Name + "/" + v.Group }, c.showMachine)
 }
 
 func (a *API) getMachine(c *call) (answer, error) {
 	v, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"])
-	return answer{http.StatusOK, showMachine(v)}, err
+	return answer{status: http.StatusOK, body: c.showMachine(v), etag: v.ETag}, err
 }
 
 func (a *API) putMachine(c *call) (answer, error) {
@@ -31,22 +42,21 @@ func (a *API) putMachine(c *call) (answer, error) {
 		return answer{}, err
 	}
 	v, created, err := a.Directory.PutVM(c.Context(), c.vars["group"], c.vars["name"], change)
-	return answer{made(created), showMachine(v)}, err
+	return a.goesOn(c, compute, v.Location, answer{status: made(created), body: c.showMachine(v), etag: v.ETag}, err)
 }
 
-// patchMachine answers 200 and is done. Azure answers 200 and goes on in the
-// background; its clients take either.
 func (a *API) patchMachine(c *call) (answer, error) {
 	change, err := a.change(c)
 	if err != nil {
 		return answer{}, err
 	}
 	v, err := a.Directory.PatchVM(c.Context(), c.vars["group"], c.vars["name"], change)
-	return answer{http.StatusOK, showMachine(v)}, err
+	return a.goesOn(c, compute, v.Location, answer{status: http.StatusOK, body: c.showMachine(v), etag: v.ETag}, err)
 }
 
 func (a *API) deleteMachine(c *call) (answer, error) {
-	return removed(a.Directory.DeleteVM(c.Context(), c.vars["group"], c.vars["name"]))
+	ans, err := removed(a.Directory.DeleteVM(c.Context(), c.vars["group"], c.vars["name"]))
+	return a.goesOn(c, compute, anywhere, ans, err)
 }
 
 // listIdentityEndpoint returns what makes a program act as the machine: the values
@@ -60,7 +70,7 @@ func (a *API) listIdentityEndpoint(c *call) (answer, error) {
 	if a.MetadataURL == nil || a.WorkloadSecret == nil {
 		return answer{}, midas.Errorf(midas.NotFound, "This control plane has no metadata endpoint.")
 	}
-	return answer{http.StatusOK, object{
+	return answer{status: http.StatusOK, body: object{
 		"identityEndpoint": a.MetadataURL() + "/msi/token", "identityHeader": a.WorkloadSecret(v.VMID),
 	}}, nil
 }

@@ -24,7 +24,9 @@ type route struct {
 	scope    int      // how many segments of the path say at which scope action is needed
 	action   string   // ARM's name of the permission that it needs
 	audience audience
-	do       func(*call) (answer, error)
+	// conditional says that If-Match and If-None-Match are about what the path names.
+	conditional bool
+	do          func(*call) (answer, error)
 }
 
 // vars returns what the pattern's variables take from a path that it matches.

@@ -93,7 +93,7 @@ func (a *API) getRole(c *call) (answer, error) {
 		return answer{}, &fault{status: http.StatusBadRequest, code: "InvalidRoleDefinitionId", message: "The role definition ID '" + clip(c.vars["role"], 128) + "' is not valid. The role definition ID must be a GUID."}
 	}
 	r, err := a.Directory.Role(c.vars["role"])
-	return answer{http.StatusOK, a.showRole(r)}, err
+	return answer{status: http.StatusOK, body: a.showRole(r)}, err
 }
 
 // listPermissions tells the caller what they may do at a scope.
@@ -134,12 +134,15 @@ func (a *API) listAssignments(c *call) (answer, error) {
 		}
 	}
 	all, err := a.Directory.RoleAssignments(c.Context(), f)
-	return list(visible(c, all, func(r directory.RoleAssignment) string { return r.Scope }), a.showAssignment), err
+	if err != nil {
+		return answer{}, err
+	}
+	return page(c, visible(c, all, func(r directory.RoleAssignment) string { return r.Scope }), func(r directory.RoleAssignment) string { return r.Name }, a.showAssignment)
 }
 
 func (a *API) getAssignment(c *call) (answer, error) {
 	r, err := a.Directory.GetRoleAssignment(c.Context(), c.hangsOn(), c.vars["assignment"])
-	return answer{http.StatusOK, a.showAssignment(r)}, err
+	return answer{status: http.StatusOK, body: a.showAssignment(r)}, err
 }
 
 // assignmentBody is a role assignment on the wire. Before 2018 all of Azure's API
@@ -182,7 +185,7 @@ func (a *API) putAssignment(c *call) (answer, error) {
 	if errors.Is(err, directory.ErrNoRole) { // here it is the request that is wrong
 		err = &fault{status: http.StatusBadRequest, code: "RoleDefinitionDoesNotExist", message: err.Error()}
 	}
-	return answer{made(created), a.showAssignment(r)}, err
+	return answer{status: made(created), body: a.showAssignment(r)}, err
 }
 
 // roleIn takes the GUID out of the id of a role definition.
@@ -202,5 +205,5 @@ func (a *API) deleteAssignment(c *call) (answer, error) {
 	if err != nil || !existed {
 		return answer{status: http.StatusNoContent}, err
 	}
-	return answer{http.StatusOK, a.showAssignment(r)}, nil
+	return answer{status: http.StatusOK, body: a.showAssignment(r)}, nil
 }

@@ -379,10 +379,10 @@ func TestAccessEndsWithItsScope(t *testing.T) {
 	who := w.principal(t, "app")
 	w.grant(t, who, "Contributor", vms+"vm")
 	w.grant(t, who, "Reader", rg)
-	w.want(t, 200, "owner", "DELETE", vms+"vm"+api, "")
+	w.want(t, 202, "owner", "DELETE", vms+"vm"+api, "")
 	w.want(t, 201, "owner", "PUT", vms+"vm"+api, `{"location":"eastus"}`)
 	w.want(t, 403, "app", "PATCH", vms+"vm"+api, "{}")
-	w.want(t, 200, "owner", "DELETE", rg+api, "")
+	w.want(t, 202, "owner", "DELETE", rg+api, "")
 	w.want(t, 201, "owner", "PUT", rg+api, `{"location":"eastus"}`)
 	w.want(t, 403, "app", "GET", rg+api, "")
 	if all, err := w.dir.RoleAssignments(t.Context(), directory.AssignmentFilter{Scope: "/subscriptions/" + w.sub, Below: true}); err != nil || len(all) != 1 {

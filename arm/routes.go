@@ -46,7 +46,7 @@ func (a *API) table() []route {
 	var t routes
 	for _, area := range []func(*routes){
 		a.routeSubscription, a.routeGroups, a.routeResources, a.routeMachines, a.routeServers, a.routeRoles, a.routeFederated,
-		a.routeKeys,
+		a.routeKeys, a.routeLocks, a.routeActivity, a.routeOperations,
 	} {
 		area(&t)
 	}
@@ -84,9 +84,9 @@ func (a *API) routeResources(t *routes) {
 		t.list(r.path, r.kind+"/read", r.list)
 		t.add(http.MethodGet, r.path+"/{name}", r.kind+"/read", r.get)
 		t.add(http.MethodHead, r.path+"/{name}", r.kind+"/read", exists(r.get))
-		t.add(http.MethodPut, r.path+"/{name}", r.kind+"/write", r.put)
-		t.add(http.MethodPatch, r.path+"/{name}", r.kind+"/write", r.patch)
-		t.add(http.MethodDelete, r.path+"/{name}", r.kind+"/delete", r.del)
+		t.add(http.MethodPut, r.path+"/{name}", r.kind+"/write", r.put).conditional = true
+		t.add(http.MethodPatch, r.path+"/{name}", r.kind+"/write", r.patch).conditional = true
+		t.add(http.MethodDelete, r.path+"/{name}", r.kind+"/delete", r.del).conditional = true
 	}
 }
 
@@ -135,13 +135,13 @@ func removed(existed bool, err error) (answer, error) {
 	return answer{status: http.StatusNoContent}, err
 }
 
-// list is the envelope of every list; all of it comes on one page.
+// list is the envelope of a list that is short by its nature, and comes on one page.
 func list[T any](items []T, show func(T) any) answer {
 	value := make([]any, 0, len(items))
 	for _, item := range items {
 		value = append(value, show(item))
 	}
-	return answer{http.StatusOK, object{"value": value}}
+	return answer{status: http.StatusOK, body: object{"value": value}}
 }
 
 // visible leaves of a list what its caller may see.

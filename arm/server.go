@@ -8,6 +8,8 @@ import (
 	"github.com/midas-mysql/midas/directory"
 )
 
+const forMySQL = "Microsoft.DBforMySQL"
+
 func showServer(s directory.Server) any {
 	out := show(s.Resource, serverType, object{
 		"version": s.Version, "fullyQualifiedDomainName": s.FQDN,
@@ -21,7 +23,10 @@ func showServer(s directory.Server) any {
 
 func (a *API) listServers(c *call) (answer, error) {
 	all, err := a.Directory.ListServers(c.Context(), c.vars["group"])
-	return list(visible(c, all, func(s directory.Server) string { return s.ID }), showServer), err
+	if err != nil {
+		return answer{}, err
+	}
+	return page(c, visible(c, all, func(s directory.Server) string { return s.ID }), func(s directory.Server) string { return s.Name + "/" + s.Group }, showServer)
 }
 
 func (a *API) loadServer(c *call) (directory.Server, error) {
@@ -30,7 +35,7 @@ func (a *API) loadServer(c *call) (directory.Server, error) {
 
 func (a *API) getServer(c *call) (answer, error) {
 	s, err := a.loadServer(c)
-	return answer{http.StatusOK, showServer(s)}, err
+	return answer{status: http.StatusOK, body: showServer(s), etag: s.ETag}, err
 }
 
 // serverChange reads the request's content as a change of a server.
@@ -58,7 +63,7 @@ func (a *API) putServer(c *call) (answer, error) {
 		}
 	}
 	s, created, err := a.Directory.PutServer(c.Context(), c.vars["group"], c.vars["name"], change)
-	return answer{made(created), showServer(s)}, err
+	return a.goesOn(c, forMySQL, s.Location, answer{status: made(created), body: showServer(s), etag: s.ETag}, err)
 }
 
 func (a *API) patchServer(c *call) (answer, error) {
@@ -67,7 +72,7 @@ func (a *API) patchServer(c *call) (answer, error) {
 		return answer{}, err
 	}
 	s, err := a.Directory.PatchServer(c.Context(), c.vars["group"], c.vars["name"], change)
-	return answer{http.StatusOK, showServer(s)}, err
+	return a.goesOn(c, forMySQL, s.Location, answer{status: http.StatusOK, body: showServer(s), etag: s.ETag}, err)
 }
 
 func (a *API) deleteServer(c *call) (answer, error) {
@@ -75,13 +80,14 @@ func (a *API) deleteServer(c *call) (answer, error) {
 	if existed && err == nil {
 		a.ServersDeleted(c.Context())
 	}
-	return removed(existed, err)
+	ans, err := removed(existed, err)
+	return a.goesOn(c, forMySQL, anywhere, ans, err)
 }
 
 // listReplicas is asked by az before it sets an administrator: a server here has none.
 func (a *API) listReplicas(c *call) (answer, error) {
 	_, err := a.loadServer(c)
-	return answer{http.StatusOK, object{"value": []object{}}}, err
+	return answer{status: http.StatusOK, body: object{"value": []object{}}}, err
 }
 
 // administratorName is the only name an administrator can have.
@@ -117,7 +123,7 @@ func (a *API) getAdministrator(c *call) (answer, error) {
 	if s.Admin == nil {
 		return answer{}, midas.Errorf(midas.NotFound, "The server '%s' has no Microsoft Entra administrator.", s.Name)
 	}
-	return answer{http.StatusOK, showAdministrator(s, *s.Admin)}, nil
+	return answer{status: http.StatusOK, body: showAdministrator(s, *s.Admin)}, nil
 }
 
 func (a *API) putAdministrator(c *call) (answer, error) {
@@ -145,11 +151,12 @@ func (a *API) putAdministrator(c *call) (answer, error) {
 	}
 	ans, err := a.getAdministrator(c)
 	ans.status = made(created)
-	return ans, err
+	return a.goesOn(c, forMySQL, anywhere, ans, err)
 }
 
 func (a *API) deleteAdministrator(c *call) (answer, error) {
-	return removed(a.Directory.DeleteAdministrator(c.Context(), c.vars["group"], c.vars["name"]))
+	ans, err := removed(a.Directory.DeleteAdministrator(c.Context(), c.vars["group"], c.vars["name"]))
+	return a.goesOn(c, forMySQL, anywhere, ans, err)
 }
 
 const systemDefault = "system-default"
@@ -184,7 +191,7 @@ func (a *API) getConfiguration(c *call) (answer, error) {
 		return answer{}, err
 	}
 	p, err := a.Directory.Parameter(c.Context(), c.vars["group"], c.vars["name"], c.vars["parameter"])
-	return answer{http.StatusOK, showConfiguration(s, p)}, err
+	return answer{status: http.StatusOK, body: showConfiguration(s, p)}, err
 }
 
 func (a *API) putConfiguration(c *call) (answer, error) {
@@ -209,5 +216,5 @@ func (a *API) putConfiguration(c *call) (answer, error) {
 		return answer{}, midas.Errorf(midas.Invalid, "The property 'value' is required.")
 	}
 	p, err := a.Directory.SetParameter(c.Context(), c.vars["group"], c.vars["name"], c.vars["parameter"], value)
-	return answer{http.StatusOK, showConfiguration(s, p)}, err
+	return answer{status: http.StatusOK, body: showConfiguration(s, p)}, err
 }

@@ -20,7 +20,7 @@ var locations = [][2]string{
 
 func (a *API) listTenants(*call) (answer, error) {
 	tenant, _ := a.Directory.Tenant()
-	return answer{http.StatusOK, object{"value": []object{{
+	return answer{status: http.StatusOK, body: object{"value": []object{{
 		"id": "/tenants/" + tenant, "tenantId": tenant, "displayName": "midas", "tenantCategory": "Home",
 	}}}}, nil
 }
@@ -40,11 +40,11 @@ func (a *API) listSubscriptions(c *call) (answer, error) {
 	if c.access.Any() {
 		all = append(all, a.showSubscription())
 	}
-	return answer{http.StatusOK, object{"value": all, "count": object{"type": "Total", "value": len(all)}}}, nil
+	return answer{status: http.StatusOK, body: object{"value": all, "count": object{"type": "Total", "value": len(all)}}}, nil
 }
 
 func (a *API) getSubscription(*call) (answer, error) {
-	return answer{http.StatusOK, a.showSubscription()}, nil
+	return answer{status: http.StatusOK, body: a.showSubscription()}, nil
 }
 
 func (a *API) listLocations(*call) (answer, error) {
@@ -82,8 +82,8 @@ func (a *API) endpoints(c *call) (answer, error) {
 			"azureDataLakeAnalyticsCatalogAndJob": "azuredatalakeanalytics.net",
 		},
 	}
-	if version := c.URL.Query().Get("api-version"); version >= "2018" && version < "2022-09-01" {
-		return answer{http.StatusOK, []object{cloud}}, nil
+	if version := c.query["api-version"]; version >= "2018" && version < "2022-09-01" {
+		return answer{status: http.StatusOK, body: []object{cloud}}, nil
 	}
-	return answer{http.StatusOK, cloud}, nil
+	return answer{status: http.StatusOK, body: cloud}, nil
 }

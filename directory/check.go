@@ -89,6 +89,15 @@ OR held.group_key IS NOT NULL AND held.scope || '/' NOT LIKE '/subscriptions/' |
 OR r.id IS NOT NULL AND r.group_key <> held.group_key`,
 	},
 	{
+		"a lock whose scope is not what it refers to",
+		`SELECT a.name FROM lock a LEFT JOIN resource r ON r.id = a.resource
+WHERE a.key <> lower(a.name) OR a.scope <> '/subscriptions/' || (SELECT value FROM setting WHERE name = 'subscription')
+  || CASE WHEN a.group_key IS NULL THEN '' ELSE '/resourcegroups/' || a.group_key END
+  || CASE r.kind WHEN 'identity' THEN '/providers/microsoft.managedidentity/userassignedidentities/' || r.key
+    WHEN 'vm' THEN '/providers/microsoft.compute/virtualmachines/' || r.key
+    WHEN 'server' THEN '/providers/microsoft.dbformysql/flexibleservers/' || r.key ELSE '' END`,
+	},
+	{
 		"a deleted server that is there",
 		`SELECT d.name FROM departed_server d JOIN server s ON s.unique_id = d.unique_id`,
 	},

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,11 @@ type Directory struct {
 	alone   bool
 	closed  atomic.Bool
 	watch   watch
+
+	unwrittenMu sync.Mutex
+	unwritten   []Activity // noted and not yet in the activity log
+	writing     bool       // writeNoted is running
+	written     *sync.Cond // it is not any more
 }
 
 // Open opens the directory at cfg.Path, or makes an empty one with a new tenant and
@@ -55,6 +61,7 @@ type Directory struct {
 // file cannot be used, and Invalid when a newer midas wrote it.
 func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
 	d := &Directory{now: cfg.Now, log: cfg.Log, alone: cfg.Alone, hasher: newHasher()}
+	d.written = sync.NewCond(&d.unwrittenMu)
 	if d.now == nil {
 		d.now = time.Now
 	}
@@ -115,6 +122,7 @@ func private(path string) error {
 
 // Close ends the directory. Changes already acknowledged are safe without it.
 func (d *Directory) Close() error {
+	d.settleNotes()
 	d.closed.Store(true)
 	d.watch.close()
 	var errs []error
@@ -162,10 +170,27 @@ func (d *Directory) settle(ctx context.Context, tx *sql.Tx) error {
 func (d *Directory) Changes() uint64 { return d.changes.Load() }
 
 // write runs change in one transaction and returns once it is on the disk, or
-// changes nothing.
+// changes nothing. The first change of an Operation is judged and logged in it.
 func (d *Directory) write(ctx context.Context, change func(context.Context, *sql.Tx) error) error {
-	err := transact(ctx, d.writer, change)
-	d.changes.Add(1) // also after an error: a commit may have failed and be there
+	o := operationOf(ctx)
+	if o == nil || o.done {
+		err := transact(ctx, d.writer, change)
+		d.changes.Add(1) // also after an error: a commit may have failed and be there
+		return err
+	}
+	err := transact(ctx, d.writer, func(ctx context.Context, tx *sql.Tx) error {
+		if err := d.admit(ctx, tx, o); err != nil {
+			return err
+		}
+		if err := change(ctx, tx); err != nil {
+			return err
+		}
+		a := o.activity(d.now())
+		a.Succeeded = true
+		return d.insertActivity(ctx, tx, a)
+	})
+	d.changes.Add(1)
+	o.done = err == nil
 	return err
 }
 

@@ -21,6 +21,7 @@ type Resource struct {
 	Body     json.RawMessage   // a JSON object: what its client sent and midas has no word for
 	Created  time.Time
 	Changed  time.Time
+	ETag     string // another one after each change
 
 	row int64
 }
@@ -36,7 +37,7 @@ type Change struct {
 	Identity *IdentityPatch
 }
 
-const resourceQuery = `SELECT r.id, r.name, g.name, r.location, r.tags, r.body, r.created, r.changed
+const resourceQuery = `SELECT r.id, r.name, g.name, r.location, r.tags, r.body, r.created, r.changed, r.etag
 FROM resource r JOIN resource_group g ON g.key = r.group_key `
 
 // loadResource returns a resource by name, or NotFound that says whether it is the
@@ -82,7 +83,7 @@ func (d *Directory) scanResource(k kind, row interface{ Scan(...any) error }) (R
 	var r Resource
 	var tags, body string
 	var created, changed int64
-	if err := row.Scan(&r.row, &r.Name, &r.Group, &r.Location, &tags, &body, &created, &changed); err != nil {
+	if err := row.Scan(&r.row, &r.Name, &r.Group, &r.Location, &tags, &body, &created, &changed, &r.ETag); err != nil {
 		return Resource{}, err
 	}
 	r.ID = d.resourceID(k, r.Group, r.Name)

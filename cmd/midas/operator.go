@@ -18,8 +18,8 @@ const operatorLogin = "operator"
 func (s *stack) ensureOperator(ctx context.Context) (Operator, error) {
 	o, err := readOperator(s.State)
 	if err == nil {
-		if _, err := s.directory.CheckSecret(ctx, o.ClientID, o.ClientSecret); err == nil {
-			return o, nil
+		if who, err := s.directory.CheckSecret(ctx, o.ClientID, o.ClientSecret); err == nil {
+			return o, s.ensureOwner(ctx, who.PrincipalID)
 		}
 		// The directory was replaced under the file: what it names is gone.
 		s.Log.Warn("the operator's credential is not of this directory, making a new one", "client id", o.ClientID)
@@ -36,4 +36,13 @@ func (s *stack) ensureOperator(ctx context.Context) (Operator, error) {
 	}
 	o = Operator{ClientID: app.ClientID, ClientSecret: secret, TenantID: tenant, SubscriptionID: subscription}
 	return o, writeOperator(s.State, o)
+}
+
+// ensureOwner gives the operator back what somebody took from it: whoever can read its
+// file can read the directory's, too, so that nothing would be kept from it by less.
+func (s *stack) ensureOwner(ctx context.Context, principalID string) error {
+	if owner, err := s.directory.IsOwner(ctx, principalID); owner || err != nil {
+		return err
+	}
+	return s.directory.AssignOwner(ctx, principalID)
 }

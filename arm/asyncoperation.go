@@ -1,0 +1,62 @@
+package arm
+
+import "net/http"
+
+// What the directory changes is changed when the answer is sent. Azure's answers to some
+// changes say that the work goes on, and where to ask; clients that were made for that get
+// it, and are told at once that it has ended.
+
+// retryAfter is what a client is told to wait between questions, in seconds. It asks the
+// first time without waiting, and then it is done; without a value az waits for 30 s.
+const retryAfter = "1"
+
+func (a *API) routeOperations(t *routes) {
+	for _, namespace := range []string{"Microsoft.Compute", "Microsoft.DBforMySQL"} {
+		at := subscription + "/providers/" + namespace + "/locations/{location}/"
+		t.add(http.MethodGet, at+"operations/{operation}", namespace+"/locations/operations/read", a.getOperation).audience = anyRole
+		t.add(http.MethodGet, at+"operationResults/{operation}", namespace+"/locations/operations/read", a.getOperationResult).audience = anyRole
+	}
+	t.add(http.MethodGet, subscription+"/operationresults/{operation}", resources+"/operationresults/read", a.getOperationResult).audience = anyRole
+}
+
+// goesOn makes of an answer one that says where its operation is asked about. A deletion's
+// status becomes 202, but of what was not there.
+func (a *API) goesOn(c *call, namespace, location string, ans answer, err error) (answer, error) {
+	if err != nil || c.op == nil || !c.op.Noted() || ans.status == http.StatusNoContent {
+		return ans, err
+	}
+	_, sub := a.Directory.Tenant()
+	at := c.base + "/subscriptions/" + sub + "/providers/" + namespace + "/locations/" + location
+	ans.monitor = at + "/operations/" + c.op.Event() + "?api-version=" + c.query["api-version"]
+	if c.Method == http.MethodDelete {
+		ans.status = http.StatusAccepted
+		ans.location = at + "/operationResults/" + c.op.Event() + "?api-version=" + c.query["api-version"]
+	}
+	return ans, nil
+}
+
+// groupGone is ARM's own answer to the deletion of a group: 202 with a Location alone.
+func (a *API) groupGone(c *call, ans answer, err error) (answer, error) {
+	if err != nil || c.op == nil || !c.op.Noted() {
+		return ans, err
+	}
+	_, sub := a.Directory.Tenant()
+	ans.status = http.StatusAccepted
+	ans.location = c.base + "/subscriptions/" + sub + "/operationresults/" + c.op.Event() + "?api-version=" + c.query["api-version"]
+	return ans, nil
+}
+
+func (ans answer) header(h http.Header) {
+	if ans.etag != "" {
+		h.Set("ETag", `"`+ans.etag+`"`)
+	}
+	if ans.monitor != "" {
+		h.Set("Azure-AsyncOperation", ans.monitor)
+	}
+	if ans.location != "" {
+		h.Set("Location", ans.location)
+	}
+	if ans.monitor != "" || ans.location != "" {
+		h.Set("Retry-After", retryAfter)
+	}
+}
