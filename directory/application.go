@@ -168,7 +168,7 @@ func (d *Directory) scanApplication(ctx context.Context, tx *sql.Tx, row interfa
 		return a, err
 	}
 	a.Body, a.Created, a.Changed = json.RawMessage(body), moment(created), moment(changed)
-	uris, err := column(ctx, tx, `SELECT uri FROM identifier_uri WHERE application = ? ORDER BY key`, a.ObjectID)
+	uris, err := texts(ctx, tx, `SELECT uri FROM identifier_uri WHERE application = ? ORDER BY key`, a.ObjectID)
 	a.IdentifierURIs = uris
 	return a, err
 }

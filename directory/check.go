@@ -101,6 +101,33 @@ WHERE a.key <> lower(a.name) OR a.scope <> '/subscriptions/' || (SELECT value FR
 		"a deleted server that is there",
 		`SELECT d.name FROM departed_server d JOIN server s ON s.unique_id = d.unique_id`,
 	},
+	{
+		"a service principal of neither a resource nor an application, or of both",
+		`SELECT p.object_id FROM principal p LEFT JOIN application a ON a.client_id = p.client_id WHERE (p.resource IS NULL) = (a.object_id IS NULL)`,
+	},
+	{
+		"a service principal that is not called as its application",
+		`SELECT p.object_id FROM principal p JOIN application a ON a.client_id = p.client_id WHERE p.name <> a.name`,
+	},
+	{
+		"a member that does not exist",
+		`SELECT security_group || ' ' || member FROM membership WHERE member NOT IN
+(SELECT object_id FROM user UNION ALL SELECT object_id FROM security_group UNION ALL SELECT object_id FROM principal)`,
+	},
+	{
+		"an owner of, or ownership by, what does not exist",
+		`SELECT owned || ' ' || owner FROM ownership WHERE owner NOT IN (SELECT object_id FROM user UNION ALL SELECT object_id FROM principal)
+OR owned NOT IN (SELECT object_id FROM security_group UNION ALL SELECT object_id FROM principal UNION ALL SELECT object_id FROM application)`,
+	},
+	{
+		"a credential of what does not exist",
+		`SELECT key_id FROM (SELECT key_id, owner FROM secret UNION ALL SELECT key_id, owner FROM certificate) WHERE owner NOT IN
+(SELECT object_id FROM application UNION ALL SELECT object_id FROM principal WHERE resource IS NULL)`,
+	},
+	{
+		"a user principal name under another key",
+		`SELECT object_id FROM user WHERE upn_key <> lower(upn)`,
+	},
 }
 
 // objects are the ids of all directory objects.

@@ -26,6 +26,12 @@ func TestCheckFindsWhatIsForbidden(t *testing.T) {
 		{"a role assignment or lock that holds nowhere: l", `INSERT INTO lock (scope, key, name, level, notes, created) VALUES ('/subscriptions/other', 'l', 'l', 'ReadOnly', '', 0)`},
 		{"a role assignment or lock that holds nowhere: r", `INSERT INTO role_assignment (principal, role, scope, created, name, group_key) SELECT 'p', 'r', '/subscriptions/' || value || '/resourcegroups/rgx', 0, 'r', 'rg' FROM setting WHERE name = 'subscription'`},
 		{"a deleted server that is there: db1", `INSERT INTO departed_server (unique_id, name, unsealed) SELECT unique_id, key, 0 FROM server`},
+		{"a service principal of neither a resource nor an application, or of both: o", `INSERT INTO principal (object_id, client_id, key, name, created) VALUES ('o', 'c', '', '', 0)`},
+		{"a service principal that is not called as its application: ", `UPDATE application SET name = 'other'`},
+		{"a member that does not exist: ", `INSERT INTO membership SELECT object_id, 'nobody' FROM security_group`},
+		{"an owner of, or ownership by, what does not exist: x y", `INSERT INTO ownership VALUES ('x', 'y')`},
+		{"a credential of what does not exist: k", `INSERT INTO secret VALUES ('k', 'nobody', '', '', x'00', 0, NULL)`},
+		{"a user principal name under another key: ", `UPDATE user SET upn_key = 'x'`},
 		{"a row that refers to nothing: vm", `PRAGMA foreign_keys = off; DELETE FROM resource WHERE name = 'vm1'`},
 	} {
 		t.Run(test.what, func(t *testing.T) {
@@ -33,6 +39,10 @@ func TestCheckFindsWhatIsForbidden(t *testing.T) {
 			must(t)(ignore(d.PutIdentity(t.Context(), "rg", "one", "eastus", nil)))
 			must(t)(ignore(d.PutVM(t.Context(), "rg", "vm1", Change{Location: "eastus"})))
 			must(t)(ignore(d.PutServer(t.Context(), "rg", "db1", ServerChange{Change: Change{Location: "eastus"}})))
+			must(t)(second(d.CreateUser(t.Context(), UserChange{UPN: new("Ann@contoso.example"), DisplayName: new("Ann"), MailNickname: new("ann")})))
+			_, _, err := d.CreateApplication(t.Context(), "app")
+			must(t)(err)
+			team(t, d, "dba")
 			if found, err := d.Check(t.Context()); err != nil || len(found) > 0 {
 				t.Fatalf("before: %q, %v", found, err)
 			}

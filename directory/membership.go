@@ -41,6 +41,13 @@ func (d *Directory) RemoveMember(ctx context.Context, groupID, memberID string) 
 // service principal. Errors are as of AddMember.
 func (d *Directory) AddOwner(ctx context.Context, ownedID, ownerID string) error {
 	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		owned, err := d.loadObject(ctx, tx, ownedID)
+		if err == nil && owned.User != nil {
+			err = midas.Errorf(midas.Invalid, "A user has no owners.")
+		}
+		if err != nil {
+			return err
+		}
 		return d.addReference(ctx, tx, owners, ownedID, ownerID)
 	})
 }
@@ -95,14 +102,14 @@ const groupsOf = `WITH RECURSIVE up (id) AS (
 func (d *Directory) MemberGroups(ctx context.Context, objectID string) ([]string, error) {
 	ids := []string{}
 	err := d.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		ids, err = column(ctx, tx, groupsOf+`SELECT id FROM up ORDER BY id`, fold(objectID))
+		ids, err = texts(ctx, tx, groupsOf+`SELECT id FROM up ORDER BY id`, fold(objectID))
 		return err
 	})
 	return ids, err
 }
 
-// column reads the one text column of a query.
-func column(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
+// texts reads the one text column of a query.
+func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

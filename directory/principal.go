@@ -160,7 +160,7 @@ func (d *Directory) scanServicePrincipal(ctx context.Context, tx *sql.Tx, row in
 	if kindName != "" {
 		p.ResourceID, p.UserAssigned = d.resourceID(kind(kindName), group, resource), kind(kindName) == identityKind
 	}
-	uris, err := column(ctx, tx, `SELECT u.uri FROM identifier_uri u JOIN application a ON a.object_id = u.application WHERE a.client_id = ? ORDER BY u.key`, p.ClientID)
+	uris, err := texts(ctx, tx, `SELECT u.uri FROM identifier_uri u JOIN application a ON a.object_id = u.application WHERE a.client_id = ? ORDER BY u.key`, p.ClientID)
 	p.IdentifierURIs = uris
 	return p, err
 }
