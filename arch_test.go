@@ -35,7 +35,7 @@ var levels = []struct {
 	},
 	{
 		[]string{
-			"arm", "issuer", "metadata", "connector", "sidecar", "gateway", "backend", "backend/embedded",
+			"arm", "graph", "issuer", "metadata", "connector", "sidecar", "gateway", "backend", "backend/embedded",
 			"doctor", "console", "seed",
 		},
 		"level 2 packages never import each other: each can then be run, tested and replaced alone",
@@ -273,7 +273,7 @@ func TestModuleIsWhatItSays(t *testing.T) {
 // TestEveryDecoderIsFuzzed keeps the rule that foreign bytes meet a fuzz target
 // before they meet a user.
 func TestEveryDecoderIsFuzzed(t *testing.T) {
-	for _, name := range []string{"wire", "token", "account", "metadata", "seed"} {
+	for _, name := range []string{"wire", "token", "account", "metadata", "graph", "seed"} {
 		found := false
 		err := filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {

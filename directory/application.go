@@ -35,6 +35,7 @@ type Application struct {
 type ApplicationChange struct {
 	Name           *string
 	IdentifierURIs *[]string
+	Certificates   *[]Certificate  // as of SetCertificates
 	Body           json.RawMessage // merged as RFC 7396 says
 }
 
@@ -93,6 +94,11 @@ func (d *Directory) changeApplication(ctx context.Context, tx *sql.Tx, a Applica
 	}
 	if c.IdentifierURIs != nil {
 		if err := d.setIdentifierURIs(ctx, tx, a.ObjectID, *c.IdentifierURIs); err != nil {
+			return a, err
+		}
+	}
+	if c.Certificates != nil {
+		if err := setCertificates(ctx, tx, a.ObjectID, *c.Certificates); err != nil {
 			return a, err
 		}
 	}
@@ -168,7 +174,7 @@ func (d *Directory) scanApplication(ctx context.Context, tx *sql.Tx, row interfa
 		return a, err
 	}
 	a.Body, a.Created, a.Changed = json.RawMessage(body), moment(created), moment(changed)
-	uris, err := texts(ctx, tx, `SELECT uri FROM identifier_uri WHERE application = ? ORDER BY key`, a.ObjectID)
+	uris, err := column(ctx, tx, `SELECT uri FROM identifier_uri WHERE application = ? ORDER BY key`, a.ObjectID)
 	a.IdentifierURIs = uris
 	return a, err
 }

@@ -36,36 +36,40 @@ type Certificate struct {
 // principal, by object id. One without DER is kept as it is, found by KeyID. Starts and
 // Ends, when given, narrow the certificate's own period. Errors are NotFound or Invalid.
 func (d *Directory) SetCertificates(ctx context.Context, ownerID string, list []Certificate) error {
-	if len(list) > maxCredentials {
-		return tooManyCredentials("keyCredentials")
-	}
 	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		owner, err := d.credentialOwner(ctx, tx, ownerID)
 		if err != nil {
 			return err
 		}
-		old, err := loadCertificates(ctx, tx, owner)
+		return setCertificates(ctx, tx, owner, list)
+	})
+}
+
+func setCertificates(ctx context.Context, tx *sql.Tx, owner string, list []Certificate) error {
+	if len(list) > maxCredentials {
+		return tooManyCredentials("keyCredentials")
+	}
+	old, err := loadCertificates(ctx, tx, owner)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM certificate WHERE owner = ?`, owner); err != nil {
+		return err
+	}
+	for _, c := range list {
+		if c, err = complete(c, old); err != nil {
+			return err
+		}
+		added, err := affected(tx.ExecContext(ctx, `INSERT OR IGNORE INTO certificate (key_id, owner, name, thumbprint, der, begins, ends) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			c.KeyID, owner, c.Name, c.Thumbprint, c.DER, c.Starts.UnixMilli(), c.Ends.UnixMilli()))
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM certificate WHERE owner = ?`, owner); err != nil {
-			return err
+		if !added {
+			return midas.Errorf(midas.Invalid, "Key credential is invalid: the keyId '%s' is taken.", c.KeyID)
 		}
-		for _, c := range list {
-			if c, err = complete(c, old); err != nil {
-				return err
-			}
-			added, err := affected(tx.ExecContext(ctx, `INSERT OR IGNORE INTO certificate (key_id, owner, name, thumbprint, der, begins, ends) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-				c.KeyID, owner, c.Name, c.Thumbprint, c.DER, c.Starts.UnixMilli(), c.Ends.UnixMilli()))
-			if err != nil {
-				return err
-			}
-			if !added {
-				return midas.Errorf(midas.Invalid, "Key credential is invalid: the keyId '%s' is taken.", c.KeyID)
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // complete checks a certificate that is to be kept and fills in what was not said.

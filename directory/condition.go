@@ -29,9 +29,9 @@ type Condition struct {
 	Of       []Condition
 }
 
-// column says how a property is compared. Its expressions are ours; what a client
+// property says how a property is compared. Its expressions are ours; what a client
 // sends only ever becomes an argument.
-type column struct {
+type property struct {
 	expr   string // SQL; of text that holds no upper case, or with a collation that ignores it
 	truth  bool   // the expression is 0 or 1
 	any    string // for OpAny: SQL in which each ? stands for the value
@@ -42,7 +42,7 @@ type column struct {
 const maxDepth = 32
 
 // where writes a condition as SQL.
-func (c Condition) where(columns map[string]column) (string, []any, error) {
+func (c Condition) where(columns map[string]property) (string, []any, error) {
 	w := whereClause{columns: columns}
 	if err := w.add(c, 0); err != nil {
 		return "", nil, err
@@ -51,7 +51,7 @@ func (c Condition) where(columns map[string]column) (string, []any, error) {
 }
 
 type whereClause struct {
-	columns map[string]column
+	columns map[string]property
 	text    strings.Builder
 	args    []any
 }
@@ -94,7 +94,7 @@ func (w *whereClause) join(c Condition, depth int) error {
 	return nil
 }
 
-func (w *whereClause) compare(known column, c Condition) error {
+func (w *whereClause) compare(known property, c Condition) error {
 	text, isText := c.Value.(string)
 	truth, isTruth := c.Value.(bool)
 	text = fold(text)

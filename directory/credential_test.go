@@ -90,7 +90,7 @@ func TestSecretsSideBySide(t *testing.T) {
 	check(renewed, true)
 	must(t)(second(d.DeleteServicePrincipal(ctx, p.ObjectID)))
 	check(renewed, false)
-	again, err := d.CreateServicePrincipal(ctx, p.ClientID)
+	again, err := d.CreateServicePrincipal(ctx, p.ClientID, ServicePrincipalChange{})
 	must(t)(err)
 	if id, err := d.CheckSecret(ctx, p.ClientID, renewed); err != nil || id.PrincipalID != again.ObjectID || again.ObjectID == p.ObjectID {
 		t.Errorf("the application's secret is good for its new service principal: %+v, %v", id, err)

@@ -29,11 +29,11 @@ type Page[T any] struct {
 type collection struct {
 	from    string // table and alias
 	id, key string // columns
-	columns map[string]column
+	columns map[string]property
 }
 
 var (
-	userCollection = collection{"user", "object_id", "key", map[string]column{
+	userCollection = collection{"user", "object_id", "key", map[string]property{
 		"id":                {expr: "object_id", prefix: true},
 		"displayname":       {expr: "key", prefix: true},
 		"userprincipalname": {expr: "upn_key", prefix: true},
@@ -44,7 +44,7 @@ var (
 		"accountenabled":    {expr: "enabled", truth: true},
 		"usertype":          {expr: "CASE guest WHEN 1 THEN 'guest' ELSE 'member' END"},
 	}}
-	groupCollection = collection{"security_group", "object_id", "key", map[string]column{
+	groupCollection = collection{"security_group", "object_id", "key", map[string]property{
 		"id":              {expr: "object_id", prefix: true},
 		"displayname":     {expr: "key", prefix: true},
 		"mailnickname":    {expr: "mail_nickname COLLATE NOCASE"},
@@ -53,19 +53,19 @@ var (
 		"mailenabled":     {expr: "0", truth: true},
 		"grouptypes":      {any: "? IS NULL"}, // security groups have none
 	}}
-	applicationCollection = collection{"application", "object_id", "key", map[string]column{
+	applicationCollection = collection{"application", "object_id", "key", map[string]property{
 		"id":             {expr: "object_id", prefix: true},
 		"appid":          {expr: "client_id", prefix: true},
 		"displayname":    {expr: "key", prefix: true},
 		"identifieruris": {any: "object_id IN (SELECT application FROM identifier_uri WHERE key = ?)"},
 	}}
-	principalCollection = collection{"principal", "object_id", "key", map[string]column{
-		"id":                   {expr: "object_id", prefix: true},
-		"appid":                {expr: "client_id", prefix: true},
-		"displayname":          {expr: "key", prefix: true},
-		"appdisplayname":       {expr: "key", prefix: true},
-		"accountenabled":       {expr: "enabled", truth: true},
-		"serviceprincipaltype": {expr: "CASE WHEN resource IS NULL THEN 'application' ELSE 'managedidentity' END"},
+	principalCollection = collection{"principal", "object_id", "key", map[string]property{
+		"id":                    {expr: "object_id", prefix: true},
+		"appid":                 {expr: "client_id", prefix: true},
+		"displayname":           {expr: "key", prefix: true},
+		"appdisplayname":        {expr: "key", prefix: true},
+		"accountenabled":        {expr: "enabled", truth: true},
+		"serviceprincipaltype":  {expr: "CASE WHEN resource IS NULL THEN 'application' ELSE 'managedidentity' END"},
 		"serviceprincipalnames": {any: "client_id = ? OR client_id IN (SELECT a.client_id FROM identifier_uri u JOIN application a ON a.object_id = u.application WHERE u.key = ?)"},
 	}}
 )

@@ -102,14 +102,14 @@ const groupsOf = `WITH RECURSIVE up (id) AS (
 func (d *Directory) MemberGroups(ctx context.Context, objectID string) ([]string, error) {
 	ids := []string{}
 	err := d.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		ids, err = texts(ctx, tx, groupsOf+`SELECT id FROM up ORDER BY id`, fold(objectID))
+		ids, err = column(ctx, tx, groupsOf+`SELECT id FROM up ORDER BY id`, fold(objectID))
 		return err
 	})
 	return ids, err
 }
 
-// texts reads the one text column of a query.
-func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
+// column reads the one text column of a query.
+func column(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

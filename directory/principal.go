@@ -32,8 +32,9 @@ type ServicePrincipal struct {
 // ServicePrincipalChange is what a client asks of an application's service principal:
 // nil leaves alone.
 type ServicePrincipalChange struct {
-	Enabled *bool
-	Body    json.RawMessage // merged as RFC 7396 says
+	Enabled      *bool
+	Certificates *[]Certificate  // as of SetCertificates
+	Body         json.RawMessage // merged as RFC 7396 says
 }
 
 const principalQuery = `SELECT p.object_id, p.client_id, p.name, p.enabled, p.body, p.created, coalesce(r.kind, ''), coalesce(r.name, ''), coalesce(g.name, '')
@@ -41,7 +42,7 @@ FROM principal p LEFT JOIN resource r ON r.id = p.resource LEFT JOIN resource_gr
 
 // CreateServicePrincipal gives an application the service principal with which it can
 // sign in. Errors are NotFound (the application) or Conflict (it has one).
-func (d *Directory) CreateServicePrincipal(ctx context.Context, clientID string) (p ServicePrincipal, err error) {
+func (d *Directory) CreateServicePrincipal(ctx context.Context, clientID string, c ServicePrincipalChange) (p ServicePrincipal, err error) {
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		a, err := d.scanApplication(ctx, tx, tx.QueryRowContext(ctx, applicationQuery+`WHERE client_id = ?`, fold(clientID)))
 		if errors.Is(err, sql.ErrNoRows) {
@@ -50,7 +51,10 @@ func (d *Directory) CreateServicePrincipal(ctx context.Context, clientID string)
 		if err != nil {
 			return err
 		}
-		p, err = d.createServicePrincipal(ctx, tx, a)
+		if p, err = d.createServicePrincipal(ctx, tx, a); err != nil {
+			return err
+		}
+		p, err = d.changeServicePrincipal(ctx, tx, p, c)
 		return err
 	})
 	return p, err
@@ -80,18 +84,27 @@ func (d *Directory) UpdateServicePrincipal(ctx context.Context, objectID string,
 		if p.ResourceID != "" {
 			return managed(p)
 		}
-		set(&p.Enabled, c.Enabled)
-		body, err := mergeBody(p.Body, c.Body)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE principal SET enabled = ?, body = ? WHERE object_id = ?`, p.Enabled, string(body), p.ObjectID); err != nil {
-			return err
-		}
-		p, err = d.loadServicePrincipal(ctx, tx, p.ObjectID)
+		p, err = d.changeServicePrincipal(ctx, tx, p, c)
 		return err
 	})
 	return p, err
+}
+
+func (d *Directory) changeServicePrincipal(ctx context.Context, tx *sql.Tx, p ServicePrincipal, c ServicePrincipalChange) (ServicePrincipal, error) {
+	set(&p.Enabled, c.Enabled)
+	body, err := mergeBody(p.Body, c.Body)
+	if err != nil {
+		return p, err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE principal SET enabled = ?, body = ? WHERE object_id = ?`, p.Enabled, string(body), p.ObjectID); err != nil {
+		return p, err
+	}
+	if c.Certificates != nil {
+		if err := setCertificates(ctx, tx, p.ObjectID, *c.Certificates); err != nil {
+			return p, err
+		}
+	}
+	return d.loadServicePrincipal(ctx, tx, p.ObjectID)
 }
 
 // DeleteServicePrincipal removes an application's service principal with its
@@ -160,7 +173,7 @@ func (d *Directory) scanServicePrincipal(ctx context.Context, tx *sql.Tx, row in
 	if kindName != "" {
 		p.ResourceID, p.UserAssigned = d.resourceID(kind(kindName), group, resource), kind(kindName) == identityKind
 	}
-	uris, err := texts(ctx, tx, `SELECT u.uri FROM identifier_uri u JOIN application a ON a.object_id = u.application WHERE a.client_id = ? ORDER BY u.key`, p.ClientID)
+	uris, err := column(ctx, tx, `SELECT u.uri FROM identifier_uri u JOIN application a ON a.object_id = u.application WHERE a.client_id = ? ORDER BY u.key`, p.ClientID)
 	p.IdentifierURIs = uris
 	return p, err
 }

@@ -64,7 +64,7 @@ func (d *Directory) Related(ctx context.Context, from string, r Relation, q Quer
 				return err
 			}
 		}
-		ids, err := texts(ctx, tx, with+`SELECT id FROM related WHERE id > ?2 ORDER BY id LIMIT ?3`, fold(from), after.ID, q.Limit+1)
+		ids, err := column(ctx, tx, with+`SELECT id FROM related WHERE id > ?2 ORDER BY id LIMIT ?3`, fold(from), after.ID, q.Limit+1)
 		if err != nil {
 			return err
 		}

@@ -28,8 +28,7 @@ type SecurityGroup struct {
 type SecurityGroupChange struct {
 	Name, MailNickname, Description *string
 	Body                            json.RawMessage // merged as RFC 7396 says
-	// Owners and Members are object ids for a new group to begin with; a change of one
-	// that exists ignores them.
+	// Owners and Members are object ids to add.
 	Owners, Members []string
 }
 
@@ -47,25 +46,14 @@ func (d *Directory) CreateSecurityGroup(ctx context.Context, c SecurityGroupChan
 VALUES (?1, '', '', '', '', '{}', ?2, ?2)`, id, d.millis()); err != nil {
 			return err
 		}
-		if g, err = d.changeSecurityGroup(ctx, tx, SecurityGroup{ObjectID: id}, c); err != nil {
-			return err
-		}
-		for _, owner := range c.Owners {
-			if err := d.addReference(ctx, tx, owners, id, owner); err != nil {
-				return err
-			}
-		}
-		for _, member := range c.Members {
-			if err := d.addReference(ctx, tx, members, id, member); err != nil {
-				return err
-			}
-		}
-		return nil
+		g, err = d.changeSecurityGroup(ctx, tx, SecurityGroup{ObjectID: id}, c)
+		return err
 	})
 	return g, err
 }
 
-// UpdateSecurityGroup changes a group. Errors are NotFound or Invalid.
+// UpdateSecurityGroup changes a group. Errors are NotFound, Invalid, or Conflict with
+// ErrHasReference.
 func (d *Directory) UpdateSecurityGroup(ctx context.Context, id string, c SecurityGroupChange) (g SecurityGroup, err error) {
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if g, err = d.loadSecurityGroup(ctx, tx, id); err != nil {
@@ -98,6 +86,16 @@ func (d *Directory) changeSecurityGroup(ctx context.Context, tx *sql.Tx, g Secur
 	if _, err := tx.ExecContext(ctx, `UPDATE security_group SET key = ?, name = ?, mail_nickname = ?, description = ?, body = ?, changed = ? WHERE object_id = ?`,
 		fold(g.Name), g.Name, g.MailNickname, g.Description, string(body), d.millis(), g.ObjectID); err != nil {
 		return g, err
+	}
+	for _, add := range []struct {
+		to  reference
+		ids []string
+	}{{owners, c.Owners}, {members, c.Members}} {
+		for _, id := range add.ids {
+			if err := d.addReference(ctx, tx, add.to, g.ObjectID, id); err != nil {
+				return g, err
+			}
+		}
 	}
 	return d.loadSecurityGroup(ctx, tx, g.ObjectID)
 }

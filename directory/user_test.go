@@ -176,7 +176,7 @@ func TestPasswordIsNotKept(t *testing.T) {
 		tx, err := d.reader.BeginTx(ctx, nil)
 		must(t)(err)
 		defer tx.Rollback()
-		return texts(ctx, tx, `SELECT DISTINCT password FROM user`)
+		return column(ctx, tx, `SELECT DISTINCT password FROM user`)
 	}()
 	must(t)(err)
 	if len(hashes) != 2 {

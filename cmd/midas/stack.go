@@ -224,7 +224,11 @@ func (s *stack) openOperator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.controlHandler = s.byHost(api)
+	people, err := s.openGraph()
+	if err != nil {
+		return err
+	}
+	s.controlHandler = s.byHost(api, people)
 	return nil
 }
 

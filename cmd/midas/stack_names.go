@@ -6,21 +6,25 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/midas-mysql/midas/graph"
 	"github.com/midas-mysql/midas/internal/ca"
 	"github.com/midas-mysql/midas/internal/publicnames"
 )
 
 // byHost is the control address: requests that came by a public name of Azure go to
 // whoever answers for it, others are told apart by their path.
-func (s *stack) byHost(api http.Handler) http.Handler {
+func (s *stack) byHost(manager, people http.Handler) http.Handler {
 	byPath := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if armPath(r.URL.Path) {
-			api.ServeHTTP(w, r)
-		} else {
+		switch {
+		case armPath(r.URL.Path):
+			manager.ServeHTTP(w, r)
+		case graph.Serves(r.URL.Path):
+			people.ServeHTTP(w, r)
+		default:
 			s.issuer.ServeHTTP(w, r)
 		}
 	})
-	return publicnames.Handlers{Login: s.issuer, Manager: api, Graph: byPath, Default: byPath}
+	return publicnames.Handlers{Login: s.issuer, Manager: manager, Graph: people, Default: byPath}
 }
 
 // armPath tells the API from the issuer, which share one address as they share
