@@ -6,14 +6,15 @@ import (
 	"strings"
 )
 
-// clause is one condition of a $filter: "name op 'value'", or "name('value')" with op "()".
+// clause is one condition of a $filter: "name op 'value'", "startswith(name, 'value')" with
+// op "startswith", or "name('value')" with op "()".
 type clause struct {
 	name, op, value string
 }
 
 // clausePattern takes one clause and what joins it to the next. A value may lack quotes:
 // az leaves them out for times and providers.
-var clausePattern = regexp.MustCompile(`(?i)^\s*([a-z][a-z/]*)(?:\(\s*(?:'((?:[^']|'')*)')?\s*\)|\s+(eq|ge|le|gt|lt)\s+(?:'((?:[^']|'')*)'|([^\s'()]+)))(\s+and\s+|\s*$)`)
+var clausePattern = regexp.MustCompile(`(?i)^\s*(?:startswith\(\s*([a-z]+)\s*,\s*'((?:[^']|'')*)'\s*\)|([a-z][a-z/]*)(?:\(\s*(?:'((?:[^']|'')*)')?\s*\)|\s+(eq|ge|le|gt|lt)\s+(?:'((?:[^']|'')*)'|([^\s'()]+))))(\s+and\s+|\s*$)`)
 
 // maxFilter is the longest $filter that is read.
 const maxFilter = 4096
@@ -33,9 +34,12 @@ func (c *call) filter(known ...string) ([]clause, error) {
 		if m == nil {
 			return nil, errFilter("'" + clip(text, 128) + "' is not understood")
 		}
-		one := clause{name: strings.ToLower(m[1]), op: strings.ToLower(m[3]), value: m[4] + m[5]}
-		if one.op == "" {
-			one.op, one.value = "()", m[2]
+		one := clause{name: strings.ToLower(m[1] + m[3]), op: strings.ToLower(m[5]), value: m[6] + m[7]}
+		switch {
+		case m[1] != "":
+			one.op, one.value = "startswith", m[2]
+		case one.op == "":
+			one.op, one.value = "()", m[4]
 		}
 		one.value = strings.ReplaceAll(one.value, "''", "'")
 		matched := false
@@ -43,11 +47,11 @@ func (c *call) filter(known ...string) ([]clause, error) {
 			matched = matched || strings.EqualFold(name, one.name)
 		}
 		if !matched {
-			return nil, errFilter("'" + clip(m[1], 128) + "' is not known here")
+			return nil, errFilter("'" + clip(one.name, 128) + "' is not known here")
 		}
 		all = append(all, one)
 		text = text[len(m[0]):]
-		if joined := strings.TrimSpace(m[6]) != ""; joined && text == "" {
+		if joined := strings.TrimSpace(m[8]) != ""; joined && text == "" {
 			return nil, errFilter("it ends with 'and'")
 		}
 	}

@@ -38,10 +38,15 @@ func (a *API) routeRoles(t *routes) {
 
 // hangsOn is the scope on which an extension resource of a path hangs.
 func (c *call) hangsOn() string {
-	if i := strings.LastIndex(strings.ToLower(c.scope), strings.ToLower("/providers/"+authorization+"/")); i >= 0 {
-		return c.scope[:i]
+	length := 2
+	switch {
+	case c.vars["resource"] != "":
+		length = 8
+	case c.vars["group"] != "":
+		length = 4
 	}
-	return c.scope
+	segments := strings.Split(c.scope, "/")
+	return strings.Join(segments[:min(length+1, len(segments))], "/")
 }
 
 func (a *API) roleID(id string) string {

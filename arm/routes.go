@@ -46,7 +46,7 @@ func (a *API) table() []route {
 	var t routes
 	for _, area := range []func(*routes){
 		a.routeSubscription, a.routeGroups, a.routeResources, a.routeMachines, a.routeServers, a.routeRoles, a.routeFederated,
-		a.routeKeys, a.routeLocks, a.routeActivity, a.routeOperations,
+		a.routeKeys, a.routeResourceLists, a.routeProviders, a.routeLocks, a.routeActivity, a.routeOperations,
 	} {
 		area(&t)
 	}

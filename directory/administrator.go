@@ -201,9 +201,3 @@ func (d *Directory) loadParameter(ctx context.Context, tx *sql.Tx, r Resource, p
 	p.Set = err == nil
 	return p, err
 }
-
-// on reports whether a parameter of the server is ON.
-func (d *Directory) on(ctx context.Context, tx *sql.Tx, r Resource, name string) (bool, error) {
-	p, err := d.loadParameter(ctx, tx, r, Parameter{Name: name, Default: "OFF"})
-	return p.Value == "ON", err
-}

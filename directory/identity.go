@@ -70,12 +70,14 @@ func (d *Directory) ListIdentities(ctx context.Context, group string) ([]Managed
 		if err != nil {
 			return err
 		}
+		more, err := d.loadListing(ctx, tx, identityKind, group)
+		if err != nil {
+			return err
+		}
 		for _, r := range list {
-			m, err := d.withPrincipal(ctx, tx, r)
-			if err != nil {
-				return err
+			if id := more.principal(r); id != nil {
+				all = append(all, ManagedIdentity{Resource: r, Identity: *id})
 			}
-			all = append(all, m)
 		}
 		return nil
 	})

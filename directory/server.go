@@ -114,14 +114,21 @@ func (d *Directory) ListServers(ctx context.Context, group string) ([]Server, er
 		if err != nil {
 			return err
 		}
-		for _, r := range list {
-			s, err := d.loadServer(ctx, tx, r)
-			if err != nil {
-				return err
-			}
-			all = append(all, s)
+		more, err := d.loadListing(ctx, tx, serverKind, group)
+		if err != nil {
+			return err
 		}
-		return nil
+		at := make(map[int64]Resource, len(list))
+		for _, r := range list {
+			at[r.row] = r
+		}
+		var row serverRow
+		err = each(ctx, tx, serverQuery+`JOIN resource r ON r.id = s.resource WHERE `+ofKind+` ORDER BY r.key`, []any{serverKind, fold(group)}, row.into(), func() {
+			s := row.server(at[row.resource])
+			s.UserAssigned = more.assigned[s.row]
+			all = append(all, s)
+		})
+		return err
 	})
 	return all, err
 }
@@ -196,22 +203,40 @@ func (d *Directory) changeServer(ctx context.Context, tx *sql.Tx, r Resource, c 
 
 // loadServer completes a resource of the server kind.
 func (d *Directory) loadServer(ctx context.Context, tx *sql.Tx, r Resource) (Server, error) {
-	s := Server{Resource: r, FQDN: fold(r.Name) + domain}
-	var login, objectID, tenantID, identity sql.NullString
-	err := tx.QueryRowContext(ctx, `SELECT unique_id, version, admin_login, admin_object_id, admin_tenant_id, admin_identity FROM server WHERE resource = ?`, r.row).
-		Scan(&s.UniqueID, &s.Version, &login, &objectID, &tenantID, &identity)
-	if err != nil {
+	var row serverRow
+	if err := tx.QueryRowContext(ctx, serverQuery+`WHERE s.resource = ?`, r.row).Scan(row.into()...); err != nil {
 		return Server{}, err
 	}
-	if objectID.Valid {
-		s.Admin = &Administrator{
-			Administrator: midas.Administrator{Login: login.String, ObjectID: objectID.String, TenantID: tenantID.String},
-			IdentityID:    identity.String,
-		}
-	}
-	if s.AADOnly, err = d.on(ctx, tx, r, "aad_auth_only"); err != nil {
-		return Server{}, err
-	}
+	s := row.server(r)
+	var err error
 	s.UserAssigned, err = d.assignedTo(ctx, tx, r)
 	return s, err
+}
+
+const serverQuery = `SELECT s.resource, s.unique_id, s.version, s.admin_login, s.admin_object_id, s.admin_tenant_id, s.admin_identity,
+  EXISTS (SELECT 1 FROM parameter p WHERE p.server = s.resource AND p.name = 'aad_auth_only' AND p.value = 'ON')
+FROM server s `
+
+// serverRow is a row of serverQuery.
+type serverRow struct {
+	resource                            int64
+	uniqueID, version                   string
+	login, objectID, tenantID, identity sql.NullString
+	aadOnly                             bool
+}
+
+func (row *serverRow) into() []any {
+	return []any{&row.resource, &row.uniqueID, &row.version, &row.login, &row.objectID, &row.tenantID, &row.identity, &row.aadOnly}
+}
+
+// server is the server that the row is of, but for its identities.
+func (row *serverRow) server(r Resource) Server {
+	s := Server{Resource: r, FQDN: fold(r.Name) + domain, UniqueID: row.uniqueID, Version: row.version, AADOnly: row.aadOnly}
+	if row.objectID.Valid {
+		s.Admin = &Administrator{
+			Administrator: midas.Administrator{Login: row.login.String, ObjectID: row.objectID.String, TenantID: row.tenantID.String},
+			IdentityID:    row.identity.String,
+		}
+	}
+	return s
 }

@@ -102,14 +102,22 @@ func (d *Directory) ListVMs(ctx context.Context, group string) ([]VM, error) {
 		if err != nil {
 			return err
 		}
-		for _, r := range list {
-			v, err := d.loadVM(ctx, tx, r)
-			if err != nil {
-				return err
-			}
-			all = append(all, v)
+		more, err := d.loadListing(ctx, tx, vmKind, group)
+		if err != nil {
+			return err
 		}
-		return nil
+		for _, r := range list {
+			all = append(all, VM{Resource: r, System: more.principal(r), UserAssigned: more.assigned[r.row]})
+		}
+		at := make(map[int64]int, len(all))
+		for i := range all {
+			at[all[i].row] = i
+		}
+		var row int64
+		var id string
+		return each(ctx, tx, `SELECT r.id, v.vm_id FROM resource r JOIN vm v ON v.resource = r.id WHERE `+ofKind, []any{vmKind, fold(group)}, []any{&row, &id}, func() {
+			all[at[row]].VMID = id
+		})
 	})
 	return all, err
 }
