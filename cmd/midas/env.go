@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,14 +20,23 @@ func (c *cli) newEnvCommand() *cobra.Command {
 	var (
 		vm    machine
 		shell string
+		az    bool
+		way   string
 	)
 	cmd := &cobra.Command{
 		Use:   "env",
 		Short: "Print the variables with which programs act as a VM",
 		Long: `Print shell commands that set the variables with which unmodified programs on this
 machine act as a VM: Azure SDKs get its tokens from the metadata endpoint, and clients
-of MySQL find the gateway and trust its certificate. Without --vm, only the latter.`,
+of MySQL find the gateway and trust its certificate. Without --vm, only the latter.
+
+With --az, the commands also point Azure's own az here, with a configuration apart from
+yours, and sign it in: as the operator, or as the VM. There are three ways: a cloud of
+its own, which needs nothing else; through the proxy of "midas up --proxy", with az left
+to believe that it talks to Azure's public cloud; and with the list of clouds read from
+midas.`,
 		Example: `  eval "$(midas env --vm myVM)"
+  eval "$(midas env --az)" && az group list
   midas env --vm myVM --shell fish | source
   midas env --vm myVM --shell powershell | Out-String | Invoke-Expression`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,17 +44,33 @@ of MySQL find the gateway and trust its certificate. Without --vm, only the latt
 			if !ok {
 				return usagef("--shell %q is not a shell", shell).WithHint("shells: sh, fish, powershell")
 			}
+			if way == "" {
+				way = wayCloud
+			} else if !az || !slices.Contains(ways, way) {
+				return usagef("--way %q is not a way to point az here", way).WithHint("with --az, one of: %s", strings.Join(ways, ", "))
+			}
 			vars, err := c.environment(cmd.Context(), vm)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(c.stdout, exports(dialect, shell, vm.name, vars))
+			use := usage{vm: vm.name, shell: shell}
+			var commands [][]string
+			if az {
+				use.way = way
+				if vars, commands, err = c.azEnvironment(way, vm.name, vars); err != nil {
+					return err
+				}
+			}
+			_, err = fmt.Fprint(c.stdout, exports(dialect, use, vars, commands))
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&vm.name, "vm", "", "name of the VM to act as")
 	cmd.Flags().StringVarP(&vm.group, "resource-group", "g", "", "resource group of the VM, if several have one of that name")
 	cmd.Flags().StringVar(&shell, "shell", "sh", "whose syntax: sh (bash, zsh too), fish, powershell")
+	cmd.Flags().BoolVar(&az, "az", false, "point Azure's az here, too, and sign it in")
+	cmd.Flags().StringVar(&way, "way", "", "how to point az here: cloud (default), proxy, metadata-url")
+	_ = cmd.RegisterFlagCompletionFunc("way", cobra.FixedCompletions(ways, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("shell", cobra.FixedCompletions([]string{"sh", "fish", "powershell"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -103,22 +130,54 @@ var shells = map[string]shellDialect{
 	},
 }
 
-// exports is what env prints: how to use it, then one line for each variable.
-func exports(d shellDialect, shell, vm string, vars []variable) string {
+// usage is what env was asked, for the line that says how to use its output.
+type usage struct{ vm, way, shell string }
+
+func (u usage) String() string {
 	command := "midas env"
-	if vm != "" {
-		command += " --vm " + oneLine(vm)
+	if u.vm != "" {
+		command += " --vm " + oneLine(u.vm)
 	}
-	if shell != "sh" {
-		command += " --shell " + shell
+	if u.way != "" {
+		command += " --az"
 	}
+	if u.way != "" && u.way != wayCloud {
+		command += " --way " + u.way
+	}
+	if u.shell != "sh" {
+		command += " --shell " + u.shell
+	}
+	return command
+}
+
+// secretVariables hold what makes their owner act as a VM.
+var secretVariables = map[string]string{
+	"IDENTITY_HEADER": "is a secret", "MSI_SECRET": "is the same secret", "HTTP_PROXY": "holds the same secret",
+}
+
+// plainArgument is one that means itself to every shell.
+var plainArgument = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
+
+// exports is what env prints: how to use it, then a line for each variable and command.
+func exports(d shellDialect, u usage, vars []variable, commands [][]string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Use it with: "+d.use+"\n", command)
+	fmt.Fprintf(&b, "# Use it with: "+d.use+"\n", u)
 	for _, v := range vars {
-		if v.name == "IDENTITY_HEADER" {
-			b.WriteString("# IDENTITY_HEADER is a secret: whoever has it gets tokens as this VM.\n")
+		if why, ok := secretVariables[v.name]; ok {
+			fmt.Fprintf(&b, "# %s %s: whoever has it gets tokens as this VM.\n", v.name, why)
 		}
 		fmt.Fprintf(&b, d.set+"\n", v.name, d.quote(v.value))
+	}
+	for _, command := range commands {
+		// The program's name bare, since PowerShell takes a quoted one for a text.
+		line := command[0]
+		for _, argument := range command[1:] {
+			if !plainArgument.MatchString(argument) {
+				argument = d.quote(argument)
+			}
+			line += " " + argument
+		}
+		b.WriteString(line + "\n")
 	}
 	return b.String()
 }

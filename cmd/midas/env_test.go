@@ -29,7 +29,7 @@ func TestExportsAreReadBackByTheShells(t *testing.T) {
 			if err != nil {
 				t.Skipf("left out: no %s on PATH", program[0])
 			}
-			script := exports(shells[shell], shell, "myVM", vars) + "\nenv\n"
+			script := exports(shells[shell], usage{vm: "myVM", shell: shell}, vars, nil) + "\nenv\n"
 			out, err := exec.Command(path, append(program[1:], script)...).Output()
 			if err != nil {
 				t.Fatal(err)
@@ -60,7 +60,7 @@ $env:IDENTITY_HEADER = 'it''s'
 `,
 	} {
 		t.Run(shell, func(t *testing.T) {
-			if diff := cmp.Diff(want, exports(shells[shell], shell, "myVM", vars)); diff != "" {
+			if diff := cmp.Diff(want, exports(shells[shell], usage{vm: "myVM", shell: shell}, vars, nil)); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -93,6 +93,8 @@ func have(condition string) (bool, error) {
 		found = namespaces()
 	case "node-packages":
 		found = mysqltest.NodePackages(nodeLock) != ""
+	case "az":
+		found = mysqltest.Find(name) != "" && namespaces() // it runs in one, without a route
 	default:
 		found = mysqltest.Find(name) != ""
 	}
@@ -116,6 +118,11 @@ func setUpScript(e *testscript.Env, program, backend string) error {
 	e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, ".state"))
 	e.Setenv("CI", os.Getenv("CI"))
 	e.Setenv("BASE", e.Getenv("PATH"))
+	shared, err := filepath.Abs(filepath.Join("..", "..", "test", "script", "az"))
+	if err != nil {
+		return err
+	}
+	e.Setenv("AZ", shared)
 	for variable, client := range map[string]string{"ORACLE": mysqltest.MySQLClient, "MARIADB": mysqltest.MariaDBClient} {
 		dir := filepath.Join(e.WorkDir, ".client", variable)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -128,7 +135,7 @@ func setUpScript(e *testscript.Env, program, backend string) error {
 		}
 		e.Setenv(variable, dir)
 	}
-	for _, name := range []string{"CONTROL", "METADATA", "MYSQL", "OPS"} {
+	for _, name := range addresses {
 		address, err := freeAddress()
 		if err != nil {
 			return err
@@ -138,6 +145,9 @@ func setUpScript(e *testscript.Env, program, backend string) error {
 	e.Values[upKey{}] = new(*upProcess)
 	return nil
 }
+
+// addresses are what a midas listens on, as its variables call them.
+var addresses = []string{"CONTROL", "METADATA", "MYSQL", "OPS", "PROXY"}
 
 // freeAddress is a loopback address that nobody listens on now.
 func freeAddress() (string, error) {
@@ -175,8 +185,11 @@ func scriptUp(ts *testscript.TestScript, args []string) {
 		ts.Fatalf("midas is up already")
 	}
 	var environ []string
-	for _, name := range []string{"PATH", "HOME", "XDG_STATE_HOME", "TMPDIR", "MIDAS_CONTROL", "MIDAS_METADATA", "MIDAS_MYSQL", "MIDAS_OPS"} {
+	for _, name := range []string{"PATH", "HOME", "XDG_STATE_HOME", "TMPDIR"} {
 		environ = append(environ, name+"="+ts.Getenv(name))
+	}
+	for _, name := range addresses {
+		environ = append(environ, "MIDAS_"+name+"="+ts.Getenv("MIDAS_"+name))
 	}
 	p, err := startUp(ts.Getenv("WORK"), environ, append([]string{"--backend", ts.Getenv("BACKEND")}, args...)...)
 	ts.Check(err)

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/arm"
+)
+
+// The ways in which az can be pointed here.
+const (
+	wayCloud    = "cloud"        // a cloud of its own, which az registers
+	wayProxy    = "proxy"        // Azure's public cloud, through the proxy that answers for it
+	wayMetadata = "metadata-url" // clouds that az reads from one URL
+)
+
+var ways = []string{wayCloud, wayProxy, wayMetadata}
+
+// cloudName is what az calls this midas.
+const cloudName = "midas"
+
+// azEnvironment adds what points az at the running midas: variables, then commands that
+// sign it in as the operator, or as the VM when there is one.
+func (c *cli) azEnvironment(way, vm string, vars []variable) ([]variable, [][]string, error) {
+	running, err := readRunning(c.stateDir)
+	if err != nil {
+		return nil, nil, notRunning(err)
+	}
+	// az keeps who is signed in here, apart from the user's own ~/.azure.
+	dir := filepath.Join(c.stateDir, clientDir, "az-"+way)
+	if vm != "" {
+		dir += "-vm-" + vm
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, midas.Errorf(midas.Internal, "make a configuration for az: %w", err)
+	}
+	vars = append(vars, variable{"AZURE_CONFIG_DIR", dir}, variable{"AZURE_CORE_COLLECT_TELEMETRY", "no"})
+	if vm != "" && way != wayProxy {
+		vars = append(vars, olderAppService(vars, vm)...)
+	}
+	var commands [][]string
+	switch way {
+	case wayCloud:
+		commands, err = c.registerCloud(dir, running.Control)
+	case wayProxy:
+		vars, err = c.proxyVariables(vars, running, vm)
+	case wayMetadata:
+		// az keeps what it read there before, perhaps of an address of yesterday.
+		if err := os.Remove(filepath.Join(dir, "cloudEndpoints.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, midas.Errorf(midas.Internal, "forget the clouds of az: %w", err)
+		}
+		vars = append(vars, variable{"ARM_CLOUD_METADATA_URL", running.Control + "/metadata/endpoints?api-version=2019-05-01"})
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	login, err := c.azLogin(vm)
+	return vars, append(commands, login), err
+}
+
+// olderAppService names the same endpoint and secret as az 2 knows them, App Service's
+// protocol of 2017-09-01.
+func olderAppService(vars []variable, vm string) []variable {
+	return []variable{
+		{"APPSETTING_WEBSITE_SITE_NAME", vm}, {"MSI_ENDPOINT", valueOf(vars, "IDENTITY_ENDPOINT")},
+		{"MSI_SECRET", valueOf(vars, "IDENTITY_HEADER")},
+	}
+}
+
+func valueOf(vars []variable, name string) string {
+	for _, v := range vars {
+		if v.name == name {
+			return v.value
+		}
+	}
+	return ""
+}
+
+// azLogin signs az in. The operator's secret is in a file that az reads: on its command
+// line, every user of the machine could see it.
+func (c *cli) azLogin(vm string) ([]string, error) {
+	if vm != "" {
+		return []string{"az", "login", "--identity", "--allow-no-subscriptions", "--output", "none"}, nil
+	}
+	operator, err := readOperator(c.stateDir)
+	if err != nil {
+		return nil, notRunning(err)
+	}
+	secret := filepath.Join(c.stateDir, clientDir, "az-secret")
+	if err := writeClientFile(secret, []byte(operator.ClientSecret)); err != nil {
+		return nil, err
+	}
+	return []string{
+		"az", "login", "--service-principal", "--username", operator.ClientID, "--password", "@" + secret,
+		"--tenant", operator.TenantID, "--output", "none",
+	}, nil
+}
+
+// registerCloud describes this midas to az, which keeps it in dir.
+func (c *cli) registerCloud(dir, control string) ([][]string, error) {
+	text, err := json.MarshalIndent(map[string]any{"endpoints": map[string]string{
+		"resourceManager": control, "management": control, "gallery": control + "/gallery",
+		"activeDirectory": control + "/adfs", "activeDirectoryResourceId": arm.Audiences()[0],
+		"activeDirectoryGraphResourceId": control + "/graph", "microsoftGraphResourceId": control + "/graph",
+		"ossrdbmsResourceId": midas.Resource,
+	}}, "", "  ")
+	if err != nil {
+		return nil, midas.Errorf(midas.Internal, "describe the cloud: %w", err)
+	}
+	file := filepath.Join(c.stateDir, clientDir, "az-cloud.json")
+	if err := writeClientFile(file, append(text, '\n')); err != nil {
+		return nil, err
+	}
+	verb := "register"
+	if known, err := os.ReadFile(filepath.Join(dir, "clouds.config")); err == nil && strings.Contains(string(known), "["+cloudName+"]") {
+		verb = "update"
+	}
+	return [][]string{
+		{"az", "cloud", verb, "--name", cloudName, "--cloud-config", "@" + file},
+		{"az", "cloud", "set", "--name", cloudName, "--only-show-errors"},
+	}, nil
+}
+
+// proxyVariables send programs through the proxy for Azure's public names and, when they
+// act as a VM, for its metadata endpoint.
+func (c *cli) proxyVariables(vars []variable, running Running, vm string) ([]variable, error) {
+	if running.Proxy == "" {
+		return nil, midas.Errorf(midas.Unavailable, "the running midas has no proxy").
+			WithHint("start it with: midas up --proxy 127.0.0.1:7128")
+	}
+	authority, err := azureAuthority(c.stateDir)
+	if err != nil {
+		return nil, err
+	}
+	trust, err := trustVariables(c.stateDir, authority.PEM())
+	if err != nil {
+		return nil, err
+	}
+	direct := "localhost,127.0.0.1"
+	vars = replaceVariables(vars, trust)
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} { // programs read either
+		vars = append(vars, variable{name, running.Proxy})
+	}
+	if vm != "" {
+		proxy, err := url.Parse(running.Proxy)
+		if err != nil {
+			return nil, midas.Errorf(midas.Internal, "address of the proxy: %w", err)
+		}
+		proxy.User = url.UserPassword(vm, valueOf(vars, "IDENTITY_HEADER"))
+		for _, name := range []string{"HTTP_PROXY", "http_proxy"} {
+			vars = append(vars, variable{name, proxy.String()})
+		}
+	}
+	for _, name := range []string{"NO_PROXY", "no_proxy"} {
+		list := direct
+		if before := os.Getenv(name); before != "" && !slices.Contains(strings.Split(before, ","), "127.0.0.1") {
+			list = before + "," + direct
+		}
+		vars = append(vars, variable{name, list})
+	}
+	return vars, nil
+}
+
+// replaceVariables gives those that are there already their new values.
+func replaceVariables(vars, with []variable) []variable {
+	kept := slices.DeleteFunc(slices.Clone(vars), func(v variable) bool {
+		return slices.ContainsFunc(with, func(w variable) bool { return w.name == v.name })
+	})
+	return append(kept, with...)
+}

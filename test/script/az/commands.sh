@@ -1,0 +1,59 @@
+# What the operator does with az, in whichever way az was pointed here; $1 is the cloud
+# that az is to believe in.
+. "$(dirname "$0")/expect.sh"
+cloud=$1
+
+is "$cloud" az account show --query environmentName --output tsv
+SUB=$(az account show --query id --output tsv)
+GROUP=/subscriptions/$SUB/resourceGroups/myResourceGroup
+is eastus az group create --name myResourceGroup --location eastus --query location --output tsv
+is Succeeded az group show --name myResourceGroup --query properties.provisioningState --output tsv
+is myResourceGroup az group list --query '[].name' --output tsv
+is true az group exists --name myResourceGroup
+is false az group exists --name other
+refused 3 '(ResourceGroupNotFound)' az group show --name other
+is '*eastus*' az account list-locations --query '[].name' --output tsv
+
+is myManagedIdentity az identity create --resource-group myResourceGroup --name myManagedIdentity --tags kind=test --query name --output tsv
+CLIENT_ID=$(az identity show --resource-group myResourceGroup --name myManagedIdentity --query clientId --output tsv)
+[[ $CLIENT_ID == $guid ]]
+RESOURCE_ID=$(az identity show --resource-group myResourceGroup --name myManagedIdentity --query id --output tsv)
+is test az identity show --ids $RESOURCE_ID --query tags.kind --output tsv
+is "$RESOURCE_ID" az identity list --query '[].id' --output tsv
+is 1 az identity list --resource-group myResourceGroup --query 'length(@)' --output tsv
+refused 3 '(ResourceNotFound)' az identity show --resource-group myResourceGroup --name other
+is other az identity create --resource-group myResourceGroup --name other --location westeurope --query name --output tsv
+is '' az identity delete --resource-group myResourceGroup --name other
+is '' az identity delete --resource-group myResourceGroup --name other
+
+is Bearer az account get-access-token --resource-type oss-rdbms --query tokenType --output tsv
+is Bearer az account get-access-token --resource https://ossrdbms-aad.database.windows.net --query tokenType --output tsv
+
+is mydb az rest --method put --url "$GROUP/providers/Microsoft.DBforMySQL/flexibleServers/mydb?api-version=2021-12-01-preview" \
+	--body '{"location": "eastus", "properties": {"version": "8.0.21"}}' --query name --output tsv
+is mydb.mysql.database.azure.com az mysql flexible-server show --resource-group myResourceGroup --name mydb --query fullyQualifiedDomainName --output tsv
+ADMIN=$(az identity show --ids $RESOURCE_ID --query principalId --output tsv)
+mysql='az mysql flexible-server'
+scope='--resource-group myResourceGroup --server-name mydb'
+is "UserAssigned" $mysql identity assign $scope --identity $RESOURCE_ID --query type --output tsv
+is "$ADMIN" $mysql ad-admin create $scope --display-name boss --object-id $ADMIN --identity $RESOURCE_ID --query sid --output tsv
+is boss $mysql ad-admin show $scope --query login --output tsv
+is ActiveDirectory $mysql ad-admin list $scope --query '[].administratorType' --output tsv
+is '' $mysql ad-admin delete $scope --yes --output tsv
+is '' $mysql ad-admin list $scope --query '[].login' --output tsv
+
+# Debian's package of az finds no virtual machines in its newest profile.
+machine=$GROUP/providers/Microsoft.Compute/virtualMachines/myVM
+is myVM az rest --method put --url "$machine?api-version=2020-06-01" --body '{"location": "eastus"}' --query name --output tsv
+az cloud set --name "$cloud" --profile 2020-09-01-hybrid --only-show-errors
+vm='--resource-group myResourceGroup --name myVM'
+is UserAssigned az vm identity assign $vm --identities $RESOURCE_ID --query type --output tsv
+is "$CLIENT_ID" az vm identity show $vm --query 'userAssignedIdentities.*.clientId' --output tsv
+is "$guid" az vm identity assign $vm --query systemAssignedIdentity --output tsv
+is 'SystemAssigned, UserAssigned' az vm show $vm --query identity.type --output tsv
+is SystemAssigned az vm identity remove $vm --identities $RESOURCE_ID --query type --output tsv
+is '' az vm identity remove $vm --identities '[system]' --query userAssignedIdentities --output tsv
+is '' az vm identity show $vm --output tsv
+is UserAssigned az vm identity assign $vm --identities $RESOURCE_ID --query type --output tsv
+is myVM az vm list --query '[].name' --output tsv
+az cloud set --name "$cloud" --profile latest --only-show-errors
