@@ -39,21 +39,26 @@ is "UserAssigned" $mysql identity assign $scope --identity $RESOURCE_ID --query 
 is "$ADMIN" $mysql ad-admin create $scope --display-name boss --object-id $ADMIN --identity $RESOURCE_ID --query sid --output tsv
 is boss $mysql ad-admin show $scope --query login --output tsv
 is ActiveDirectory $mysql ad-admin list $scope --query '[].administratorType' --output tsv
-is '' $mysql ad-admin delete $scope --yes --output tsv
+is '' $mysql ad-admin delete $scope --yes --only-show-errors
 is '' $mysql ad-admin list $scope --query '[].login' --output tsv
+
+az_role() { PYTHONPATH="$(dirname "$0")/python" az role "$@"; }
+is Reader az_role definition list --name Reader --query '[].roleName' --output tsv
+assignee="--assignee-object-id $ADMIN --assignee-principal-type ServicePrincipal"
+is "$GROUP" az_role assignment create $assignee --role Reader --scope $GROUP --query scope --output tsv
 
 # Debian's package of az finds no virtual machines in its newest profile.
 machine=$GROUP/providers/Microsoft.Compute/virtualMachines/myVM
 is myVM az rest --method put --url "$machine?api-version=2020-06-01" --body '{"location": "eastus"}' --query name --output tsv
 az cloud set --name "$cloud" --profile 2020-09-01-hybrid --only-show-errors
 vm='--resource-group myResourceGroup --name myVM'
-is UserAssigned az vm identity assign $vm --identities $RESOURCE_ID --query type --output tsv
+is "$CLIENT_ID" az vm identity assign $vm --identities $RESOURCE_ID --query 'userAssignedIdentities.*.clientId' --output tsv
 is "$CLIENT_ID" az vm identity show $vm --query 'userAssignedIdentities.*.clientId' --output tsv
 is "$guid" az vm identity assign $vm --query systemAssignedIdentity --output tsv
 is 'SystemAssigned, UserAssigned' az vm show $vm --query identity.type --output tsv
 is SystemAssigned az vm identity remove $vm --identities $RESOURCE_ID --query type --output tsv
-is '' az vm identity remove $vm --identities '[system]' --query userAssignedIdentities --output tsv
-is '' az vm identity show $vm --output tsv
-is UserAssigned az vm identity assign $vm --identities $RESOURCE_ID --query type --output tsv
+is '' az vm identity remove $vm --identities '[system]'
+is '' az vm identity show $vm
+is "$CLIENT_ID" az vm identity assign $vm --identities $RESOURCE_ID --query 'userAssignedIdentities.*.clientId' --output tsv
 is myVM az vm list --query '[].name' --output tsv
 az cloud set --name "$cloud" --profile latest --only-show-errors
