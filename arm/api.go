@@ -52,6 +52,9 @@ type Config struct {
 	// not fail: the directory remembers who departed. The context may end at any time.
 	ServersDeleted func(ctx context.Context)
 
+	// Databases are those behind the servers; nil when nobody can tell.
+	Databases Databases
+
 	Now func() time.Time // nil for time.Now
 	Log *slog.Logger     // nil for silence
 }

@@ -79,7 +79,7 @@ func errNoRoute(segments []string, version string) *fault {
 			continue
 		}
 		namespace := segments[i+1]
-		for _, known := range []string{identityType, machineType, serverType, groupType, roleAssignmentType} {
+		for _, known := range []string{identityType, machineType, serverType, groupType, roleAssignmentType, networkNamespace + "/"} {
 			if strings.EqualFold(namespace, known[:strings.IndexByte(known, '/')]) {
 				return &fault{status: http.StatusNotFound, code: "InvalidResourceType", message: fmt.Sprintf(
 					"The resource type could not be found in the namespace '%s' for api version '%s'.", namespace, version)}

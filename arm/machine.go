@@ -2,6 +2,7 @@ package arm
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
@@ -33,7 +34,27 @@ func (a *API) listMachines(c *call) (answer, error) {
 
 func (a *API) getMachine(c *call) (answer, error) {
 	v, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"])
-	return answer{status: http.StatusOK, body: c.showMachine(v), etag: v.ETag}, err
+	if err != nil {
+		return answer{}, err
+	}
+	shown := c.showMachine(v).(object)
+	if strings.EqualFold(c.query["$expand"], "instanceView") {
+		shown["properties"].(object)["instanceView"] = instanceView(v)
+	}
+	return answer{status: http.StatusOK, body: shown, etag: v.ETag}, nil
+}
+
+// instanceView tells that the machine is registered. It says nothing of power: midas does
+// not know whether it runs.
+func instanceView(v directory.VM) object {
+	return object{"statuses": []object{{
+		"code": "ProvisioningState/succeeded", "level": "Info", "displayStatus": "Provisioning succeeded", "time": azureTime(v.Created),
+	}}}
+}
+
+func (a *API) getInstanceView(c *call) (answer, error) {
+	v, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"])
+	return answer{status: http.StatusOK, body: instanceView(v)}, err
 }
 
 func (a *API) putMachine(c *call) (answer, error) {

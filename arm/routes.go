@@ -47,6 +47,7 @@ func (a *API) table() []route {
 	for _, area := range []func(*routes){
 		a.routeSubscription, a.routeGroups, a.routeResources, a.routeMachines, a.routeServers, a.routeRoles, a.routeFederated,
 		a.routeKeys, a.routeResourceLists, a.routeProviders, a.routeLocks, a.routeActivity, a.routeOperations,
+		a.routeNetworks, a.routeDeployments, a.routeCatalog, a.routeDatabases,
 	} {
 		area(&t)
 	}
@@ -91,6 +92,7 @@ func (a *API) routeResources(t *routes) {
 }
 
 func (a *API) routeMachines(t *routes) {
+	t.add(http.MethodGet, machine+"/{name}/instanceView", machineType+"/instanceView/read", a.getInstanceView)
 	// Not Azure's: what a program on this machine needs to act as that VM. It hands out
 	// a secret, so it is an action and no read.
 	t.add(http.MethodPost, machine+"/{name}/listIdentityEndpoint", machineType+"/listIdentityEndpoint/action", a.listIdentityEndpoint)

@@ -69,7 +69,8 @@ func (c *cli) azEnvironment(way, vm string, vars []variable) ([]variable, [][]st
 // protocol of 2017-09-01.
 func olderAppService(vars []variable, vm string) []variable {
 	return []variable{
-		{"APPSETTING_WEBSITE_SITE_NAME", vm}, {"MSI_ENDPOINT", valueOf(vars, "IDENTITY_ENDPOINT")},
+		{"APPSETTING_WEBSITE_SITE_NAME", vm},
+		{"MSI_ENDPOINT", valueOf(vars, "IDENTITY_ENDPOINT")},
 		{"MSI_SECRET", valueOf(vars, "IDENTITY_HEADER")},
 	}
 }

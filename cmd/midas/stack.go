@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"database/sql"
 	"errors"
 	"log/slog"
 	"net"
@@ -219,6 +220,7 @@ func (s *stack) openOperator(ctx context.Context) error {
 	api, err := arm.New(arm.Config{
 		Directory: s.directory, Verifier: verifier, BaseURL: s.controlURL, SigningKeys: s.issuer, MetadataURL: s.metadataURL,
 		WorkloadSecret: s.master.workloadSecret(), ServersDeleted: s.dropDeparted, Log: s.Log,
+		Databases:    databases{func() *sql.DB { return s.backend.DB() }},
 		DefaultAdmin: &s.defaultAdmin,
 	})
 	if err != nil {

@@ -1,0 +1,74 @@
+package arm
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// shelf is a backend that keeps names.
+type shelf []Database
+
+func (s *shelf) List(context.Context) ([]Database, error)   { return *s, nil }
+func (s *shelf) Create(_ context.Context, d Database) error { *s = append(*s, d); return nil }
+
+func TestDatabases(t *testing.T) {
+	w := newWorld(t)
+	var made shelf
+	w.api.Databases = &made
+	w.api.routes = w.api.table()
+	w.populate(t)
+	const all = servers + "mydb/databases"
+	w.want(t, http.StatusCreated, "owner", "PUT", all+"/shop"+api, `{"properties":{"charset":"utf8","collation":"utf8_general_ci"}}`)
+	want := `{"id":"/subscriptions/` + w.sub + `/resourceGroups/rg/providers/Microsoft.DBforMySQL/flexibleServers/mydb/databases/shop","name":"shop",` +
+		`"properties":{"charset":"utf8","collation":"utf8_general_ci"},"type":"Microsoft.DBforMySQL/flexibleServers/databases"}`
+	if diff := cmp.Diff(want, strings.TrimSpace(w.want(t, http.StatusOK, "owner", "GET", all+"/SHOP"+api, ""))); diff != "" {
+		t.Error(diff)
+	}
+	if got := names(t, w.want(t, http.StatusOK, "owner", "GET", all+api, "")); len(got) != 1 || got[0] != "shop" {
+		t.Errorf("%v", got)
+	}
+	for _, name := range []string{"a`b", "a b", "ä", strings.Repeat("x", 65)} {
+		w.want(t, http.StatusBadRequest, "owner", "PUT", all+"/"+strings.NewReplacer("`", "%60", " ", "%20").Replace(name)+api, `{"properties":{}}`)
+	}
+	w.want(t, http.StatusBadRequest, "owner", "PUT", all+"/x"+api, `{"properties":{"charset":"utf8; DROP"}}`)
+	w.want(t, http.StatusNotFound, "owner", "PUT", servers+"other/databases/x"+api, `{"properties":{}}`)
+	w.want(t, http.StatusNotFound, "owner", "GET", all+"/other"+api, "")
+	if len(made) != 1 {
+		t.Errorf("made %v", made)
+	}
+}
+
+func TestFirewallRulesAreRefused(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	resp, text := w.do(t, "owner", "PUT", servers+"mydb/firewallRules/all"+api, `{"properties":{"startIpAddress":"0.0.0.0","endIpAddress":"255.255.255.255"}}`)
+	wantFault(t, resp, text, http.StatusBadRequest, "FirewallRulesNotSupported")
+	if got := names(t, w.want(t, http.StatusOK, "owner", "GET", servers+"mydb/firewallRules"+api, "")); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestServerCatalog(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	const at = sub + "/providers/Microsoft.DBforMySQL"
+	for _, path := range []string{at + "/checkNameAvailability", at + "/locations/eastus/checkNameAvailability"} {
+		for name, want := range map[string]string{"mydb": `"nameAvailable":false`, "MYDB": `"nameAvailable":false`, "other": `"nameAvailable":true`} {
+			text := w.want(t, http.StatusOK, "owner", "POST", path+api, `{"name":"`+name+`","type":"Microsoft.DBforMySQL/flexibleServers"}`)
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %s", name, text)
+			}
+		}
+		w.want(t, http.StatusBadRequest, "owner", "POST", path+api, `{"name":"x","type":"other"}`)
+	}
+	text := w.want(t, http.StatusOK, "owner", "GET", at+"/locations/eastus/capabilities"+api, "")
+	for _, want := range []string{"Burstable", "Standard_B1ms", "8.0.21"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package arm
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// evaluation gives the expressions of one deployment their values.
+type evaluation struct {
+	subscription  object // what subscription() is
+	resourceGroup object // what resourceGroup() is
+	parameters    map[string]any
+	variables     map[string]any
+	// reference returns a resource as GET shows it.
+	reference func(id string) (object, error)
+
+	depth int // of variables that name variables
+	steps int // done so far
+}
+
+// Variables that name each other twice would double the work, or a text, at each level.
+const (
+	maxSteps = 100_000
+	maxText  = 128 << 10
+)
+
+// value returns v with the expressions within it evaluated.
+func (e *evaluation) value(v any, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("the template nests too deep")
+	}
+	switch v := v.(type) {
+	case string:
+		inner, ok := isExpression(v)
+		if !ok {
+			return strings.Replace(v, "[[", "[", 1), nil
+		}
+		parsed, err := parseExpression(inner)
+		if err != nil {
+			return nil, err
+		}
+		return e.evaluate(parsed)
+	case object:
+		out := make(object, len(v))
+		for name, member := range v {
+			inner, err := e.value(member, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out[name] = inner
+		}
+		return out, nil
+	case []any:
+		out := make([]any, 0, len(v))
+		for _, member := range v {
+			inner, err := e.value(member, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, inner)
+		}
+		return out, nil
+	}
+	return v, nil
+}
+
+// text is value for what must be one.
+func (e *evaluation) text(v any) (string, error) {
+	out, err := e.value(v, 0)
+	text, ok := out.(string)
+	if err == nil && !ok {
+		err = fmt.Errorf("'%v' is not a text", v)
+	}
+	return text, err
+}
+
+func (e *evaluation) evaluate(parsed any) (any, error) {
+	if e.steps++; e.steps > maxSteps {
+		return nil, fmt.Errorf("the template takes too long to evaluate")
+	}
+	switch parsed := parsed.(type) {
+	case functionCall:
+		args := make([]any, 0, len(parsed.args))
+		for _, arg := range parsed.args {
+			value, err := e.evaluate(arg)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, value)
+		}
+		f, known := functions[strings.ToLower(parsed.name)]
+		if !known {
+			return nil, fmt.Errorf("the function '%s' is not known here", clipText(parsed.name))
+		}
+		return f(e, args)
+	case memberOf:
+		of, err := e.evaluate(parsed.of)
+		if err != nil {
+			return nil, err
+		}
+		member, err := e.evaluate(parsed.member)
+		if err != nil {
+			return nil, err
+		}
+		return pick(of, member)
+	}
+	return parsed, nil
+}
+
+// pick takes a member of an object, whose names compare without case, or of an array.
+func pick(of, member any) (any, error) {
+	switch of := of.(type) {
+	case object:
+		if name, ok := member.(string); ok {
+			if value, ok := lookUp(of, name); ok {
+				return value, nil
+			}
+		}
+	case []any:
+		if i, ok := member.(int64); ok && i >= 0 && i < int64(len(of)) {
+			return of[i], nil
+		}
+	}
+	return nil, fmt.Errorf("there is no member '%v'", member)
+}
+
+func lookUp(of map[string]any, name string) (any, bool) {
+	for known, value := range of {
+		if strings.EqualFold(known, name) {
+			return value, true
+		}
+	}
+	return nil, false
+}
+
+// functions are those that az's templates use, and a few that stand beside them in most
+// others. Any other is an error, never a guess.
+// Source: Microsoft, "ARM template functions".
+var functions map[string]func(e *evaluation, args []any) (any, error)
+
+func init() {
+	functions = map[string]func(*evaluation, []any) (any, error){
+		"concat": concat, "resourceid": resourceID, "parameters": parameter, "variables": variableOf, "reference": reference,
+		"resourcegroup": func(e *evaluation, args []any) (any, error) { return e.resourceGroup, none("resourceGroup", args) },
+		"subscription":  func(e *evaluation, args []any) (any, error) { return e.subscription, none("subscription", args) },
+		"tolower":       func(_ *evaluation, args []any) (any, error) { return mapText("toLower", args, strings.ToLower) },
+		"toupper":       func(_ *evaluation, args []any) (any, error) { return mapText("toUpper", args, strings.ToUpper) },
+	}
+}
+
+func none(name string, args []any) error {
+	if len(args) > 0 {
+		return fmt.Errorf("the function '%s' takes nothing", name)
+	}
+	return nil
+}
+
+func mapText(name string, args []any, f func(string) string) (any, error) {
+	texts, ok := allTexts(args)
+	if !ok || len(texts) != 1 {
+		return nil, fmt.Errorf("the function '%s' takes one text", name)
+	}
+	return f(texts[0]), nil
+}
+
+func allTexts(args []any) ([]string, bool) {
+	texts := make([]string, 0, len(args))
+	for _, arg := range args {
+		text, ok := arg.(string)
+		if !ok {
+			return nil, false
+		}
+		texts = append(texts, text)
+	}
+	return texts, true
+}
+
+// concat joins texts and numbers, or arrays.
+func concat(_ *evaluation, args []any) (any, error) {
+	var b strings.Builder
+	var all []any
+	arrays := 0
+	for _, arg := range args {
+		switch arg := arg.(type) {
+		case string:
+			b.WriteString(arg)
+		case int64:
+			b.WriteString(strconv.FormatInt(arg, 10))
+		case json.Number:
+			b.WriteString(arg.String())
+		case []any:
+			arrays++
+			all = append(all, arg...)
+		default:
+			return nil, fmt.Errorf("the function 'concat' takes texts, numbers or arrays")
+		}
+		if b.Len() > maxText || len(all) > maxText {
+			return nil, fmt.Errorf("the function 'concat' makes too much")
+		}
+	}
+	switch arrays {
+	case 0:
+		return b.String(), nil
+	case len(args):
+		return all, nil
+	}
+	return nil, fmt.Errorf("the function 'concat' takes texts or arrays, not both")
+}
+
+// resourceID is resourceId([subscription], [group], type, name…).
+func resourceID(e *evaluation, args []any) (any, error) {
+	texts, ok := allTexts(args)
+	kind := slices.IndexFunc(texts, func(text string) bool { return strings.Contains(text, "/") })
+	if !ok || kind < 0 || kind > 2 {
+		return nil, fmt.Errorf("the function 'resourceId' takes a type such as 'Microsoft.Network/virtualNetworks', and names")
+	}
+	scope, _ := e.resourceGroup["id"].(string)
+	if kind > 0 {
+		sub, _ := e.subscription["id"].(string)
+		if kind == 2 {
+			sub = "/subscriptions/" + texts[0]
+		}
+		scope = sub + "/resourceGroups/" + texts[kind-1]
+	}
+	path, err := typedPath(texts[kind], texts[kind+1:])
+	return scope + path, err
+}
+
+// typedPath is "/providers/A/b/N/c/M" of type A/b/c and names N, M.
+func typedPath(kind string, names []string) (string, error) {
+	types := strings.Split(kind, "/")
+	if len(types) != len(names)+1 || slices.Contains(types, "") || slices.Contains(names, "") {
+		return "", fmt.Errorf("the type '%s' and the name '%s' are not of as many parts", clipText(kind), clipText(strings.Join(names, "/")))
+	}
+	path := "/providers/" + types[0]
+	for i, name := range names {
+		path += "/" + types[i+1] + "/" + name
+	}
+	return path, nil
+}
+
+func parameter(e *evaluation, args []any) (any, error) {
+	texts, ok := allTexts(args)
+	if ok && len(texts) == 1 {
+		if value, ok := lookUp(e.parameters, texts[0]); ok {
+			return value, nil
+		}
+	}
+	return nil, fmt.Errorf("the template has no parameter '%s'", clipText(fmt.Sprint(args...)))
+}
+
+// variableOf evaluates a variable, which may name others.
+func variableOf(e *evaluation, args []any) (any, error) {
+	texts, ok := allTexts(args)
+	if ok && len(texts) == 1 {
+		if value, ok := lookUp(e.variables, texts[0]); ok {
+			if e.depth++; e.depth > maxDepth {
+				return nil, fmt.Errorf("the variables nest too deep")
+			}
+			defer func() { e.depth-- }()
+			return e.value(value, 0)
+		}
+	}
+	return nil, fmt.Errorf("the template has no variable '%s'", clipText(fmt.Sprint(args...)))
+}
+
+// reference is reference(id, [apiVersion], ['Full']): the properties of a resource, or all
+// of it.
+func reference(e *evaluation, args []any) (any, error) {
+	texts, ok := allTexts(args)
+	if !ok || len(texts) == 0 || len(texts) > 3 || len(texts) == 3 && !strings.EqualFold(texts[2], "Full") || !strings.HasPrefix(texts[0], "/") {
+		return nil, fmt.Errorf("the function 'reference' takes a resource's id, a version and 'Full'")
+	}
+	found, err := e.reference(texts[0])
+	if err != nil || len(texts) == 3 {
+		return found, err
+	}
+	return found["properties"], nil
+}

@@ -1,0 +1,65 @@
+package arm
+
+import (
+	"net/http"
+
+	"github.com/midas-mysql/midas/directory"
+)
+
+const (
+	networkNamespace = "Microsoft.Network"
+	deploymentType   = "Microsoft.Resources/deployments"
+)
+
+// networkTypes are what az makes before a virtual machine. midas keeps and shows them; no
+// packet goes through them, so no address is given out and no rule is enforced.
+var networkTypes = []string{
+	networkNamespace + "/virtualNetworks", networkNamespace + "/networkSecurityGroups",
+	networkNamespace + "/publicIPAddresses", networkNamespace + "/networkInterfaces",
+}
+
+func (a *API) routeNetworks(t *routes) {
+	for _, kind := range networkTypes {
+		p := plain{a, kind}
+		path := group + "/providers/" + kind
+		t.list(subscription+"/providers/"+kind, kind+"/read", p.list)
+		t.list(path, kind+"/read", p.list)
+		t.add(http.MethodGet, path+"/{name}", kind+"/read", p.get)
+		t.add(http.MethodHead, path+"/{name}", kind+"/read", exists(p.get))
+		t.add(http.MethodPut, path+"/{name}", kind+"/write", p.put)
+		t.add(http.MethodDelete, path+"/{name}", kind+"/delete", p.del)
+	}
+}
+
+// plain has the operations on the resources of one type that are kept as they come.
+type plain struct {
+	*API
+	kind string
+}
+
+func (p plain) show(r directory.Resource) any {
+	return show(r, p.kind, object{"provisioningState": "Succeeded"})
+}
+
+func (p plain) list(c *call) (answer, error) {
+	all, err := p.Directory.ListPlain(c.Context(), p.kind, c.vars["group"])
+	return list(visible(c, all, func(r directory.Resource) string { return r.ID }), p.show), err
+}
+
+func (p plain) get(c *call) (answer, error) {
+	r, err := p.Directory.GetPlain(c.Context(), p.kind, c.vars["group"], c.vars["name"])
+	return answer{status: http.StatusOK, body: p.show(r)}, err
+}
+
+func (p plain) put(c *call) (answer, error) {
+	change, err := p.change(c)
+	if err != nil {
+		return answer{}, err
+	}
+	r, created, err := p.Directory.PutPlain(c.Context(), p.kind, c.vars["group"], c.vars["name"], change)
+	return answer{status: made(created), body: p.show(r)}, err
+}
+
+func (p plain) del(c *call) (answer, error) {
+	return removed(p.Directory.DeletePlain(c.Context(), p.kind, c.vars["group"], c.vars["name"]))
+}
