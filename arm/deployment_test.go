@@ -117,6 +117,24 @@ func TestDeploymentGrantsNothing(t *testing.T) {
 	w.want(t, http.StatusNotFound, "owner", "GET", vms+"vm9"+api, "")
 }
 
+// Locks and the activity log see each resource of a deployment.
+func TestDeploymentObeysLocks(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, http.StatusCreated, "owner", "PUT", rg+api, `{"location":"eastus"}`)
+	w.want(t, http.StatusCreated, "owner", "PUT", deployments+"d"+api, deploymentBody(vmTemplate, withPassword))
+	log := w.want(t, http.StatusOK, "owner", "GET", sub+"/providers/Microsoft.Insights/eventtypes/management/values"+api, "")
+	for _, action := range []string{"Microsoft.Compute/virtualMachines/write", "Microsoft.Network/virtualNetworks/write", "Microsoft.Resources/deployments/write"} {
+		if !strings.Contains(log, action) {
+			t.Errorf("the activity log knows nothing of %s", action)
+		}
+	}
+	w.want(t, http.StatusCreated, "owner", "PUT", vms+"vm/providers/Microsoft.Authorization/locks/l"+api, `{"properties":{"level":"ReadOnly"}}`)
+	resp, text := w.do(t, "owner", "PUT", deployments+"d"+api, deploymentBody(vmTemplate, withPassword))
+	if resp.StatusCode != http.StatusConflict || !strings.Contains(text, "DeploymentFailed") || !strings.Contains(text, "ScopeLocked") {
+		t.Errorf("%d %s", resp.StatusCode, text)
+	}
+}
+
 func TestDeploymentsThatAreRefused(t *testing.T) {
 	w := newWorld(t)
 	w.want(t, http.StatusCreated, "owner", "PUT", rg+api, `{"location":"eastus"}`)
@@ -184,7 +202,7 @@ func TestNetworksAreKept(t *testing.T) {
 		w.want(t, http.StatusNoContent, "owner", "DELETE", one+api, "")
 		w.want(t, http.StatusCreated, "owner", "PUT", one+api, `{"location":"eastus"}`)
 	}
-	w.want(t, http.StatusOK, "owner", "DELETE", rg+api, "")
+	w.want(t, http.StatusAccepted, "owner", "DELETE", rg+api, "")
 	w.want(t, http.StatusCreated, "owner", "PUT", rg+api, `{"location":"eastus"}`)
 	if got := names(t, w.want(t, http.StatusOK, "owner", "GET", sub+"/providers/"+networkTypes[0]+api, "")); len(got) != 0 {
 		t.Errorf("networks outlive their group: %v", got)
