@@ -42,7 +42,7 @@ is ActiveDirectory $mysql ad-admin list $scope --query '[].administratorType' --
 is '' $mysql ad-admin delete $scope --yes --only-show-errors
 is '' $mysql ad-admin list $scope --query '[].login' --output tsv
 
-az_role() { PYTHONPATH="$(dirname "$0")/python" az role "$@"; }
+az_role() { PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$(dirname "$0")/python" az role "$@"; }
 is Reader az_role definition list --name Reader --query '[].roleName' --output tsv
 assignee="--assignee-object-id $ADMIN --assignee-principal-type ServicePrincipal"
 is "$GROUP" az_role assignment create $assignee --role Reader --scope $GROUP --query scope --output tsv
