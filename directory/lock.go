@@ -137,7 +137,7 @@ func (d *Directory) checkLocks(ctx context.Context, tx *sql.Tx, o *Operation) er
 	return &midas.Error{
 		Code: midas.Conflict, Err: ErrLocked, Hint: "see which: midas lock list",
 		Message: fmt.Sprintf("The scope '%s' cannot perform %s operation because following scope(s) are locked: '%s'. Please remove the lock and try again.",
-			clip(o.Scope), verb, strings.Join(by, ",")),
+			clipTo(o.Scope, 1024), verb, strings.Join(by, ",")),
 	}
 }
 

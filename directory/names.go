@@ -112,11 +112,13 @@ func checkName(k kind, name string) error {
 }
 
 // clip keeps a hostile name from filling an answer or a log.
-func clip(name string) string {
-	if len(name) > 128 {
-		return name[:128] + "…"
+func clip(name string) string { return clipTo(name, 128) }
+
+func clipTo(text string, most int) string {
+	if len(text) > most {
+		return text[:most] + "…"
 	}
-	return name
+	return text
 }
 
 // within reports whether name is low to high ASCII letters, digits and bytes of more.

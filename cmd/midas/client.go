@@ -35,6 +35,7 @@ type armConfig struct {
 	Control  string // https URL of the control endpoint
 	CA       string // path of the authority to trust, PEM; "" for the system's
 	Operator Operator
+	Audience string    // of the tokens it sends; "" for ARM's
 	Trace    io.Writer // one line per request, nil for none
 }
 
@@ -65,18 +66,34 @@ func newARMClient(cfg armConfig) (*armClient, error) {
 	if err != nil {
 		return nil, midas.Errorf(midas.Invalid, "operator of %s: %w", base, err)
 	}
+	audience := cfg.Audience
+	if audience == "" {
+		audience = armAudience
+	}
 	return &armClient{
 		base:     base,
 		operator: cfg.Operator,
 		wire:     wire,
 		pipeline: runtime.NewPipeline("midas", buildVersion(), runtime.PipelineOptions{
-			PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(credential, []string{armAudience + "/.default"}, nil)},
+			PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(credential, []string{audience + "/.default"}, nil)},
 		}, &options),
 	}, nil
 }
 
 // arm returns a client for the midas that runs with this state.
-func (c *cli) arm() (*armClient, error) {
+func (c *cli) arm() (*armClient, error) { return c.client(armAudience) }
+
+// graphAudience is Microsoft Graph's own name.
+const graphAudience = "https://graph.microsoft.com"
+
+// graph returns a client for the same midas's Microsoft Graph. Its paths begin with
+// graphRoot.
+func (c *cli) graph() (*armClient, error) { return c.client(graphAudience) }
+
+// graphRoot is where Graph is served under the control address.
+const graphRoot = "/graph/v1.0"
+
+func (c *cli) client(audience string) (*armClient, error) {
 	running, err := readRunning(c.stateDir)
 	if err != nil {
 		return nil, notRunning(err)
@@ -89,7 +106,7 @@ func (c *cli) arm() (*armClient, error) {
 		return nil, usagef("subscription %q is not this midas's", c.subscription).
 			WithHint("leave --subscription out, or give %s", operator.SubscriptionID)
 	}
-	cfg := armConfig{Control: running.Control, CA: running.CA, Operator: operator}
+	cfg := armConfig{Control: running.Control, CA: running.CA, Operator: operator, Audience: audience}
 	if c.verbose {
 		cfg.Trace = c.stderr
 	}

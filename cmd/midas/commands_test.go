@@ -16,6 +16,7 @@ import (
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/arm"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/graph"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/token"
 )
@@ -40,11 +41,14 @@ func identityPlane(t *testing.T) string {
 	minter, err := issuer.New(issuer.Config{Dir: filepath.Join(state, "issuer"), TenantID: tenant, BaseURL: baseURL, Applications: d})
 	fatal(err)
 
-	var api http.Handler
+	var api, people http.Handler
 	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/subscriptions") {
+		switch {
+		case armPath(r.URL.Path):
 			api.ServeHTTP(w, r)
-		} else {
+		case strings.HasPrefix(r.URL.Path, "/graph/"):
+			people.ServeHTTP(w, r)
+		default:
 			minter.ServeHTTP(w, r)
 		}
 	})
@@ -52,8 +56,10 @@ func identityPlane(t *testing.T) string {
 	t.Cleanup(server.Close)
 	verifier, err := token.NewVerifier(token.VerifierConfig{
 		Issuers:   []token.Issuer{{URLs: minter.IssuerURLs(), TenantID: tenant, Keys: minter.Keys()}},
-		Audiences: []string{armAudience},
+		Audiences: []string{armAudience, graphAudience},
 	})
+	fatal(err)
+	people, err = graph.New(graph.Config{Directory: d, Verifier: verifier, BaseURL: baseURL})
 	fatal(err)
 	app, secret, err := d.CreateApplication(t.Context(), "operator")
 	fatal(err)

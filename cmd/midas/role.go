@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas"
+)
+
+const (
+	authorizationAPI = "2022-04-01"
+	roleDefinitions  = "/providers/Microsoft.Authorization/roleDefinitions"
+	roleAssignments  = "/providers/Microsoft.Authorization/roleAssignments"
+)
+
+func (c *cli) newRoleCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "role", Short: "Who may do what with which resources"}
+	definition := &cobra.Command{Use: "definition", Short: "The roles that there are"}
+	definition.AddCommand(c.newRoleDefinitionListCommand())
+	assignment := &cobra.Command{Use: "assignment", Short: "Who has a role at the subscription, a group or a resource"}
+	assignment.AddCommand(c.newRoleAssignmentCreateCommand(), c.newRoleAssignmentListCommand(), c.newRoleAssignmentDeleteCommand())
+	cmd.AddCommand(definition, assignment)
+	return cmd
+}
+
+// scopeFlags say at which scope a role or lock is meant: the subscription unless they
+// say otherwise.
+type scopeFlags struct {
+	scope, group string
+}
+
+func (f *scopeFlags) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.scope, "scope", "", "ARM id of the subscription, a group or a resource (default the subscription)")
+	cmd.Flags().StringVarP(&f.group, "resource-group", "g", "", "resource group, in place of --scope")
+}
+
+// id returns the ARM id, with each of its segments fit to stand in a path.
+func (f *scopeFlags) id(a *armClient) (string, error) {
+	if f.scope != "" && f.group != "" {
+		return "", usagef("--scope stands in place of --resource-group")
+	}
+	scope := f.scope
+	if scope == "" {
+		scope = "/subscriptions/" + a.operator.SubscriptionID
+		if f.group != "" {
+			scope += "/resourceGroups/" + f.group
+		}
+	}
+	return cleanScope(scope)
+}
+
+// cleanScope checks an ARM id, so that it can never mean another path than it shows.
+func cleanScope(scope string) (string, error) {
+	trimmed := strings.Trim(scope, "/")
+	for part := range strings.SplitSeq(trimmed, "/") {
+		if !segment(part) || strings.ContainsAny(part, "?#%") {
+			return "", usagef("%q is not the id of a scope", scope).WithHint("an id begins with /subscriptions/")
+		}
+	}
+	if !strings.HasPrefix(strings.ToLower(trimmed), "subscriptions/") {
+		return "", usagef("%q is not the id of a scope", scope).WithHint("an id begins with /subscriptions/")
+	}
+	return "/" + trimmed, nil
+}
+
+// query makes the query of a request to Microsoft.Authorization.
+func authorizationQuery(filter string) string {
+	values := url.Values{"api-version": {authorizationAPI}}
+	if filter != "" {
+		values.Set("$filter", filter)
+	}
+	return "?" + strings.ReplaceAll(values.Encode(), "+", "%20")
+}
+
+// quoted is a text in a $filter.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+func (c *cli) newRoleDefinitionListCommand() *cobra.Command {
+	var (
+		at     scopeFlags
+		name   string
+		custom bool
+	)
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the role definitions",
+		Example: "  midas role definition list --name \"Managed Identity Operator\"",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := c.arm()
+			if err != nil {
+				return err
+			}
+			scope, err := at.id(a)
+			if err != nil {
+				return err
+			}
+			all, err := a.list(cmd.Context(), scope+roleDefinitions+authorizationQuery(""))
+			if err != nil {
+				return err
+			}
+			some := []any{}
+			for _, one := range all {
+				named := name == "" || words(one, "name") == name || words(one, "properties", "roleName") == name
+				if named && (!custom || words(one, "properties", "type") == "CustomRole") {
+					some = append(some, roleShape(one))
+				}
+			}
+			c.columns = "[].{Name: roleName, Type: roleType, Description: description}"
+			return c.print(some)
+		},
+	}
+	at.bind(cmd)
+	cmd.Flags().StringVarP(&name, "name", "n", "", "name or GUID of the role")
+	cmd.Flags().BoolVar(&custom, "custom-role-only", false, "leave out the built-in roles, which are all that there are")
+	return cmd
+}
+
+// roleShape is az's form of a role definition, where the type of the role stands beside
+// ARM's type of the thing.
+func roleShape(answer any) any {
+	body, ok := answer.(map[string]any)
+	if !ok {
+		return answer
+	}
+	out := flattened(body)
+	delete(out, "resourceGroup")
+	out["roleType"] = member(body, "properties", "type")
+	return out
+}
+
+// roleID returns the ARM id of the role that is named by name, GUID or ARM id.
+func (a *armClient) roleID(ctx context.Context, scope, role string) (string, error) {
+	prefix := "/subscriptions/" + a.operator.SubscriptionID + roleDefinitions + "/"
+	switch {
+	case strings.Contains(strings.ToLower(role), strings.ToLower(roleDefinitions+"/")):
+		return role, nil
+	case isGUID(role):
+		return prefix + strings.ToLower(role), nil
+	}
+	found, err := a.list(ctx, scope+roleDefinitions+authorizationQuery("roleName eq "+quoted(role)))
+	if err != nil {
+		return "", err
+	}
+	if len(found) != 1 {
+		return "", midas.Errorf(midas.Invalid, "role %q does not exist", role).WithHint("see them: midas role definition list --output table")
+	}
+	return words(found[0], "id"), nil
+}
+
+// objectOf returns the object id of whom --assignee names, in az's order: a user by
+// principal name, a service principal by client id, else the text is the object id.
+func (c *cli) objectOf(ctx context.Context, assignee string) (string, error) {
+	g, err := c.graph()
+	if err != nil {
+		return "", err
+	}
+	query, set := "servicePrincipalNames/any(c:c eq "+quoted(assignee)+")", "/servicePrincipals"
+	if strings.Contains(assignee, "@") {
+		query, set = "userPrincipalName eq "+quoted(assignee), "/users"
+	}
+	found, err := g.list(ctx, graphRoot+set+"?"+strings.ReplaceAll(url.Values{"$filter": {query}}.Encode(), "+", "%20"))
+	switch {
+	case err != nil:
+		return "", err
+	case len(found) > 0:
+		return words(found[0], "id"), nil
+	case isGUID(assignee):
+		return assignee, nil
+	}
+	return "", midas.Errorf(midas.NotFound, "no user or service principal %q in the directory", assignee).
+		WithHint("give its object id: --assignee-object-id")
+}
+
+// namesOfObjects returns names of directory objects by id. Those that are gone have none.
+func (c *cli) namesOfObjects(ctx context.Context, ids []string) (map[string]string, error) {
+	names := map[string]string{}
+	if len(ids) == 0 {
+		return names, nil
+	}
+	g, err := c.graph()
+	if err != nil {
+		return nil, err
+	}
+	const most = 1000 // of getByIds
+	for len(ids) > 0 {
+		n := min(len(ids), most)
+		answer, err := g.do(ctx, http.MethodPost, graphRoot+"/directoryObjects/getByIds", map[string]any{"ids": ids[:n]})
+		if err != nil {
+			return nil, err
+		}
+		found, _ := member(answer, "value").([]any)
+		for _, one := range found {
+			name := words(one, "displayName")
+			for _, better := range []string{"userPrincipalName", "appId"} {
+				if text := words(one, better); text != "" {
+					name = text
+				}
+			}
+			names[words(one, "id")] = name
+		}
+		ids = ids[n:]
+	}
+	return names, nil
+}
