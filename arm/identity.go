@@ -15,11 +15,7 @@ func showIdentity(m directory.ManagedIdentity) any {
 }
 
 func (a *API) listIdentities(c *call) (answer, error) {
-	all, err := a.Directory.ListIdentities(c.Context(), c.vars["group"])
-	if err != nil {
-		return answer{}, err
-	}
-	return page(c, visible(c, all, func(m directory.ManagedIdentity) string { return m.ID }), func(m directory.ManagedIdentity) string { return m.Name + "/" + m.Group }, showIdentity)
+	return listed(c, a.Directory.PageIdentities, func(r directory.ManagedIdentity) directory.Resource { return r.Resource }, showIdentity)
 }
 
 func (a *API) getIdentity(c *call) (answer, error) {

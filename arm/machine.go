@@ -25,11 +25,7 @@ func (c *call) showMachine(v directory.VM) any {
 }
 
 func (a *API) listMachines(c *call) (answer, error) {
-	all, err := a.Directory.ListVMs(c.Context(), c.vars["group"])
-	if err != nil {
-		return answer{}, err
-	}
-	return page(c, visible(c, all, func(v directory.VM) string { return v.ID }), func(v directory.VM) string { return v.Name + "/" + v.Group }, c.showMachine)
+	return listed(c, a.Directory.PageVMs, func(r directory.VM) directory.Resource { return r.Resource }, c.showMachine)
 }
 
 func (a *API) getMachine(c *call) (answer, error) {

@@ -1,12 +1,15 @@
 package arm
 
 import (
+	"context"
 	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/midas-mysql/midas/directory"
 )
 
 // pageSize is how many things a page of a list has unless $top says fewer. It is
@@ -68,15 +71,57 @@ func page[T any](c *call, items []T, key func(T) string, show func(T) any) (answ
 		})
 	}
 	items = items[first:]
-	body := object{}
+	next := ""
 	if len(items) > size {
 		items = items[:size]
-		body["nextLink"] = c.nextLink(folded(items[size-1]))
+		next = folded(items[size-1])
 	}
+	return onePage(c, items, next, show), nil
+}
+
+// onePage shows items; the list goes on behind the key next, unless that is "".
+func onePage[T any](c *call, items []T, next string, show func(T) any) answer {
 	value := make([]any, 0, len(items))
 	for _, item := range items {
 		value = append(value, show(item))
 	}
-	body["value"] = value
-	return answer{status: http.StatusOK, body: body}, nil
+	body := object{"value": value}
+	if next != "" {
+		body["nextLink"] = c.nextLink(next)
+	}
+	return answer{status: http.StatusOK, body: body}
+}
+
+// batch is how many things are read at once for one who may see few of them.
+const batch = 100
+
+// listed is one page of the resources of a type, of the call's group or of all. It is
+// read in parts by name: what comes before and after the page costs nothing.
+func listed[T any](c *call, load func(ctx context.Context, group string, part directory.Span) ([]T, error), of func(T) directory.Resource, show func(T) any) (answer, error) {
+	after, size, err := c.cut()
+	if err != nil {
+		return answer{}, err
+	}
+	key := func(item T) string { return strings.ToLower(of(item).Name + "/" + of(item).Group) }
+	part := directory.Span{After: after, Limit: size + 1}
+	if !c.access.Allowed(c.route.action, c.scope) {
+		part.Limit = max(part.Limit, batch)
+	}
+	var items []T
+	for more := true; more && len(items) <= size; {
+		read, err := load(c.Context(), c.vars["group"], part)
+		if err != nil {
+			return answer{}, err
+		}
+		if more = len(read) == part.Limit; more {
+			part.After = key(read[len(read)-1])
+		}
+		items = append(items, visible(c, read, func(item T) string { return of(item).ID })...)
+	}
+	next := ""
+	if len(items) > size {
+		items = items[:size]
+		next = key(items[size-1])
+	}
+	return onePage(c, items, next, show), nil
 }

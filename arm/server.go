@@ -22,11 +22,7 @@ func showServer(s directory.Server) any {
 }
 
 func (a *API) listServers(c *call) (answer, error) {
-	all, err := a.Directory.ListServers(c.Context(), c.vars["group"])
-	if err != nil {
-		return answer{}, err
-	}
-	return page(c, visible(c, all, func(s directory.Server) string { return s.ID }), func(s directory.Server) string { return s.Name + "/" + s.Group }, showServer)
+	return listed(c, a.Directory.PageServers, func(r directory.Server) directory.Resource { return r.Resource }, showServer)
 }
 
 func (a *API) loadServer(c *call) (directory.Server, error) {

@@ -64,13 +64,19 @@ func (d *Directory) GetIdentity(ctx context.Context, group, name string) (m Mana
 // ListIdentities returns the identities of a group by name, of all groups when group
 // is "". A group that does not exist is NotFound.
 func (d *Directory) ListIdentities(ctx context.Context, group string) ([]ManagedIdentity, error) {
+	return d.PageIdentities(ctx, group, Span{})
+}
+
+// PageIdentities returns a part of ListIdentities.
+func (d *Directory) PageIdentities(ctx context.Context, group string, part Span) ([]ManagedIdentity, error) {
+	s := span{identityKind, group, part}
 	var all []ManagedIdentity
 	err := d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		list, err := d.loadResources(ctx, tx, identityKind, group)
+		list, err := d.loadResources(ctx, tx, s)
 		if err != nil {
 			return err
 		}
-		more, err := d.loadListing(ctx, tx, identityKind, group)
+		more, err := d.loadListing(ctx, tx, s)
 		if err != nil {
 			return err
 		}

@@ -54,23 +54,22 @@ func (d *Directory) loadResource(ctx context.Context, tx *sql.Tx, k kind, group,
 	return Resource{}, noResource(k, group, name)
 }
 
-// loadResources returns the resources of a kind by name, those of all groups when
-// group is "". A group that does not exist is NotFound.
-func (d *Directory) loadResources(ctx context.Context, tx *sql.Tx, k kind, group string) ([]Resource, error) {
-	if group != "" {
-		if _, err := d.loadGroup(ctx, tx, group); err != nil {
+// loadResources returns the resources of a span, in its order. A group that does not
+// exist is NotFound.
+func (d *Directory) loadResources(ctx context.Context, tx *sql.Tx, s span) ([]Resource, error) {
+	if s.group != "" {
+		if _, err := d.loadGroup(ctx, tx, s.group); err != nil {
 			return nil, err
 		}
 	}
-	rows, err := tx.QueryContext(ctx, resourceQuery+
-		`WHERE r.kind = ? AND (? = '' OR r.group_key = ?) ORDER BY r.key, r.group_key`, k, fold(group), fold(group))
+	rows, err := tx.QueryContext(ctx, s.with(resourceQuery+`JOIN span ON span.id = r.id ORDER BY r.key, r.group_key`), s.args()...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var all []Resource
 	for rows.Next() {
-		r, err := d.scanResource(k, rows)
+		r, err := d.scanResource(s.kind, rows)
 		if err != nil {
 			return nil, err
 		}

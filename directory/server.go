@@ -108,13 +108,19 @@ func (d *Directory) GetServer(ctx context.Context, group, name string) (s Server
 // ListServers returns the servers of a group by name, of all groups when group is
 // "". A group that does not exist is NotFound.
 func (d *Directory) ListServers(ctx context.Context, group string) ([]Server, error) {
+	return d.PageServers(ctx, group, Span{})
+}
+
+// PageServers returns a part of ListServers.
+func (d *Directory) PageServers(ctx context.Context, group string, part Span) ([]Server, error) {
+	s := span{serverKind, group, part}
 	var all []Server
 	err := d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		list, err := d.loadResources(ctx, tx, serverKind, group)
+		list, err := d.loadResources(ctx, tx, s)
 		if err != nil {
 			return err
 		}
-		more, err := d.loadListing(ctx, tx, serverKind, group)
+		more, err := d.loadListing(ctx, tx, s)
 		if err != nil {
 			return err
 		}
@@ -123,10 +129,10 @@ func (d *Directory) ListServers(ctx context.Context, group string) ([]Server, er
 			at[r.row] = r
 		}
 		var row serverRow
-		err = each(ctx, tx, serverQuery+`JOIN resource r ON r.id = s.resource WHERE `+ofKind+` ORDER BY r.key`, []any{serverKind, fold(group)}, row.into(), func() {
-			s := row.server(at[row.resource])
-			s.UserAssigned = more.assigned[s.row]
-			all = append(all, s)
+		err = each(ctx, tx, s.with(serverQuery+`JOIN span ON span.id = s.resource ORDER BY s.key`), s.args(), row.into(), func() {
+			one := row.server(at[row.resource])
+			one.UserAssigned = more.assigned[one.row]
+			all = append(all, one)
 		})
 		return err
 	})

@@ -96,13 +96,19 @@ func (d *Directory) GetVM(ctx context.Context, group, name string) (v VM, err er
 // ListVMs returns the machines of a group by name, of all groups when group is "". A
 // group that does not exist is NotFound.
 func (d *Directory) ListVMs(ctx context.Context, group string) ([]VM, error) {
+	return d.PageVMs(ctx, group, Span{})
+}
+
+// PageVMs returns a part of ListVMs.
+func (d *Directory) PageVMs(ctx context.Context, group string, part Span) ([]VM, error) {
+	s := span{vmKind, group, part}
 	var all []VM
 	err := d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		list, err := d.loadResources(ctx, tx, vmKind, group)
+		list, err := d.loadResources(ctx, tx, s)
 		if err != nil {
 			return err
 		}
-		more, err := d.loadListing(ctx, tx, vmKind, group)
+		more, err := d.loadListing(ctx, tx, s)
 		if err != nil {
 			return err
 		}
@@ -115,7 +121,7 @@ func (d *Directory) ListVMs(ctx context.Context, group string) ([]VM, error) {
 		}
 		var row int64
 		var id string
-		return each(ctx, tx, `SELECT r.id, v.vm_id FROM resource r JOIN vm v ON v.resource = r.id WHERE `+ofKind, []any{vmKind, fold(group)}, []any{&row, &id}, func() {
+		return each(ctx, tx, s.with(`SELECT v.resource, v.vm_id FROM span JOIN vm v ON v.resource = span.id`), s.args(), []any{&row, &id}, func() {
 			all[at[row]].VMID = id
 		})
 	})
