@@ -8,3 +8,6 @@ var ClaimedIssuer = claimedIssuer
 
 // Depth is how deep the outline finds a JSON text nested.
 func Depth(text []byte) int { return sketch(text).depth }
+
+// Outside is the judgement of an address before a connection is made.
+var Outside = outside

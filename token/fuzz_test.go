@@ -157,3 +157,35 @@ func FuzzDecodeKeys(f *testing.F) {
 		}
 	})
 }
+
+// FuzzAssertion: an assertion that nobody signed is never taken, and what is read of one
+// before its signature holds is what is read of it afterwards.
+func FuzzAssertion(f *testing.F) {
+	key := sharedKeys()[0]
+	good, err := token.Sign(token.SigningKey{KeyID: "k1", Private: key}, newWorld(f).claims())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{
+		good, good[:len(good)-4], strings.Replace(good, "eyJ", "eyI", 1), "a.b.c", "..", "eyJhbGciOiJub25lIn0.e30.AA", "eyJ4NXQjUzI1NiI6Ii0ifQ.eyJhdWQiOlsiYSJdLCJleHAiOjEuNX0.AA",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		a, err := token.ParseAssertion(raw)
+		if err != nil {
+			return
+		}
+		before, early := a.Unverified()
+		after, err := a.Verify(&key.PublicKey, "RS256", "ES256")
+		if err != nil {
+			return
+		}
+		if raw != good {
+			t.Fatal("an assertion that nobody signed was taken")
+		}
+		if early != nil || before.Issuer != after.Issuer || before.Subject != after.Subject {
+			t.Fatalf("%+v before and %+v after", before, after)
+		}
+	})
+}

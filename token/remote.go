@@ -84,6 +84,9 @@ type published struct {
 func NewRemoteKeys(cfg RemoteConfig) (*RemoteKeys, error) {
 	r := &RemoteKeys{url: cfg.URL, issuer: cfg.Issuer, plain: cfg.InsecureHTTP, now: cfg.Now, log: cfg.Log}
 	if r.issuer != "" {
+		if strings.ContainsAny(r.issuer, "?#") {
+			return nil, midas.Errorf(midas.Invalid, "issuer %q has a query or a fragment", clip(r.issuer))
+		}
 		r.url = strings.TrimSuffix(r.issuer, "/") + discoveryPath
 	} else if u, err := url.Parse(r.url); err == nil {
 		r.plain = r.plain || loopback(u.Hostname())
