@@ -44,6 +44,8 @@ type realm struct {
 	http      *http.Client
 	userID    string // of alice
 
+	certificate []byte // of the server, DER
+
 	mu  sync.Mutex
 	now time.Time
 }
@@ -85,7 +87,7 @@ func newRealm(t testing.TB, change ...func(*issuer.Config)) *realm {
 	server.Config.Handler = r.Issuer
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	r.base, r.http = server.URL, server.Client()
+	r.base, r.http, r.certificate = server.URL, server.Client(), server.Certificate().Raw
 	name, given, surname, mail, secret, upn := "Alice Liddell", "Alice", "Liddell", "alice@mail.example", password, alice
 	u, err := r.directory.CreateUser(t.Context(), directory.UserChange{
 		UPN: &upn, DisplayName: &name, GivenName: &given, Surname: &surname, Mail: &mail, Password: &secret, MailNickname: &given,
