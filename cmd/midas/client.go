@@ -18,7 +18,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/midas-mysql/midas"
 )
@@ -36,6 +35,8 @@ type armConfig struct {
 	CA       string // path of the authority to trust, PEM; "" for the system's
 	Operator Operator
 	Audience string    // of the tokens it sends; "" for ARM's
+	Login    *Login    // who speaks, when it is not Operator
+	State    string    // where Login is kept
 	Trace    io.Writer // one line per request, nil for none
 }
 
@@ -55,16 +56,10 @@ func newARMClient(cfg armConfig) (*armClient, error) {
 		return nil, err
 	}
 	base := strings.TrimRight(cfg.Control, "/")
-	options := policy.ClientOptions{
-		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: base + "/"},
-		Transport: wire,
-		Retry:     policy.RetryOptions{MaxRetries: -1}, // a local server that does not answer will not answer soon
-		Telemetry: policy.TelemetryOptions{Disabled: true},
-	}
-	credential, err := azidentity.NewClientSecretCredential(cfg.Operator.TenantID, cfg.Operator.ClientID, cfg.Operator.ClientSecret,
-		&azidentity.ClientSecretCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: true})
+	options := wire.options(base)
+	credential, err := newCredential(cfg, wire)
 	if err != nil {
-		return nil, midas.Errorf(midas.Invalid, "operator of %s: %w", base, err)
+		return nil, midas.Errorf(midas.Invalid, "sign in at %s: %w", base, err).WithHint("%s", midas.HintOf(err))
 	}
 	audience := cfg.Audience
 	if audience == "" {
@@ -80,7 +75,17 @@ func newARMClient(cfg armConfig) (*armClient, error) {
 	}, nil
 }
 
-// arm returns a client for the midas that runs with this state.
+// options are those of everything that speaks to the control endpoint.
+func (t *armTransport) options(control string) policy.ClientOptions {
+	return policy.ClientOptions{
+		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: strings.TrimRight(control, "/") + "/"},
+		Transport: t,
+		Retry:     policy.RetryOptions{MaxRetries: -1}, // a local server that does not answer will not answer soon
+		Telemetry: policy.TelemetryOptions{Disabled: true},
+	}
+}
+
+// arm returns a client for the midas that the command line is signed in to.
 func (c *cli) arm() (*armClient, error) { return c.client(armAudience) }
 
 // graphAudience is Microsoft Graph's own name.
@@ -94,22 +99,16 @@ func (c *cli) graph() (*armClient, error) { return c.client(graphAudience) }
 const graphRoot = "/graph/v1.0"
 
 func (c *cli) client(audience string) (*armClient, error) {
-	running, err := readRunning(c.stateDir)
+	cfg, err := c.signedIn()
 	if err != nil {
-		return nil, notRunning(err)
+		return nil, err
 	}
-	operator, err := readOperator(c.stateDir)
-	if err != nil {
-		return nil, notRunning(err)
-	}
+	operator := cfg.Operator
 	if c.subscription != "" && !strings.EqualFold(c.subscription, operator.SubscriptionID) {
 		return nil, usagef("subscription %q is not this midas's", c.subscription).
 			WithHint("leave --subscription out, or give %s", operator.SubscriptionID)
 	}
-	cfg := armConfig{Control: running.Control, CA: running.CA, Operator: operator, Audience: audience}
-	if c.verbose {
-		cfg.Trace = c.stderr
-	}
+	cfg.Audience = audience
 	return newARMClient(cfg)
 }
 
@@ -250,7 +249,11 @@ func newARMTransport(cfg armConfig) (*armTransport, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	return &armTransport{trace: cfg.Trace, client: &http.Client{
+	again := "start midas again: midas up writes a fresh operator"
+	if cfg.Login != nil {
+		again = "sign in again: midas login"
+	}
+	return &armTransport{trace: cfg.Trace, again: again, client: &http.Client{
 		Transport: transport,
 		Timeout:   time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error {

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +22,27 @@ import (
 type armTransport struct {
 	client *http.Client
 	trace  io.Writer
+	again  string // what to do when a sign-in was refused
 	failed atomic.Pointer[error]
+	// refused is the last refusal of a token endpoint, in its own words. The library for
+	// people's sign-ins buries it.
+	refused atomic.Pointer[string]
+}
+
+// CloseIdleConnections completes the client of the library for people's sign-ins.
+func (t *armTransport) CloseIdleConnections() { t.client.CloseIdleConnections() }
+
+// note keeps the words of a refusal by a token endpoint.
+func (t *armTransport) note(response *http.Response) {
+	if response.StatusCode < 400 || response.Request == nil || !strings.Contains(response.Request.URL.Path, "/oauth2/") {
+		return
+	}
+	raw, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	response.Body.Close()
+	response.Body = io.NopCloser(bytes.NewReader(raw))
+	words := oauthError(response)
+	response.Body = io.NopCloser(bytes.NewReader(raw))
+	t.refused.Store(&words)
 }
 
 // Do sends one request; it is the policy.Transporter of the pipelines.
@@ -31,6 +53,7 @@ func (t *armTransport) Do(request *http.Request) (*http.Response, error) {
 		t.failed.Store(&err)
 		return nil, err
 	}
+	t.note(response)
 	if t.trace != nil {
 		fmt.Fprintf(t.trace, "%s %s %d %s\n", request.Method, request.URL.Redacted(), response.StatusCode,
 			time.Since(start).Round(time.Millisecond))
@@ -47,10 +70,12 @@ func (t *armTransport) explain(ctx context.Context, base string, err error) erro
 		return midas.Errorf(midas.Unavailable, "no midas answers at %s: %w", base, *failed).
 			WithHint("start one with: midas up")
 	}
-	var refused *azidentity.AuthenticationFailedError
-	if errors.As(err, &refused) && refused.RawResponse != nil {
-		return midas.Errorf(midas.Unauthenticated, "sign-in at %s was refused: %s", base, oauthError(refused.RawResponse)).
-			WithHint("start midas again: midas up writes a fresh operator")
+	if refused := t.refused.Load(); refused != nil {
+		return midas.Errorf(midas.Unauthenticated, "sign-in at %s was refused: %s", base, *refused).WithHint("%s", t.again)
+	}
+	var identity *azidentity.AuthenticationFailedError
+	if errors.As(err, &identity) || strings.Contains(err.Error(), "ManagedIdentityCredential") {
+		return midas.Errorf(midas.Unauthenticated, "no token of a managed identity was had: %w", err).WithHint("run it on a machine that has one: midas vm run NAME -- midas …")
 	}
 	return midas.Errorf(midas.Internal, "request to %s: %w", base, err)
 }

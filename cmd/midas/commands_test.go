@@ -38,7 +38,10 @@ func identityPlane(t *testing.T) string {
 	fatal(err)
 	t.Cleanup(func() { _ = d.Close() })
 	tenant, subscription := d.Tenant()
-	minter, err := issuer.New(issuer.Config{Dir: filepath.Join(state, "issuer"), TenantID: tenant, BaseURL: baseURL, Applications: d})
+	minter, err := issuer.New(issuer.Config{
+		Dir: filepath.Join(state, "issuer"), TenantID: tenant, BaseURL: baseURL,
+		Applications: d, People: d, Members: d, Grants: d, Resources: d,
+	})
 	fatal(err)
 
 	var api, people http.Handler

@@ -24,6 +24,7 @@ func (c *cli) newIdentityCommand() *cobra.Command {
 		c.newListCommand(identityKind),
 		c.newIdentityUpdateCommand(),
 		c.newDeleteCommand(identityKind),
+		c.newFederatedCommand(),
 	)
 	return cmd
 }

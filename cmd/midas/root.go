@@ -77,6 +77,7 @@ func (c *cli) groups() []commandGroup {
 			c.newEnvCommand(), c.newTokenCommand(), c.newConnectCommand(),
 		}},
 		{moreCommands, []*cobra.Command{
+			c.newLoginCommand(), c.newLogoutCommand(), c.newAccountCommand(), c.newKeysCommand(),
 			c.newCACommand(), c.newVersionCommand(),
 		}},
 	}

@@ -8,9 +8,7 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
@@ -26,8 +24,8 @@ func (c *cli) newTokenCommand() *cobra.Command {
 		Use:   "token",
 		Short: "Print an access token, the password for MySQL",
 		Long: `Print an access token of whoever is here: on a VM ("midas vm run", "midas env --vm"),
-in App Service or in a pod with workload identity, that workload; else the local
-operator, who is the administrator of servers created without one.
+in App Service or in a pod with workload identity, that workload; else whom midas
+login has signed in; else the local operator, who is the administrator of servers created without one.
 
 The token is a password until it expires. A program's own prompt may cut it: pass it in
 MYSQL_PWD or with --password=.`,
@@ -59,7 +57,8 @@ MYSQL_PWD or with --password=.`,
 	return cmd
 }
 
-// credential is of the workload that this process is, or else of the local operator.
+// credential is of the workload that this process is, or else of whom the command line is
+// signed in as.
 func (c *cli) credential(clientID string) (_ azcore.TokenCredential, workload bool, err error) {
 	credential, err := tokensource.FromEnvironment(clientID)
 	if err != nil || credential != nil {
@@ -69,17 +68,9 @@ func (c *cli) credential(clientID string) (_ azcore.TokenCredential, workload bo
 		return nil, false, usagef("--client-id chooses among the identities of a workload, and this is none").
 			WithHint("run it on a VM: midas vm run NAME -- midas token --client-id %s", clientID)
 	}
-	running, err := readRunning(c.stateDir)
+	cfg, err := c.signedIn()
 	if err != nil {
-		return nil, false, notRunning(err)
-	}
-	operator, err := readOperator(c.stateDir)
-	if err != nil {
-		return nil, false, notRunning(err)
-	}
-	cfg := armConfig{Control: running.Control, CA: running.CA, Operator: operator}
-	if c.verbose {
-		cfg.Trace = c.stderr
+		return nil, false, err
 	}
 	credential, err = newOperatorCredential(cfg)
 	return credential, false, err
@@ -88,7 +79,7 @@ func (c *cli) credential(clientID string) (_ azcore.TokenCredential, workload bo
 // operatorCredential gets the operator's tokens from the issuer, and explains why it
 // cannot in the words of the other commands.
 type operatorCredential struct {
-	*azidentity.ClientSecretCredential
+	azcore.TokenCredential
 	base string
 	wire *armTransport
 }
@@ -99,24 +90,16 @@ func newOperatorCredential(cfg armConfig) (*operatorCredential, error) {
 		return nil, err
 	}
 	base := strings.TrimRight(cfg.Control, "/")
-	credential, err := azidentity.NewClientSecretCredential(cfg.Operator.TenantID, cfg.Operator.ClientID, cfg.Operator.ClientSecret,
-		&azidentity.ClientSecretCredentialOptions{
-			ClientOptions: policy.ClientOptions{
-				Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: base + "/"},
-				Transport: wire,
-				Retry:     policy.RetryOptions{MaxRetries: -1},
-			},
-			DisableInstanceDiscovery: true, // Microsoft does not know this issuer
-		})
+	credential, err := newCredential(cfg, wire)
 	if err != nil {
-		return nil, midas.Errorf(midas.Invalid, "operator of %s: %w", base, err)
+		return nil, midas.Errorf(midas.Invalid, "sign in at %s: %w", base, err).WithHint("%s", midas.HintOf(err))
 	}
 	return &operatorCredential{credential, base, wire}, nil
 }
 
 // GetToken implements azcore.TokenCredential.
 func (o *operatorCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	t, err := o.ClientSecretCredential.GetToken(ctx, options)
+	t, err := o.TokenCredential.GetToken(ctx, options)
 	if err != nil {
 		return t, o.wire.explain(ctx, o.base, err)
 	}
