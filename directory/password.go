@@ -149,8 +149,8 @@ func checkPassword(password string) error {
 		}
 	}
 	if n < minPassword || n > maxPassword || lower+upper+digit+symbol < 3 || !utf8.ValidString(password) {
-		return midas.Errorf(midas.Invalid, "The specified password does not comply with password complexity requirements. Please provide a different password.").
-			WithHint("%d to %d characters, of three kinds out of lower case, upper case, digits and symbols", minPassword, maxPassword)
+		return midas.Errorf(midas.Invalid, "The specified password does not comply with password complexity requirements. Please provide a different password: "+
+			"%d to %d characters, of three kinds out of lower case, upper case, digits and symbols.", minPassword, maxPassword)
 	}
 	return nil
 }

@@ -34,7 +34,6 @@ type armConfig struct {
 	Control  string // https URL of the control endpoint
 	CA       string // path of the authority to trust, PEM; "" for the system's
 	Operator Operator
-	Audience string    // of the tokens it sends; "" for ARM's
 	Login    *Login    // who speaks, when it is not Operator
 	State    string    // where Login is kept
 	Trace    io.Writer // one line per request, nil for none
@@ -61,16 +60,12 @@ func newARMClient(cfg armConfig) (*armClient, error) {
 	if err != nil {
 		return nil, midas.Errorf(midas.Invalid, "sign in at %s: %w", base, err).WithHint("%s", midas.HintOf(err))
 	}
-	audience := cfg.Audience
-	if audience == "" {
-		audience = armAudience
-	}
 	return &armClient{
 		base:     base,
 		operator: cfg.Operator,
 		wire:     wire,
 		pipeline: runtime.NewPipeline("midas", buildVersion(), runtime.PipelineOptions{
-			PerRetry: []policy.Policy{runtime.NewBearerTokenPolicy(credential, []string{audience + "/.default"}, nil)},
+			PerRetry: []policy.Policy{newTokenPolicy(credential)},
 		}, &options),
 	}, nil
 }
@@ -86,19 +81,7 @@ func (t *armTransport) options(control string) policy.ClientOptions {
 }
 
 // arm returns a client for the midas that the command line is signed in to.
-func (c *cli) arm() (*armClient, error) { return c.client(armAudience) }
-
-// graphAudience is Microsoft Graph's own name.
-const graphAudience = "https://graph.microsoft.com"
-
-// graph returns a client for the same midas's Microsoft Graph. Its paths begin with
-// graphRoot.
-func (c *cli) graph() (*armClient, error) { return c.client(graphAudience) }
-
-// graphRoot is where Graph is served under the control address.
-const graphRoot = "/graph/v1.0"
-
-func (c *cli) client(audience string) (*armClient, error) {
+func (c *cli) arm() (*armClient, error) {
 	cfg, err := c.signedIn()
 	if err != nil {
 		return nil, err
@@ -108,7 +91,6 @@ func (c *cli) client(audience string) (*armClient, error) {
 		return nil, usagef("subscription %q is not this midas's", c.subscription).
 			WithHint("leave --subscription out, or give %s", operator.SubscriptionID)
 	}
-	cfg.Audience = audience
 	return newARMClient(cfg)
 }
 
@@ -222,7 +204,9 @@ func (a *armClient) list(ctx context.Context, path string) ([]any, error) {
 		page, _ := answer.(map[string]any)
 		elements, _ := page["value"].([]any)
 		all = append(all, elements...)
-		path, _ = page["nextLink"].(string)
+		if path, _ = page["nextLink"].(string); path == "" {
+			path, _ = page["@odata.nextLink"].(string)
+		}
 		if path != "" && !strings.HasPrefix(path, a.base+"/") {
 			return nil, midas.Errorf(midas.Internal, "the list goes on at a foreign address %q", path)
 		}

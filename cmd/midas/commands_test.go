@@ -49,7 +49,7 @@ func identityPlane(t *testing.T) string {
 		switch {
 		case armPath(r.URL.Path):
 			api.ServeHTTP(w, r)
-		case strings.HasPrefix(r.URL.Path, "/graph/"):
+		case graph.Serves(r.URL.Path):
 			people.ServeHTTP(w, r)
 		default:
 			minter.ServeHTTP(w, r)

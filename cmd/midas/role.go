@@ -153,15 +153,15 @@ func (a *armClient) roleID(ctx context.Context, scope, role string) (string, err
 // objectOf returns the object id of whom --assignee names, in az's order: a user by
 // principal name, a service principal by client id, else the text is the object id.
 func (c *cli) objectOf(ctx context.Context, assignee string) (string, error) {
-	g, err := c.graph()
+	g, err := c.arm()
 	if err != nil {
 		return "", err
 	}
-	query, set := "servicePrincipalNames/any(c:c eq "+quoted(assignee)+")", "/servicePrincipals"
+	path := filtered(graphPath("servicePrincipals"), where("servicePrincipalNames/any(c:c eq %s)", assignee))
 	if strings.Contains(assignee, "@") {
-		query, set = "userPrincipalName eq "+quoted(assignee), "/users"
+		path = filtered(graphPath("users"), where("userPrincipalName eq %s", assignee))
 	}
-	found, err := g.list(ctx, graphRoot+set+"?"+strings.ReplaceAll(url.Values{"$filter": {query}}.Encode(), "+", "%20"))
+	found, err := g.list(ctx, path)
 	switch {
 	case err != nil:
 		return "", err
@@ -180,14 +180,14 @@ func (c *cli) namesOfObjects(ctx context.Context, ids []string) (map[string]stri
 	if len(ids) == 0 {
 		return names, nil
 	}
-	g, err := c.graph()
+	g, err := c.arm()
 	if err != nil {
 		return nil, err
 	}
 	const most = 1000 // of getByIds
 	for len(ids) > 0 {
 		n := min(len(ids), most)
-		answer, err := g.do(ctx, http.MethodPost, graphRoot+"/directoryObjects/getByIds", map[string]any{"ids": ids[:n]})
+		answer, err := g.do(ctx, http.MethodPost, graphPath("directoryObjects", "getByIds"), map[string]any{"ids": ids[:n]})
 		if err != nil {
 			return nil, err
 		}

@@ -71,7 +71,7 @@ func (c *cli) groups() []commandGroup {
 		}},
 		{"Resources, in az's words", []*cobra.Command{
 			c.newGroupCommand(), c.newIdentityCommand(), c.newVMCommand(), c.newMySQLCommand(),
-			c.newResourceCommand(), c.newRoleCommand(), c.newLockCommand(), c.newMonitorCommand(),
+			c.newADCommand(), c.newResourceCommand(), c.newRoleCommand(), c.newLockCommand(), c.newMonitorCommand(),
 		}},
 		{"Being a VM, and connecting as it", []*cobra.Command{
 			c.newEnvCommand(), c.newTokenCommand(), c.newConnectCommand(),

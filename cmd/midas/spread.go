@@ -8,10 +8,18 @@ import (
 // severalValues are the flags after which az takes any number of values
 // (--identities A B C), each with the value it stands for when none follows.
 var severalValues = map[string]string{
-	"--ids":             "",
-	"--identities":      systemIdentity,
-	"--assign-identity": systemIdentity,
-	"--tags":            "",
+	"--ids":               "",
+	"--identities":        systemIdentity,
+	"--assign-identity":   systemIdentity,
+	"--tags":              "",
+	"--identifier-uris":   "",
+	"--web-redirect-uris": "",
+	"--scopes":            "",
+	// az's three-state flags, which stand for true alone.
+	"--account-enabled":                    "true",
+	"--force":                              "true",
+	"--force-change-password-next-sign-in": "true",
+	"--security-enabled-only":              "true",
 }
 
 // spread rewrites az's one flag with several values to the same flag several times,

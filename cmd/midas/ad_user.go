@@ -1,0 +1,204 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas"
+)
+
+func (c *cli) newADUserCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "user", Short: "People"}
+	cmd.AddCommand(c.newADUserCreateCommand(), c.newADUserShowCommand(), c.newADUserListCommand(),
+		c.newADUserUpdateCommand(), c.newADUserDeleteCommand(), c.newADUserGroupsCommand())
+	return cmd
+}
+
+func (c *cli) newADUserCreateCommand() *cobra.Command {
+	var (
+		upn, name, password, nickname, immutable string
+		force                                    bool
+	)
+	cmd := &cobra.Command{
+		Use:     "create",
+		Short:   "Create a user",
+		Example: `  midas ad user create --user-principal-name alice@contoso.com --display-name "Alice Adams" --password "$PASSWORD"`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := need(cmd, "user-principal-name", "display-name", "password"); err != nil {
+				return err
+			}
+			if nickname == "" {
+				nickname, _, _ = strings.Cut(upn, "@")
+			}
+			body := map[string]any{
+				"accountEnabled": true, "userPrincipalName": upn, "displayName": name, "mailNickname": nickname,
+				"passwordProfile": map[string]any{"password": password, "forceChangePasswordNextSignIn": force},
+			}
+			if immutable != "" {
+				body["onPremisesImmutableId"] = immutable
+			}
+			return c.askGraph(cmd, http.MethodPost, graphPath("users"), body)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&upn, "user-principal-name", "", "name to sign in with, someone@some.domain")
+	flags.StringVar(&name, "display-name", "", "name to show")
+	flags.StringVar(&password, "password", "", "password, of 8 characters or more and three kinds of them")
+	flags.StringVar(&nickname, "mail-nickname", "", "mail alias (default what comes before the @)")
+	flags.StringVar(&immutable, "immutable-id", "", "id in another directory that this user is synchronised with")
+	flags.BoolVar(&force, "force-change-password-next-sign-in", false, "let the password be good for nothing until it is changed")
+	return cmd
+}
+
+// bindUserID adds az's flag for a user.
+func bindUserID(cmd *cobra.Command, id *string) {
+	cmd.Flags().StringVar(id, "id", "", "object id or user principal name")
+}
+
+func (c *cli) newADUserShowCommand() *cobra.Command {
+	var id string
+	cmd := &cobra.Command{
+		Use:     "show",
+		Short:   "Show one user",
+		Example: "  OBJECT_ID=$(midas ad user show --id alice@contoso.com --query id --output tsv)",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := need(cmd, "id"); err != nil {
+				return err
+			}
+			return c.askGraph(cmd, http.MethodGet, graphPath("users", id), nil)
+		},
+	}
+	bindUserID(cmd, &id)
+	return cmd
+}
+
+func (c *cli) newADUserListCommand() *cobra.Command {
+	var upn, name, filter string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the users",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c.columns = "[].{DisplayName: displayName, UserPrincipalName: userPrincipalName, Id: id}"
+			return c.printList(cmd, filtered(graphPath("users"), filter,
+				where("userPrincipalName eq %s", upn), where("startswith(displayName,%s)", name)))
+		},
+	}
+	cmd.Flags().StringVar(&upn, "upn", "", "user principal name")
+	bindSearch(cmd, &name, &filter)
+	return cmd
+}
+
+// bindSearch adds the flags by which az narrows every list of the directory.
+func bindSearch(cmd *cobra.Command, name, filter *string) {
+	cmd.Flags().StringVar(name, "display-name", "", "display name, or how it begins")
+	cmd.Flags().StringVar(filter, "filter", "", "OData filter, such as \"displayName eq 'x'\"")
+}
+
+func (c *cli) newADUserUpdateCommand() *cobra.Command {
+	var (
+		id, name, password, nickname string
+		force, enabled               bool
+	)
+	cmd := &cobra.Command{
+		Use:   "update",
+		Short: "Change a user: name, password, or whether the account is enabled",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := need(cmd, "id"); err != nil {
+				return err
+			}
+			values := map[string]any{
+				"display-name": name, "mail-nickname": nickname, "account-enabled": enabled,
+				"password": password, "force-change-password-next-sign-in": force,
+			}
+			body := given(cmd, map[string]string{"display-name": "displayName", "mail-nickname": "mailNickname", "account-enabled": "accountEnabled"}, values)
+			profile := given(cmd, map[string]string{"password": "password", "force-change-password-next-sign-in": "forceChangePasswordNextSignIn"}, values)
+			if len(profile) > 0 {
+				body["passwordProfile"] = profile
+			}
+			return c.askGraph(cmd, http.MethodPatch, graphPath("users", id), body)
+		},
+	}
+	bindUserID(cmd, &id)
+	flags := cmd.Flags()
+	flags.StringVar(&name, "display-name", "", "name to show")
+	flags.StringVar(&password, "password", "", "new password")
+	flags.StringVar(&nickname, "mail-nickname", "", "mail alias")
+	flags.BoolVar(&enabled, "account-enabled", true, "whether the user may sign in")
+	flags.BoolVar(&force, "force-change-password-next-sign-in", false, "let the password be good for nothing until it is changed")
+	return cmd
+}
+
+func (c *cli) newADUserDeleteCommand() *cobra.Command {
+	var id string
+	cmd := &cobra.Command{
+		Use:   "delete",
+		Short: "Delete a user, with all memberships and roles",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := need(cmd, "id"); err != nil {
+				return err
+			}
+			return c.askGraph(cmd, http.MethodDelete, graphPath("users", id), nil)
+		},
+	}
+	bindUserID(cmd, &id)
+	return cmd
+}
+
+func (c *cli) newADUserGroupsCommand() *cobra.Command {
+	var (
+		id       string
+		security bool
+	)
+	cmd := &cobra.Command{
+		Use:   "get-member-groups",
+		Short: "List the groups that a user is in, through other groups too",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := need(cmd, "id"); err != nil {
+				return err
+			}
+			a, err := c.arm()
+			if err != nil {
+				return err
+			}
+			ids, err := a.memberGroups(cmd, graphPath("users", id), security)
+			if err != nil {
+				return err
+			}
+			named, err := a.do(cmd.Context(), http.MethodPost, graphPath("directoryObjects", "getByIds"), map[string]any{"ids": ids, "types": []string{"group"}})
+			if err != nil {
+				return err
+			}
+			groups, ok := member(named, "value").([]any)
+			if !ok {
+				return midas.Errorf(midas.Internal, "the answer lists no groups")
+			}
+			all := []any{}
+			for _, g := range groups {
+				all = append(all, map[string]any{"id": member(g, "id"), "displayName": member(g, "displayName")})
+			}
+			return c.print(all)
+		},
+	}
+	bindUserID(cmd, &id)
+	bindSecurityOnly(cmd, &security)
+	return cmd
+}
+
+func bindSecurityOnly(cmd *cobra.Command, security *bool) {
+	cmd.Flags().BoolVar(security, "security-enabled-only", false, "security groups only; here there are no others")
+}
+
+// memberGroups returns the ids of the groups that an object is in.
+func (a *armClient) memberGroups(cmd *cobra.Command, path string, security bool) ([]any, error) {
+	answer, err := a.do(cmd.Context(), http.MethodPost, path+"/getMemberGroups", map[string]any{"securityEnabledOnly": security})
+	if err != nil {
+		return nil, err
+	}
+	ids, ok := member(answer, "value").([]any)
+	if !ok {
+		return nil, midas.Errorf(midas.Internal, "the answer lists no groups")
+	}
+	return ids, nil
+}

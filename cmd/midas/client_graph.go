@@ -1,0 +1,67 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// graphAudience is the resource that our tokens name when they mean Microsoft Graph.
+const graphAudience = "https://graph.microsoft.com"
+
+// graphRoot is where Graph begins at the control address.
+const graphRoot = "/v1.0/"
+
+// tokenPolicy adds the token that a request needs: Graph's paths have one of their own.
+type tokenPolicy struct{ manager, graph policy.Policy }
+
+func newTokenPolicy(credential azcore.TokenCredential) tokenPolicy {
+	bearer := func(audience string) policy.Policy {
+		return runtime.NewBearerTokenPolicy(credential, []string{audience + "/.default"}, nil)
+	}
+	return tokenPolicy{manager: bearer(armAudience), graph: bearer(graphAudience)}
+}
+
+// Do sends the request on, as the policy.Policy of a pipeline.
+func (p tokenPolicy) Do(request *policy.Request) (*http.Response, error) {
+	if strings.HasPrefix(request.Raw().URL.Path, graphRoot) {
+		return p.graph.Do(request)
+	}
+	return p.manager.Do(request)
+}
+
+// graphPath is the path of an object of Graph, each segment escaped.
+func graphPath(segments ...string) string {
+	escaped := make([]string, len(segments))
+	for i, s := range segments {
+		escaped[i] = url.PathEscape(s)
+	}
+	return graphRoot + strings.Join(escaped, "/")
+}
+
+// filtered adds a $filter of all the terms that are not empty.
+func filtered(path string, terms ...string) string {
+	var given []string
+	for _, t := range terms {
+		if t != "" {
+			given = append(given, t)
+		}
+	}
+	if len(given) == 0 {
+		return path
+	}
+	return path + "?$filter=" + url.QueryEscape(strings.Join(given, " and "))
+}
+
+// where is one term of a $filter: format with the value quoted in place of %s, or
+// nothing when there is no value.
+func where(format, value string) string {
+	if value == "" {
+		return ""
+	}
+	return strings.Replace(format, "%s", quoted(value), 1)
+}
