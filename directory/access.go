@@ -22,7 +22,8 @@ type grant struct {
 }
 
 // Access returns what the principal with that object id may do, by its own role
-// assignments and those of the groups that it is in.
+// assignments and those of the groups that it is in. One that is disabled may do nothing:
+// its tokens live on.
 func (d *Directory) Access(ctx context.Context, principalID string) (a Access, err error) {
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		a, err = d.access(ctx, tx, principalID)
@@ -35,6 +36,12 @@ func (d *Directory) Access(ctx context.Context, principalID string) (a Access, e
 }
 
 func (d *Directory) access(ctx context.Context, tx *sql.Tx, principalID string) (a Access, err error) {
+	var disabled bool
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM user WHERE object_id = ?1 AND NOT enabled)
+OR EXISTS (SELECT 1 FROM principal WHERE object_id = ?1 AND NOT enabled)`, fold(principalID)).Scan(&disabled)
+	if err != nil || disabled {
+		return Access{}, err
+	}
 	ids, err := d.identitiesOf(ctx, tx, principalID)
 	if err != nil {
 		return Access{}, err
