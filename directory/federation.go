@@ -252,7 +252,7 @@ func printable(text string) bool {
 // unknown one has version 0.
 func (d *Directory) TokenVersion(ctx context.Context, resource string) (version int, clientID string, err error) {
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT client_id, coalesce(json_extract(body, '$.api.requestedAccessTokenVersion'), 1) FROM application a
+		err := tx.QueryRowContext(ctx, `SELECT client_id, CASE WHEN json_extract(body, '$.api.requestedAccessTokenVersion') IS 2 THEN 2 ELSE 1 END FROM application
 WHERE client_id = ?1 OR 'api://' || client_id = ?1 OR object_id = (SELECT application FROM identifier_uri WHERE key = ?1)`,
 			fold(resource)).Scan(&clientID, &version)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -260,8 +260,5 @@ WHERE client_id = ?1 OR 'api://' || client_id = ?1 OR object_id = (SELECT applic
 		}
 		return err
 	})
-	if version != 2 && clientID != "" {
-		version = 1
-	}
 	return version, clientID, err
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -224,5 +226,59 @@ func TestRemoteVerification(t *testing.T) {
 	}
 	if p, err := v.Verify(t.Context(), minted.Raw); err != nil || p.Name != "vm1" {
 		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestDocumentsNameTheAddressThatWasAsked: by one of our names, and never by a name that
+// a stranger chose.
+func TestDocumentsNameTheAddressThatWasAsked(t *testing.T) {
+	i := mustOpen(t, keyDir(t), &clock{now: began}, func(c *issuer.Config) {
+		c.BaseURL = func() string { return "https://127.0.0.1:7443" }
+		c.Origins = func() []string { return []string{"https://login.microsoftonline.com", "https://localhost:7443/"} }
+	})
+	ask := func(host, path string) map[string]any {
+		t.Helper()
+		req := httptest.NewRequest(http.MethodGet, path, nil)
+		req.Host = host
+		var doc map[string]any
+		if err := json.Unmarshal(record(i, req).Body.Bytes(), &doc); err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	v1, v2 := i.IssuerURLs()[0], i.IssuerURLs()[1]
+	for host, want := range map[string]string{
+		"127.0.0.1:7443": "https://127.0.0.1:7443", "LOCALHOST:7443": "https://localhost:7443", "login.microsoftonline.com": "https://login.microsoftonline.com",
+		"evil.example": "https://127.0.0.1:7443", "localhost": "https://127.0.0.1:7443", "": "https://127.0.0.1:7443",
+	} {
+		doc := ask(host, "/"+tenant+"/v2.0/.well-known/openid-configuration")
+		root := want + "/" + tenant
+		if doc["token_endpoint"] != root+"/oauth2/v2.0/token" || doc["jwks_uri"] != root+"/discovery/v2.0/keys" || doc["device_authorization_endpoint"] != root+"/oauth2/v2.0/devicecode" {
+			t.Errorf("%s: %v", host, doc)
+		}
+		if doc["issuer"] != v2 || ask(host, "/"+tenant+"/.well-known/openid-configuration")["issuer"] != v1 {
+			t.Errorf("%s: the issuer is not the one that tokens name: %v", host, doc["issuer"])
+		}
+		if got := ask(host, "/adfs/.well-known/openid-configuration")["issuer"]; got != want+"/"+tenant+"/" {
+			t.Errorf("%s, adfs: issuer %v", host, got)
+		}
+	}
+	for asked, want := range map[string]string{
+		"login.microsoftonline.com": "https://login.microsoftonline.com", "localhost": "https://localhost:7443", "127.0.0.1:7443": "https://127.0.0.1:7443",
+	} {
+		doc := ask("login.microsoftonline.com", "/common/discovery/instance?api-version=1.1&authorization_endpoint=https://"+asked+"/"+tenant+"/oauth2/v2.0/authorize")
+		if doc["tenant_discovery_endpoint"] != want+"/"+tenant+"/v2.0/.well-known/openid-configuration" {
+			t.Errorf("%s: %v", asked, doc)
+		}
+		aliases := doc["metadata"].([]any)[0].(map[string]any)["aliases"].([]any)
+		if len(aliases) != 3 {
+			t.Errorf("aliases %v", aliases)
+		}
+	}
+	if doc := ask("login.microsoftonline.com", "/common/discovery/instance?authorization_endpoint=https://login.microsoftonline.com.evil.example/x"); doc["error"] != "invalid_instance" {
+		t.Errorf("%v", doc)
+	}
+	if doc := ask("localhost:7443", "/consumers/v2.0/.well-known/openid-configuration"); doc["error_codes"].([]any)[0] != 90002.0 {
+		t.Errorf("consumers: %v", doc)
 	}
 }
