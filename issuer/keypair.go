@@ -144,7 +144,7 @@ func (k *keypair) open(ctx context.Context, secret *pem.Block, path string, prot
 		at := slices.IndexFunc(protectors, func(p KeyProtector) bool { return p.ID() == k.protector })
 		if at < 0 {
 			return midas.Errorf(midas.Internal, "signing key %s is encrypted under %q, which was not given", path, clip(k.protector)).
-				WithHint("give the key encryption key that it was made with (--key-encryption-key-file, MIDAS_KEY_ENCRYPTION_KEY or --key-encryption-command)")
+				WithHint("give the key encryption key that it was made with (--key-encryption-key-file, MIDAS_KEY_ENCRYPTION_KEY or --key-encryption-command; \"master-…\" is the state's master.key); without it, remove %s: new keys are made and all tokens issued so far are void", filepath.Dir(path))
 		}
 		wrapped, err := base64.StdEncoding.DecodeString(secret.Headers[dataKeyHeader])
 		if err != nil {
