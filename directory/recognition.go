@@ -57,7 +57,7 @@ func network(text string) (string, error) {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
 		a, err := netip.ParseAddr(text)
-		if err != nil {
+		if err != nil || a.Zone() != "" {
 			return "", wrong
 		}
 		prefix = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
@@ -69,8 +69,6 @@ func network(text string) (string, error) {
 		prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
 	}
 	switch {
-	case prefix.Addr().Zone() != "":
-		return "", wrong
 	case prefix != prefix.Masked():
 		return "", midas.Errorf(midas.Invalid, "The cidr '%s' has bits beyond its length: is '%s' meant?", clip(text), prefix.Masked())
 	case prefix.Bits() == 0:

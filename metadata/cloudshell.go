@@ -78,7 +78,7 @@ func cloudShellRefusal(f *failure) any {
 	switch f.reason {
 	case reasonAudience:
 		out.Error.Code = "AudienceNotSupported"
-		out.Error.Message = "Audience " + clip(f.text) + " is not a supported MSI token audience."
+		out.Error.Message = "Audience '" + clip(f.text) + "' is not a supported MSI token audience."
 	case reasonIdentity:
 		out.Error.Code = "IdentityNotFound"
 	case reasonMethod:

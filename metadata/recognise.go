@@ -54,6 +54,7 @@ func (e *Endpoint) vmOf(r *http.Request, c caller, header string, version uint64
 	given := r.Header.Values(header)
 	if c.secret != "" {
 		given = append([]string{c.secret}, given...)
+		header = "secret in the path"
 	}
 	switch {
 	case c.machine != "":

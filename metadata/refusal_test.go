@@ -32,7 +32,7 @@ func TestRefusals(t *testing.T) {
 	without := func(name string) func(*request) { return func(r *request) { r.header.Del(name) } }
 	query := func(text string) func(*request) { return func(r *request) { r.query = text } }
 	method := func(name string) func(*request) { return func(r *request) { r.method = name } }
-	imds, app := w.imds(), w.appService()
+	imds, app, old, shell, fabric := w.imds(), w.appService(), w.old(), w.cloudShell(), w.fabric()
 	const good = "api-version=2018-02-01&resource=https%3A%2F%2Fx"
 
 	for _, protocol := range []struct {
@@ -40,7 +40,7 @@ func TestRefusals(t *testing.T) {
 		cases []refusalCase
 	}{
 		{"imds", []refusalCase{
-			{"an SDK's probe: no header, no query", request{http.MethodGet, imds.path, "", http.Header{}}},
+			{"an SDK's probe: no header, no query", request{method: http.MethodGet, path: imds.path, header: http.Header{}}},
 			{"no Metadata header", with(imds, without("Metadata"))},
 			{"Metadata: True", with(imds, header("Metadata", "True"))},
 			{"Metadata twice", with(imds, header("Metadata", "true", "true"))},
@@ -80,6 +80,43 @@ func TestRefusals(t *testing.T) {
 			{"no selector and no system-assigned identity", app},
 			{"an identity that is not assigned", w.appService("client_id", "11111111-1111-1111-1111-111111111111")},
 		}},
+		{"old", []refusalCase{
+			{"no secret", with(old, without("Secret"))},
+			{"the secret in the new header", with(old, func(r *request) { r.header = http.Header{"X-Identity-Header": r.header["Secret"]} })},
+			{"a wrong secret", with(old, header("Secret", w.vm.VMID+".proof-of-another"))},
+			{"clientid twice", with(old, query("api-version=2017-09-01&resource=https%3A%2F%2Fx&clientid=a&clientid=b"))},
+			{"clientid and object_id", with(old, query("api-version=2017-09-01&resource=https%3A%2F%2Fx&clientid=a&object_id=b"))},
+			{"an identity that is not assigned", with(old, query("api-version=2017-09-01&resource=https%3A%2F%2Fx&clientid=11111111-1111-1111-1111-111111111111"))},
+			{"an empty clientid and no system-assigned identity", old},
+		}},
+		{"cloudshell", []refusalCase{
+			{"GET", with(shell, method(http.MethodGet))},
+			{"no Metadata header", with(shell, without("Metadata"))},
+			{"X-Forwarded-For", with(shell, header("X-Forwarded-For", "10.0.0.1"))},
+			{"no form", with(shell, header("Content-Type", "application/json"))},
+			{"no resource", with(shell, func(r *request) { r.body = "" })},
+			{"a resource that is nobody's", with(shell, func(r *request) { r.body = "resource=mysql" })},
+			{"a resource twice", with(shell, func(r *request) { r.body += "&resource=https%3A%2F%2Fy" })},
+			{"a large body", with(shell, func(r *request) { r.body += "&x=" + strings.Repeat("x", 20<<10) })},
+			{"a user-assigned identity", with(shell, func(r *request) { r.body += "&client_id=a" })},
+			{"no secret", with(shell, func(r *request) { r.path = "/cloudshell/oauth2/token" })},
+			{"a wrong secret", with(shell, func(r *request) { r.path = "/as/" + w.vm.VMID + ".wrong/cloudshell/oauth2/token" })},
+			{"a secret in path and header", with(shell, header("X-Identity-Header", secretOf(w.vm.VMID)))},
+			{"no system-assigned identity", shell},
+		}},
+		{"fabric", []refusalCase{
+			{"no TLS", with(fabric, func(r *request) { r.tls = false })},
+			{"POST", with(fabric, method(http.MethodPost))},
+			{"no secret", with(fabric, without("Secret"))},
+			{"a wrong secret", with(fabric, header("Secret", w.vm.VMID+".wrong"))},
+			{"another api-version", with(fabric, query("api-version=2018-02-01&resource=https%3A%2F%2Fx"))},
+			{"no resource", with(fabric, query("api-version=2020-05-01"))},
+			{"several identities and no selector", fabric},
+			{"an identity that is not assigned", with(fabric, query("api-version=2020-05-01&resource=https%3A%2F%2Fx&principalId=a"))},
+		}},
+		{"arc", []refusalCase{
+			{"when it is off", with(imds, func(r *request) { r.path = "/arc" + r.path })},
+		}},
 	} {
 		t.Run(protocol.name, func(t *testing.T) {
 			golden.Assert(t, w.refusals(protocol.cases), "refusals-"+protocol.name+".golden")
@@ -111,7 +148,7 @@ func (w *world) refusals(cases []refusalCase) string {
 func TestNoRefusalRedirects(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{"//metadata/identity/oauth2/token", "/metadata/identity/oauth2/token/", "/msi//token", "/x"} {
-		out := w.send(request{http.MethodGet, path, "", http.Header{}})
+		out := w.send(request{method: http.MethodGet, path: path, header: http.Header{}})
 		if out.Code < 400 || out.Header().Get("Location") != "" {
 			t.Errorf("%s: status %d, Location %q", path, out.Code, out.Header().Get("Location"))
 		}

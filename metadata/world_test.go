@@ -1,12 +1,14 @@
 package metadata_test
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +119,8 @@ func (w *world) system() midas.Identity {
 type request struct {
 	method, path, query string
 	header              http.Header
+	body, remote        string
+	tls                 bool
 }
 
 // imds is a right request for a token; its parameters follow, as name and value.
@@ -124,7 +128,7 @@ func (w *world) imds(parameters ...string) request {
 	return request{
 		http.MethodGet, "/metadata/identity/oauth2/token",
 		encode(append([]string{"api-version", "2018-02-01", "resource", midas.Resource}, parameters...)),
-		http.Header{"Metadata": {"true"}, "X-Identity-Header": {secretOf(w.vm.VMID)}},
+		http.Header{"Metadata": {"true"}, "X-Identity-Header": {secretOf(w.vm.VMID)}}, "", "", false,
 	}
 }
 
@@ -133,7 +137,7 @@ func (w *world) appService(parameters ...string) request {
 	return request{
 		http.MethodGet, "/msi/token",
 		encode(append([]string{"api-version", "2019-08-01", "resource", midas.Resource}, parameters...)),
-		http.Header{"X-Identity-Header": {secretOf(w.vm.VMID)}},
+		http.Header{"X-Identity-Header": {secretOf(w.vm.VMID)}}, "", "", false,
 	}
 }
 
@@ -147,7 +151,13 @@ func encode(pairs []string) string {
 
 func (w *world) send(r request) *httptest.ResponseRecorder {
 	w.Helper()
-	in := httptest.NewRequest(r.method, "http://169.254.169.254/", nil)
+	in := httptest.NewRequest(r.method, "http://169.254.169.254/", strings.NewReader(r.body))
+	if r.remote != "" {
+		in.RemoteAddr = r.remote
+	}
+	if r.tls {
+		in.TLS = &tls.ConnectionState{}
+	}
 	u, err := url.ParseRequestURI("http://169.254.169.254" + r.path)
 	w.must(err)
 	u.RawQuery = r.query
@@ -175,4 +185,9 @@ func (w *world) principal(answer map[string]string) midas.Principal {
 	p, err := w.verifier.Verify(w.Context(), answer["access_token"])
 	w.must(err)
 	return p
+}
+
+// change makes a machine with those kinds of identity.
+func (w *world) change(kinds string) directory.Change {
+	return directory.Change{Location: "eastus", Identity: &directory.IdentityPatch{Type: kinds}}
 }

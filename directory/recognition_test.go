@@ -1,0 +1,96 @@
+package directory
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/midas-mysql/midas"
+)
+
+func TestRecognition(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
+	a, _, err := d.PutVM(ctx, "rg", "a", Change{Location: "eastus"})
+	must(t)(err)
+	must(t)(ignore(d.PutVM(ctx, "rg", "b", Change{Location: "eastus"})))
+	r, created, err := d.PutRecognition(ctx, "RG", "A", "Net", Mark{CIDR: "10.1.2.3"})
+	must(t)(err)
+	if !created || r.Name != "Net" || r.VMID != a.VMID || r.Network != netip.MustParsePrefix("10.1.2.3/32") {
+		t.Errorf("%t, %+v", created, r)
+	}
+	r, created, err = d.PutRecognition(ctx, "rg", "a", "net", Mark{UserID: "1000"})
+	must(t)(err)
+	if created || r.UserID == nil || *r.UserID != 1000 || r.Network.IsValid() {
+		t.Errorf("replaced: %t, %+v", created, r)
+	}
+	must(t)(ignore(d.PutRecognition(ctx, "rg", "a", "group", Mark{Cgroup: "/app.slice/"})))
+	all, err := d.ListRecognitions(ctx, "rg", "a")
+	must(t)(err)
+	if len(all) != 2 || all[0].Cgroup != "/app.slice" {
+		t.Errorf("listed: %+v", all)
+	}
+	// The same again is no conflict with itself, but with any other it is, in any spelling.
+	must(t)(ignore(d.PutRecognition(ctx, "rg", "a", "group", Mark{Cgroup: "/app.slice"})))
+	for _, same := range []Mark{{Cgroup: "//app.slice"}, {UserID: "01000"}} {
+		_, _, err = d.PutRecognition(ctx, "rg", "b", "mine", same)
+		wantCode(t, err, midas.Conflict)
+		_, _, err = d.PutRecognition(ctx, "rg", "a", "second", same)
+		wantCode(t, err, midas.Conflict)
+	}
+	must(t)(ignore(d.PutRecognition(ctx, "rg", "b", "six", Mark{CIDR: "::ffff:10.9.0.0/112"})))
+	_, _, err = d.PutRecognition(ctx, "rg", "a", "four", Mark{CIDR: "10.9.0.0/16"})
+	wantCode(t, err, midas.Conflict)
+
+	_, err = d.GetRecognition(ctx, "rg", "a", "nothing")
+	wantCode(t, err, midas.NotFound)
+	_, _, err = d.PutRecognition(ctx, "rg", "none", "x", Mark{UserID: "1"})
+	wantCode(t, err, midas.NotFound)
+	_, err = d.ListRecognitions(ctx, "rg", "none")
+	wantCode(t, err, midas.NotFound)
+
+	existed, err := d.DeleteRecognition(ctx, "rg", "A", "NET")
+	must(t)(err)
+	if again, err := d.DeleteRecognition(ctx, "rg", "a", "net"); !existed || again || err != nil {
+		t.Errorf("deleted: %t, then %t, %v", existed, again, err)
+	}
+	// Marks end with their machine, and a machine that is made again has none.
+	must(t)(second(d.DeleteVM(ctx, "rg", "a")))
+	must(t)(ignore(d.PutVM(ctx, "rg", "a", Change{Location: "eastus"})))
+	every, err := d.Recognitions(ctx)
+	must(t)(err)
+	if len(every) != 1 || every[0].Name != "six" {
+		t.Errorf("after the machine is gone: %+v", every)
+	}
+}
+
+func TestMarksThatMeanNothingAreRefused(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
+	must(t)(ignore(d.PutVM(ctx, "rg", "vm", Change{Location: "eastus"})))
+	for _, m := range []Mark{
+		{},
+		{CIDR: "10.0.0.0/8", UserID: "1"},
+		{CIDR: "0.0.0.0/0"},
+		{CIDR: "::/0"},
+		{CIDR: "::ffff:0.0.0.0/96"},
+		{CIDR: "10.1.2.3/24"},
+		{CIDR: "fe80::1%eth0"},
+		{CIDR: "10.1.2"},
+		{CIDR: "::ffff:10.0.0.0/8"},
+		{UserID: "-1"},
+		{UserID: "root"},
+		{UserID: "4294967295"},
+		{UserID: "4294967296"},
+		{Cgroup: "/"},
+		{Cgroup: "app.slice"},
+		{Cgroup: "/a/../../b"},
+		{Cgroup: "/a\nb"},
+	} {
+		if r, _, err := d.PutRecognition(ctx, "rg", "vm", "x", m); midas.CodeOf(err) != midas.Invalid {
+			t.Errorf("%+v: %+v, %v", m, r, err)
+		}
+	}
+	for _, name := range []string{"", "a/b", "..", "a b", "ä", string(make([]byte, 81))} {
+		if _, _, err := d.PutRecognition(ctx, "rg", "vm", name, Mark{UserID: "1"}); midas.CodeOf(err) != midas.Invalid {
+			t.Errorf("name %q: %v", name, err)
+		}
+	}
+}

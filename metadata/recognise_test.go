@@ -1,0 +1,297 @@
+package metadata_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/midas-mysql/midas/directory"
+)
+
+// neighbour makes another machine with an identity of its own, and returns it.
+func (w *world) neighbour(name string) directory.VM {
+	w.Helper()
+	vm, _, err := w.directory.PutVM(w.Context(), group, name, w.change("SystemAssigned"))
+	w.must(err)
+	return vm
+}
+
+func (w *world) mark(vm, name string, m directory.Mark) {
+	w.Helper()
+	_, _, err := w.directory.PutRecognition(w.Context(), group, vm, name, m)
+	w.must(err)
+}
+
+// from is a right request without a secret, from an address.
+func (w *world) from(remote string) request {
+	r := w.imds()
+	r.header.Del("X-Identity-Header")
+	r.remote = remote
+	return r
+}
+
+// whose returns the client id of the token that r gets, or the status.
+func (w *world) whose(r request) string {
+	w.Helper()
+	out := w.send(r)
+	if out.Code != 200 {
+		if strings.Contains(out.Body.String(), "access_token") {
+			w.Errorf("status %d with a token", out.Code)
+		}
+		return strconv.Itoa(out.Code)
+	}
+	var answer map[string]string
+	w.must(json.Unmarshal(out.Body.Bytes(), &answer))
+	return w.principal(answer).ClientID
+}
+
+// By source address: the smallest network decides, an IPv4 address is one however the
+// socket spells it, and nobody is known before somebody says so.
+func TestRecognitionByAddress(t *testing.T) {
+	w := newWorld(t)
+	a, b, six := w.neighbour("a"), w.neighbour("b"), w.neighbour("six")
+	if got := w.whose(w.from("10.1.2.3:40000")); got != "401" {
+		t.Errorf("before there are marks: %s", got)
+	}
+	w.mark("a", "net", directory.Mark{CIDR: "10.1.0.0/16"})
+	w.mark("b", "one", directory.Mark{CIDR: "10.1.2.3"})
+	w.mark("six", "net", directory.Mark{CIDR: "fd00:1::/64"})
+	for remote, want := range map[string]string{
+		"10.1.2.3:40000":             b.System.ClientID,
+		"10.1.2.4:40000":             a.System.ClientID,
+		"[::ffff:10.1.2.3]:40000":    b.System.ClientID,
+		"[::ffff:10.1.9.9]:40000":    a.System.ClientID,
+		"[fd00:1::5]:40000":          six.System.ClientID,
+		"[fd00:1::5%eth0]:40000":     six.System.ClientID,
+		"[fd00:2::5]:40000":          "401",
+		"[::10.1.2.3]:40000":         "401", // an old, other way to write one in the other
+		"[64:ff9b::10.1.2.3]:40000":  "401",
+		"10.2.2.3:40000":             "401",
+		"127.0.0.1:40000":            "401",
+		"not an address":             "401",
+		"10.1.2.3.example.com:40000": "401",
+	} {
+		if got := w.whose(w.from(remote)); got != want {
+			t.Errorf("%s: %s, want %s", remote, got, want)
+		}
+	}
+	deleted, err := w.directory.DeleteVM(t.Context(), group, "b")
+	if err != nil || !deleted {
+		t.Fatal(err)
+	}
+	if got := w.whose(w.from("10.1.2.3:40000")); got != a.System.ClientID {
+		t.Errorf("after the smaller network's machine is gone: %s", got)
+	}
+	if _, err := w.directory.DeleteRecognition(t.Context(), group, "a", "net"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.whose(w.from("10.1.2.3:40000")); got != "401" {
+		t.Errorf("after the mark is gone: %s", got)
+	}
+}
+
+// What a caller says of its address is nothing, and who has a wrong secret gets nothing
+// by its address.
+func TestRecognitionIsNotSpoofed(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.neighbour("a"), w.neighbour("b")
+	w.mark("a", "net", directory.Mark{CIDR: "10.1.2.3/32"})
+	for name, header := range map[string]http.Header{
+		"X-Forwarded-For": {"X-Forwarded-For": {"10.1.2.3"}},
+		"Forwarded":       {"Forwarded": {"for=10.1.2.3"}},
+		"X-Real-IP":       {"X-Real-Ip": {"10.1.2.3"}},
+		"Via":             {"Via": {"1.1 10.1.2.3"}},
+		"Client-IP":       {"Client-Ip": {"10.1.2.3"}, "True-Client-Ip": {"10.1.2.3"}, "X-Client-Ip": {"10.1.2.3"}},
+	} {
+		r := w.from("10.9.9.9:1")
+		for k, v := range header {
+			r.header[k] = v
+		}
+		if got := w.whose(r); got != "401" && got != "400" {
+			t.Errorf("%s: %s", name, got)
+		}
+		if r.remote = "10.1.2.3:1"; name != "Client-IP" {
+			if got := w.whose(r); got != "401" && got != "400" {
+				t.Errorf("%s through the machine's own proxy: %s", name, got)
+			}
+		}
+	}
+	r := w.from("10.1.2.3:1")
+	for secret, want := range map[string]string{
+		a.VMID + ".wrong": "401", "": "401", secretOf(b.VMID): b.System.ClientID, secretOf(a.VMID): a.System.ClientID,
+	} {
+		r.header.Set("X-Identity-Header", secret)
+		if got := w.whose(r); got != want {
+			t.Errorf("secret %.8s…: %s, want %s", secret, got, want)
+		}
+	}
+	r.header.Del("X-Identity-Header")
+	r.path = "/as/" + a.VMID + ".wrong" + r.path
+	if got := w.whose(r); got != "401" {
+		t.Errorf("a wrong secret in the path: %s", got)
+	}
+}
+
+// A machine's own listener says who asks, also for a machine that is made again; a
+// secret that says something else is refused.
+func TestRecognitionByOwnListener(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.neighbour("a"), w.neighbour("b")
+	w.mark("b", "net", directory.Mark{CIDR: "10.1.2.3"})
+	all := w.endpoint
+	own := func(id string, r request) string {
+		t.Helper()
+		out := httptest.NewRecorder()
+		in := httptest.NewRequest(r.method, "http://169.254.169.254"+r.path+"?"+r.query, nil)
+		in.Header, in.RemoteAddr = r.header, "10.1.2.3:1"
+		all.Own(id).ServeHTTP(out, in)
+		if out.Code != 200 {
+			return strconv.Itoa(out.Code)
+		}
+		var answer map[string]string
+		w.must(json.Unmarshal(out.Body.Bytes(), &answer))
+		return w.principal(answer).ClientID
+	}
+	r := w.from("")
+	if got := own(strings.ToLower(a.ID), r); got != a.System.ClientID {
+		t.Errorf("own listener: %s", got)
+	}
+	for secret, want := range map[string]string{secretOf(a.VMID): a.System.ClientID, secretOf(b.VMID): "401", "": "401"} {
+		r.header.Set("X-Identity-Header", secret)
+		if got := own(a.ID, r); got != want {
+			t.Errorf("own listener with the secret %.8s…: %s, want %s", secret, got, want)
+		}
+	}
+	r.header.Del("X-Identity-Header")
+	if _, err := w.directory.DeleteVM(t.Context(), group, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if got := own(a.ID, r); got != "401" {
+		t.Errorf("own listener of a machine that is gone: %s", got)
+	}
+	again := w.neighbour("a")
+	if got := own(a.ID, r); got != again.System.ClientID || got == a.System.ClientID {
+		t.Errorf("own listener of a machine that was made again: %s", got)
+	}
+}
+
+// By the user of the process: this test's own, over real connections of both kinds.
+func TestRecognitionByUser(t *testing.T) {
+	w := newWorld(t)
+	me, other := w.neighbour("me"), w.neighbour("other")
+	w.mark("other", "them", directory.Mark{UserID: strconv.Itoa(os.Getuid() + 1)})
+	for _, listen := range []struct{ network, address string }{{"tcp4", "127.0.0.1:0"}, {"tcp6", "[::1]:0"}, {"tcp", ":0"}} {
+		ln, err := net.Listen(listen.network, listen.address)
+		if err != nil {
+			t.Log(err) // no IPv6 here
+			continue
+		}
+		server := &http.Server{Handler: w.endpoint}
+		go server.Serve(ln)
+		_, port, _ := net.SplitHostPort(ln.Addr().String())
+		host := "127.0.0.1"
+		if listen.network == "tcp6" {
+			host = "::1"
+		}
+		if got := w.over(net.JoinHostPort(host, port)); got != "401" {
+			t.Errorf("%s: a user of no machine: %s", listen.address, got)
+		}
+		w.mark("me", "i", directory.Mark{UserID: strconv.Itoa(os.Getuid())})
+		if got := w.over(net.JoinHostPort(host, port)); got != me.System.ClientID {
+			t.Errorf("%s: %s, want %s, not %s", listen.address, got, me.System.ClientID, other.System.ClientID)
+		}
+		// Both marks, of two machines: the address is the stronger one.
+		w.mark("other", "net", directory.Mark{CIDR: host})
+		if got := w.over(net.JoinHostPort(host, port)); got != other.System.ClientID {
+			t.Errorf("%s: address and user: %s", listen.address, got)
+		}
+		for vm, name := range map[string]string{"other": "net", "me": "i"} {
+			if _, err := w.directory.DeleteRecognition(t.Context(), group, vm, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		server.Close()
+	}
+}
+
+// over asks for a token over a real connection, without a secret.
+func (w *world) over(address string) string {
+	w.Helper()
+	r := w.from("")
+	in, err := http.NewRequestWithContext(w.Context(), r.method, "http://"+address+r.path+"?"+r.query, nil)
+	w.must(err)
+	in.Header = r.header
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	out, err := client.Do(in)
+	w.must(err)
+	defer out.Body.Close()
+	text, err := io.ReadAll(out.Body)
+	w.must(err)
+	if out.StatusCode != 200 {
+		return strconv.Itoa(out.StatusCode)
+	}
+	var answer map[string]string
+	w.must(json.Unmarshal(text, &answer))
+	return w.principal(answer).ClientID
+}
+
+// A client that has closed its end is nobody: the kernel says user id 0 of what is left.
+func TestRecognitionOfAClosedSocket(t *testing.T) {
+	w := newWorld(t)
+	root := w.neighbour("root")
+	w.mark("root", "root", directory.Mark{UserID: "0"})
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	w.must(err)
+	answers := make(chan int, 1)
+	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		// net/http cancels the context once the client is gone; the endpoint must not
+		// need that to refuse.
+		<-r.Context().Done()
+		in := r.Clone(context.WithValue(context.WithoutCancel(r.Context()), http.LocalAddrContextKey, r.Context().Value(http.LocalAddrContextKey)))
+		out := httptest.NewRecorder()
+		w.endpoint.ServeHTTP(out, in)
+		answers <- out.Code
+	})}
+	go server.Serve(ln)
+	defer server.Close()
+	conn, err := net.Dial("tcp4", ln.Addr().String())
+	w.must(err)
+	r := w.from("")
+	_, err = io.WriteString(conn, "GET "+r.path+"?"+r.query+" HTTP/1.1\r\nHost: x\r\nMetadata: true\r\n\r\n")
+	w.must(err)
+	w.must(conn.Close())
+	if code := <-answers; code != 401 {
+		t.Errorf("status %d for a socket that nobody holds, as machine %s", code, root.Name)
+	}
+}
+
+// One identity that is taken away, one machine that is deleted: no token any more from
+// the moment on that this is acknowledged, however much is remembered.
+func TestWhatIsRememberedEndsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	id := w.identity("myManagedIdentity")
+	for i := range 20 {
+		w.token(w.imds())
+		var err error
+		if i%2 == 0 {
+			_, err = w.directory.DeleteIdentity(t.Context(), group, "myManagedIdentity")
+		} else {
+			_, err = w.directory.UpdateVMIdentity(t.Context(), w.vm.ID, directory.IdentityPatch{Type: "None"})
+		}
+		w.must(err)
+		if out := w.send(w.imds()); out.Code != 400 {
+			t.Fatalf("%d: status %d after the identity was taken away", i, out.Code)
+		}
+		id = w.identity("myManagedIdentity")
+	}
+	if p := w.principal(w.token(w.imds())); p.ClientID != id.ClientID {
+		t.Errorf("token of %s", p.ClientID)
+	}
+}
