@@ -47,6 +47,8 @@ type Config struct {
 	WorkloadSecret func(vmID string) string
 	// SigningKeys are the token issuer's; nil when it is elsewhere.
 	SigningKeys SigningKeys
+	// Faults is the switch of the metadata endpoint's faults; nil when there is none.
+	Faults Faults
 	// ServersDeleted is called after servers were deleted and before the answer, so that
 	// what they have elsewhere can be dropped; nil when they have nothing there. It does
 	// not fail: the directory remembers who departed. The context may end at any time.

@@ -101,12 +101,13 @@ func (d *Directory) PutRecognition(ctx context.Context, group, vm, name string, 
 		if err != nil {
 			return err
 		}
-		var owner, key string
-		err = tx.QueryRowContext(ctx, `SELECT r.name, c.key FROM recognition c JOIN resource r ON r.id = c.vm
-WHERE c.kind = ? AND c.value = ? AND NOT (c.vm = ? AND c.key = ?)`, kind, value, machine.row, fold(name)).Scan(&owner, &key)
+		var taken int
+		err = tx.QueryRowContext(ctx, `SELECT 1 FROM recognition WHERE kind = ? AND value = ? AND NOT (vm = ? AND key = ?)`,
+			kind, value, machine.row, fold(name)).Scan(&taken)
 		switch {
 		case err == nil:
-			return midas.Errorf(midas.Conflict, "The %s '%s' is a mark of the virtual machine '%s' already ('%s').", kind, value, owner, key)
+			// Whose it is may not be for the caller to know.
+			return midas.Errorf(midas.Conflict, "The %s '%s' is a mark of this or another virtual machine already.", kind, value)
 		case !errors.Is(err, sql.ErrNoRows):
 			return err
 		}

@@ -1,0 +1,75 @@
+package arm
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
+)
+
+const recognitionType = machineType + "/recognitions"
+
+// routeRecognitions adds the marks by which a machine is known that shows no secret.
+// Azure has none: there, being on the machine is the proof. Who may write them may act
+// as the machine, as in Azure who may run commands on it.
+func (a *API) routeRecognitions(t *routes) {
+	const all = machine + "/{name}/recognitions"
+	t.add(http.MethodGet, all, recognitionType+"/read", a.listRecognitions)
+	t.add(http.MethodGet, all+"/{recognition}", recognitionType+"/read", a.getRecognition)
+	t.add(http.MethodPut, all+"/{recognition}", recognitionType+"/write", a.putRecognition)
+	t.add(http.MethodDelete, all+"/{recognition}", recognitionType+"/delete", a.deleteRecognition)
+}
+
+func (a *API) showRecognition(c *call, r midas.Recognition) any {
+	properties := object{}
+	switch {
+	case r.Network.IsValid():
+		properties["cidr"] = r.Network.String()
+	case r.UserID != nil:
+		properties["uid"] = strconv.FormatUint(uint64(*r.UserID), 10)
+	default:
+		properties["cgroup"] = r.Cgroup
+	}
+	_, sub := a.Directory.Tenant()
+	return object{
+		"id": "/subscriptions/" + sub + "/resourceGroups/" + c.vars["group"] + "/providers/" + machineType + "/" + c.vars["name"] +
+			"/recognitions/" + r.Name,
+		"name": r.Name, "type": recognitionType, "properties": properties,
+	}
+}
+
+func (a *API) listRecognitions(c *call) (answer, error) {
+	all, err := a.Directory.ListRecognitions(c.Context(), c.vars["group"], c.vars["name"])
+	return list(all, func(r midas.Recognition) any { return a.showRecognition(c, r) }), err
+}
+
+func (a *API) getRecognition(c *call) (answer, error) {
+	r, err := a.Directory.GetRecognition(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"])
+	return answer{http.StatusOK, a.showRecognition(c, r)}, err
+}
+
+func (a *API) putRecognition(c *call) (answer, error) {
+	var body struct {
+		Properties struct {
+			CIDR   string      `json:"cidr"`
+			UserID json.Number `json:"uid"` // a number, or text that holds one
+			Cgroup string      `json:"cgroup"`
+		} `json:"properties"`
+	}
+	if err := c.decode(&body); err != nil {
+		return answer{}, err
+	}
+	r, created, err := a.Directory.PutRecognition(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"], directory.Mark{
+		CIDR: body.Properties.CIDR, UserID: body.Properties.UserID.String(), Cgroup: body.Properties.Cgroup,
+	})
+	return answer{made(created), a.showRecognition(c, r)}, err
+}
+
+func (a *API) deleteRecognition(c *call) (answer, error) {
+	if _, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"]); err != nil {
+		return answer{}, err
+	}
+	return removed(a.Directory.DeleteRecognition(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"]))
+}
