@@ -71,7 +71,7 @@ func enter(text string, command []string) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("tie to the parent: %w", err)
 	}
-	if err := setUpNetwork(settings.Listen); err != nil {
+	if err := setUpNetwork("", settings.Listen); err != nil {
 		return err
 	}
 	if err := mountHosts(settings.Hosts); err != nil {
@@ -97,7 +97,7 @@ func enter(text string, command []string) error {
 // setUpNetwork brings the loopback interface up and gives it every address that is
 // not in 127.0.0.0/8. An alias of lo and three ioctls do without netlink, and without
 // the dummy interfaces that some kernels lack.
-func setUpNetwork(listen []string) error {
+func setUpNetwork(label string, listen []string) error {
 	sock, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("network namespace: %w", err)
@@ -119,7 +119,7 @@ func setUpNetwork(listen []string) error {
 		}
 		if a := ap.Addr(); !a.IsLoopback() && !seen[a] {
 			seen[a] = true
-			if err := addAddress(sock, fmt.Sprintf("lo:%d", len(seen)), a); err != nil {
+			if err := addAddress(sock, fmt.Sprintf("lo:%s%d", label, len(seen)), a); err != nil {
 				return fmt.Errorf("add address %s: %w", a, err)
 			}
 		}

@@ -1,0 +1,114 @@
+package vmns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/midas-mysql/midas"
+)
+
+// Listen opens a listener at address (IPv4 and a port) in the network namespace that
+// path names, such as /run/netns/NAME or /proc/PID/ns/net, for this process to serve. An
+// address that the namespace lacks is added to its loopback interface, which is brought
+// up. It needs root, or root's powers over that namespace.
+//
+// The caller's own namespace is refused: a link-local address must never be bound where
+// the machine's own metadata service may be.
+func Listen(path, address string) (ln net.Listener, err error) {
+	onOwnThread(func() { ln, err = listenIn(path, address) })
+	switch {
+	case err == nil:
+		return ln, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, midas.Errorf(midas.NotFound, "there is no network namespace %s: %w", path, err).
+			WithHint("make one: ip netns add NAME makes /run/netns/NAME")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, midas.Errorf(midas.Forbidden, "listen in the network namespace %s: %w", path, err).
+			WithHint("that needs root")
+	}
+	return nil, midas.Errorf(midas.Internal, "listen in the network namespace %s: %w", path, err)
+}
+
+// onOwnThread runs f on a thread that ends with it, since what f does to its thread
+// cannot be undone. The main thread cannot end in Go, so it is kept busy with waiting
+// when it is the one at hand.
+func onOwnThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			f()
+			return // locked still: the thread ends
+		}
+		onOwnThread(f)
+		runtime.UnlockOSThread()
+	}()
+	<-done
+}
+
+func listenIn(path, address string) (net.Listener, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if err := foreign(file); err != nil {
+		return nil, err
+	}
+	if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("enter it: %w", err)
+	}
+	has, err := hasAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	if !has {
+		if err := setUpNetwork("midas", []string{address}); err != nil {
+			return nil, err
+		}
+	}
+	return (&net.ListenConfig{}).Listen(context.Background(), "tcp4", address)
+}
+
+// hasAddress tells whether an interface here has the address. That it can be bound says
+// nothing: a system may let addresses be bound that it does not have.
+func hasAddress(address string) (bool, error) {
+	want, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return false, err
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return false, err
+	}
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr() == want.Addr() {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// foreign refuses the namespace that this process is in.
+func foreign(file *os.File) error {
+	var there, here unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &there); err != nil {
+		return err
+	}
+	if err := unix.Stat("/proc/self/ns/net", &here); err != nil {
+		return err
+	}
+	if there.Dev == here.Dev && there.Ino == here.Ino {
+		return errors.New("it is this process's own")
+	}
+	return nil
+}
