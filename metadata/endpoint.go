@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/token"
 )
 
 // Workloads tells which machines there are, which identities they have and by which
@@ -28,6 +29,9 @@ type Workloads interface {
 type Config struct {
 	Workloads Workloads
 	Minter    midas.Minter
+	// Keys are the published ones of the Minter: a token is handed out again only while
+	// its key is there. nil when none is ever revoked.
+	Keys token.KeySet
 	// Secret is what the machine with that id proves itself with. It begins with the
 	// id and a full stop, so that it can be checked without being stored.
 	Secret func(vmID string) string
@@ -83,7 +87,7 @@ func New(cfg Config) (*Endpoint, error) {
 	if e.arc, err = newArc(cfg.Arc, e.now); err != nil {
 		return nil, err
 	}
-	e.machines, err = newMachines(cfg.Workloads, cfg.Minter, e.limits)
+	e.machines, err = newMachines(cfg.Workloads, cfg.Minter, cfg.Keys, e.limits)
 	return e, err
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/issuer"
+	"github.com/midas-mysql/midas/metadata"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -251,5 +253,33 @@ func TestPaths(t *testing.T) {
 		if out := w.send(request); out.Code != status {
 			t.Errorf("%s: status %d, want %d", path, out.Code, status)
 		}
+	}
+}
+
+// A key that is revoked takes along the tokens that are remembered.
+func TestARevokedKeyTakesItsTokensAlong(t *testing.T) {
+	w := newWorld(t)
+	w.identity("myManagedIdentity")
+	tenant, _ := w.directory.Tenant()
+	minter, err := issuer.New(issuer.Config{
+		Dir: t.TempDir(), TenantID: tenant, Applications: w.directory, Now: w.config.Now,
+		BaseURL: func() string { return "https://127.0.0.1:7443" },
+	})
+	w.must(err)
+	w.remake(func(c *metadata.Config) { c.Minter, c.Keys = minter, minter.Keys() })
+	verifier, err := token.NewVerifier(token.VerifierConfig{
+		Issuers:   []token.Issuer{{URLs: minter.IssuerURLs(), TenantID: tenant, Keys: minter.Keys()}},
+		Audiences: []string{midas.Resource}, Now: w.config.Now,
+	})
+	w.must(err)
+	first := w.token(w.imds())["access_token"]
+	if again := w.token(w.imds())["access_token"]; again != first {
+		t.Error("another token while the key stands")
+	}
+	_, err = minter.RotateKeys(t.Context(), true, true)
+	w.must(err)
+	second := w.token(w.imds())["access_token"]
+	if _, err := verifier.Verify(t.Context(), second); err != nil || second == first {
+		t.Errorf("after the key was revoked: the same token %t, %v", second == first, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/token"
 )
 
 // maxMachines is how many machines are remembered at once. One that is forgotten loses
@@ -41,18 +42,19 @@ type machine struct {
 type machines struct {
 	workloads Workloads
 	minter    midas.Minter
+	keys      token.KeySet
 	limits    Limits
 
 	mu    sync.Mutex
 	known *lru.LRU[string, *machine]
 }
 
-func newMachines(w Workloads, m midas.Minter, l Limits) (*machines, error) {
+func newMachines(w Workloads, m midas.Minter, keys token.KeySet, l Limits) (*machines, error) {
 	known, err := lru.NewLRU[string, *machine](maxMachines, nil)
 	if err != nil {
 		return nil, midas.Errorf(midas.Internal, "make the cache of machines: %w", err)
 	}
-	return &machines{workloads: w, minter: m, limits: l, known: known}, nil
+	return &machines{workloads: w, minter: m, keys: keys, limits: l, known: known}, nil
 }
 
 // get returns the machine as the directory had it at version or later: an identity that
@@ -97,7 +99,7 @@ func (ms *machines) remember(vmID string) (*machine, error) {
 	if m, ok := ms.known.Get(vmID); ok {
 		return m, nil
 	}
-	t, err := newTokens(ms.minter)
+	t, err := newTokens(ms.minter, ms.keys)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/token"
 )
 
 // maxTokens is how many tokens of one machine are remembered. The audience is the
@@ -19,21 +20,28 @@ const maxTokens = 64
 // gets the same token again for as long as more than half of its life is left.
 type tokens struct {
 	minter midas.Minter
+	keys   token.KeySet // nil when signing keys last for ever
 
 	mu     sync.Mutex
-	minted *lru.LRU[tokenKey, midas.Token]
+	minted *lru.LRU[tokenKey, signedToken]
+}
+
+// signedToken is a token with the id of the key that signed it.
+type signedToken struct {
+	midas.Token
+	keyID string
 }
 
 // tokenKey is what makes two requests want the same token. A principal id is never
 // used again, so a recreated identity finds nothing of its predecessor's.
 type tokenKey struct{ principalID, resource string }
 
-func newTokens(minter midas.Minter) (*tokens, error) {
-	minted, err := lru.NewLRU[tokenKey, midas.Token](maxTokens, nil)
+func newTokens(minter midas.Minter, keys token.KeySet) (*tokens, error) {
+	minted, err := lru.NewLRU[tokenKey, signedToken](maxTokens, nil)
 	if err != nil {
 		return nil, midas.Errorf(midas.Internal, "make the cache of tokens: %w", err)
 	}
-	return &tokens{minter: minter, minted: minted}, nil
+	return &tokens{minter: minter, keys: keys, minted: minted}, nil
 }
 
 // get returns a token of id for resource, used by host. fresh wants a new one.
@@ -42,16 +50,30 @@ func (t *tokens) get(ctx context.Context, now time.Time, id midas.Identity, host
 	t.mu.Lock()
 	known, ok := t.minted.Get(key)
 	t.mu.Unlock()
-	if ok && !fresh && known.Expiry.Sub(now) > now.Sub(known.NotBefore) {
-		return known, nil
+	if ok && !fresh && known.Expiry.Sub(now) > now.Sub(known.NotBefore) && t.stands(ctx, known) {
+		return known.Token, nil
 	}
 	// Two requests at once may both mint: both tokens are good, and neither waits.
 	made, err := t.minter.Mint(ctx, midas.TokenRequest{Identity: id, Resource: resource, Host: host})
 	if err != nil {
 		return midas.Token{}, fmt.Errorf("mint a token: %w", err)
 	}
+	header, _, err := token.DecodeUnverified(made.Raw)
+	if err != nil {
+		return midas.Token{}, fmt.Errorf("read a token that was minted: %w", err)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.minted.Add(key, made)
+	t.minted.Add(key, signedToken{made, header.KeyID})
 	return made, nil
+}
+
+// stands reports whether the key of a token is published still: one that was revoked
+// has taken its tokens along.
+func (t *tokens) stands(ctx context.Context, known signedToken) bool {
+	if t.keys == nil {
+		return true
+	}
+	_, err := t.keys.Key(ctx, known.keyID)
+	return err == nil
 }

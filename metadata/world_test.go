@@ -64,7 +64,7 @@ func newWorld(t testing.TB) *world {
 		Audiences: []string{midas.Resource}, Now: clock,
 	})
 	w.must(err)
-	w.config = metadata.Config{Workloads: w.directory, Minter: minter, Secret: secretOf, Now: clock, Limits: &metadata.Limits{}}
+	w.config = metadata.Config{Workloads: w.directory, Minter: minter, Keys: minter.Keys(), Secret: secretOf, Now: clock, Limits: &metadata.Limits{}}
 	w.remake(func(*metadata.Config) {})
 	_, _, err = w.directory.PutGroup(t.Context(), group, "eastus", nil)
 	w.must(err)

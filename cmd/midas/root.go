@@ -74,7 +74,7 @@ func (c *cli) groups() []commandGroup {
 			c.newADCommand(), c.newResourceCommand(), c.newRoleCommand(), c.newLockCommand(), c.newMonitorCommand(),
 		}},
 		{"Being a VM, and connecting as it", []*cobra.Command{
-			c.newEnvCommand(), c.newTokenCommand(), c.newConnectCommand(),
+			c.newEnvCommand(), c.newTokenCommand(), c.newConnectCommand(), c.newFaultCommand(),
 		}},
 		{moreCommands, []*cobra.Command{
 			c.newLoginCommand(), c.newLogoutCommand(), c.newAccountCommand(), c.newKeysCommand(),

@@ -83,6 +83,9 @@ func scripts(dir, program string, backend func() string) testscript.Params {
 // have is the condition [have:X]: a program, or namespaces. Where nothing may be left
 // out, what is missing is an error.
 func have(condition string) (bool, error) {
+	if condition == "root" {
+		return os.Geteuid() == 0, nil
+	}
 	name, ok := strings.CutPrefix(condition, "have:")
 	if !ok {
 		return false, fmt.Errorf("unknown condition %q", condition)

@@ -39,6 +39,8 @@ type stackConfig struct {
 	// BackendPassword is for a server that somebody else runs, when Backend holds none.
 	BackendPassword string
 	Issuer          issuerSettings
+	// MetadataSettings decide about the metadata endpoint.
+	MetadataSettings metadataSettings
 	// AdminLogin is the MySQL user name of the administrator of servers that are made
 	// without one.
 	AdminLogin string
@@ -65,6 +67,8 @@ type stack struct {
 
 	controlHandler  http.Handler
 	metadataHandler http.Handler
+	metadata        *metadata.Endpoint
+	ownListeners    []ownListener
 	controlLn       net.Listener
 	metadataLn      net.Listener
 	mysqlLn         net.Listener
@@ -179,18 +183,11 @@ func (s *stack) listen(context.Context) error {
 func (s *stack) controlURL() string  { return "https://" + s.controlLn.Addr().String() }
 func (s *stack) metadataURL() string { return "http://" + s.metadataLn.Addr().String() }
 
-func (s *stack) openIdentityPlane(context.Context) (err error) {
+func (s *stack) openIdentityPlane(ctx context.Context) error {
 	if err := s.openIssuer(); err != nil {
 		return err
 	}
-	endpoint, err := metadata.New(metadata.Config{
-		Workloads: s.directory, Minter: s.issuer, Secret: s.master.workloadSecret(), Log: s.Log,
-	})
-	if err != nil {
-		return err
-	}
-	s.metadataHandler = endpoint
-	return nil
+	return s.openMetadata(ctx)
 }
 
 func (s *stack) verifier(audiences ...string) (*token.Verifier, error) {
@@ -218,7 +215,7 @@ func (s *stack) openOperator(ctx context.Context) error {
 		return err
 	}
 	api, err := arm.New(arm.Config{
-		Directory: s.directory, Verifier: verifier, BaseURL: s.controlURL, SigningKeys: s.issuer, MetadataURL: s.metadataURL,
+		Directory: s.directory, Verifier: verifier, BaseURL: s.controlURL, SigningKeys: s.issuer, MetadataURL: s.metadataURL, Faults: s.metadata,
 		WorkloadSecret: s.master.workloadSecret(), ServersDeleted: s.dropDeparted, Log: s.Log,
 		Databases:    databases{func() *sql.DB { return s.backend.DB() }},
 		DefaultAdmin: &s.defaultAdmin,
@@ -255,6 +252,9 @@ func (s *stack) run(ctx context.Context) error {
 		return serveHTTP(ctx, tls.NewListener(s.controlLn, control), s.controlHandler)
 	})
 	part(func(ctx context.Context) error { return serveHTTP(ctx, s.metadataLn, s.metadataHandler) })
+	for _, own := range s.ownListeners {
+		part(func(ctx context.Context) error { return serveHTTP(ctx, own.Listener, own.handler) })
+	}
 	part(func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mysqlLn) })
 	part(s.issuer.Run)
 	if s.opsLn != nil {

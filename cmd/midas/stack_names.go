@@ -13,6 +13,7 @@ import (
 
 // byHost is the control address: requests that came by a public name of Azure go to
 // whoever answers for it, others are told apart by their path.
+<<<<<<< HEAD
 func (s *stack) byHost(manager, people http.Handler) http.Handler {
 	byPath := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -20,6 +21,16 @@ func (s *stack) byHost(manager, people http.Handler) http.Handler {
 			manager.ServeHTTP(w, r)
 		case graph.Serves(r.URL.Path):
 			people.ServeHTTP(w, r)
+=======
+func (s *stack) byHost(api http.Handler) http.Handler {
+	fabric := s.metadata.Fabric()
+	byPath := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch first := firstSegment(r.URL.Path); {
+		case first == "servicefabric":
+			fabric.ServeHTTP(w, r)
+		case armPath(first):
+			api.ServeHTTP(w, r)
+>>>>>>> eb496ac (midas: up serves network namespaces as VMs, fault and vm recognition commands, Service Fabric on the control address)
 		default:
 			s.issuer.ServeHTTP(w, r)
 		}
@@ -29,13 +40,18 @@ func (s *stack) byHost(manager, people http.Handler) http.Handler {
 
 // armPath tells the API from the issuer, which share one address as they share
 // nothing else: ARM's paths begin with a known word, the issuer's with a tenant.
-func armPath(path string) bool {
-	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
-	switch strings.ToLower(first) {
+func armPath(first string) bool {
+	switch first {
 	case "subscriptions", "tenants", "providers", "metadata":
 		return true
 	}
 	return false
+}
+
+// firstSegment is the first word of a path, without case.
+func firstSegment(path string) string {
+	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
+	return strings.ToLower(first)
 }
 
 // azureAuthority opens the authority for Azure's public names, which only the proxy and

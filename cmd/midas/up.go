@@ -16,6 +16,7 @@ func (c *cli) newUpCommand() *cobra.Command {
 	cfg := stackConfig{}
 	var behind backendFlags
 	var tokens issuerFlags
+	var endpoint metadataFlags
 	var accessLog bool
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -48,7 +49,11 @@ the Microsoft Entra administrator of servers that are created without one.`,
 			if cfg.Issuer, err = tokens.settings(); err != nil {
 				return err
 			}
+<<<<<<< HEAD
 			if cfg.Seed, err = readSeed(cfg.SeedFile); err != nil {
+=======
+			if cfg.MetadataSettings, err = endpoint.settings(); err != nil {
+>>>>>>> eb496ac (midas: up serves network namespaces as VMs, fault and vm recognition commands, Service Fabric on the control address)
 				return err
 			}
 			level := slog.LevelWarn
@@ -67,7 +72,11 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.Proxy, "proxy", "", "address of the proxy for Azure's public names; empty for none")
 	behind.add(flags, "auto")
 	tokens.add(flags)
+<<<<<<< HEAD
 	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments that there shall be")
+=======
+	endpoint.add(flags)
+>>>>>>> eb496ac (midas: up serves network namespaces as VMs, fault and vm recognition commands, Service Fabric on the control address)
 	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in")
 	return cmd
 }

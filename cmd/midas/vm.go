@@ -31,6 +31,7 @@ func (c *cli) newVMCommand() *cobra.Command {
 		c.newDeleteCommand(vmKind),
 		c.newVMIdentityCommand(),
 		c.newVMRunCommand(),
+		c.newVMRecognitionCommand(),
 	)
 	return cmd
 }

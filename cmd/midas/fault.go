@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas"
+)
+
+// faultVersion is the api-version of the switch for faults, which is not Azure's.
+const faultVersion = "2026-01-01"
+
+// faultTarget says whose faults: of one VM, or of all.
+type faultTarget struct {
+	vm  machine
+	all bool
+}
+
+func (t *faultTarget) bind(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.vm.name, "vm", "", "name of the VM")
+	cmd.Flags().StringVarP(&t.vm.group, "resource-group", "g", "", "resource group of the VM, if several have one of that name")
+	cmd.Flags().BoolVar(&t.all, "all", false, "every VM")
+}
+
+// path returns where the faults, or another word, of the target are.
+func (t *faultTarget) path(ctx context.Context, a *armClient, word string) (string, error) {
+	switch {
+	case t.all == (t.vm.name != ""):
+		return "", usagef("say which VM with --vm, or --all")
+	case t.all:
+		return resourcePath(a.operator.SubscriptionID, faultVersion, "providers", "Microsoft.Compute", word), nil
+	}
+	vm, err := t.vm.look(ctx, a)
+	if err != nil {
+		return "", err
+	}
+	r, err := vmKind.parseID(words(vm, "id"))
+	if err != nil {
+		return "", err
+	}
+	return vmKind.path(r, word), nil
+}
+
+func (c *cli) newFaultCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "fault",
+		Short: "Let the metadata endpoint go wrong, to see how a program bears it",
+		Long: `Let the metadata endpoint answer requests for tokens wrongly: a number of times, for a
+while. Nothing of it is kept when midas ends. It needs a permission of its own, and each
+fault that strikes is in the log.
+
+` + faultHelp(),
+	}
+	cmd.AddCommand(c.newFaultSetCommand(), c.newFaultListCommand(), c.newFaultClearCommand())
+	return cmd
+}
+
+// faultHelp lists the kinds.
+func faultHelp() string {
+	says := map[midas.FaultKind]string{
+		midas.FaultThrottled:     "429, as after too many requests",
+		midas.FaultNotFound:      "404, as while IMDS is updated",
+		midas.FaultGone:          "410, as while IMDS is updated",
+		midas.FaultServerError:   "500",
+		midas.FaultSlow:          "the right answer, --delay later",
+		midas.FaultExpired:       "a token that expired an hour ago",
+		midas.FaultWrongAudience: "a token for somebody else",
+		midas.FaultUnknownKey:    "a token signed with a key that nobody publishes",
+		midas.FaultEmpty:         "200 without a body",
+		midas.FaultNotJSON:       "200 with a web page",
+	}
+	var b strings.Builder
+	b.WriteString("Kinds:\n")
+	for _, kind := range midas.FaultKinds {
+		b.WriteString("  " + string(kind) + strings.Repeat(" ", 16-len(kind)) + says[kind] + "\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func faultKinds() []string {
+	var names []string
+	for _, kind := range midas.FaultKinds {
+		names = append(names, string(kind))
+	}
+	return names
+}
+
+func (c *cli) newFaultSetCommand() *cobra.Command {
+	var (
+		t               faultTarget
+		kind            string
+		count           int
+		duration, delay time.Duration
+	)
+	cmd := &cobra.Command{
+		Use:   "set",
+		Short: "Order a fault",
+		Long:  "Order a fault.\n\n" + faultHelp(),
+		Example: `  midas fault set --vm myVM --kind gone --count 3
+  midas fault set --all --kind slow --delay 5s --count 100 --duration 10m`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains(faultKinds(), kind) {
+				return usagef("--kind %q is not a fault", kind).WithHint("kinds: %s", strings.Join(faultKinds(), ", "))
+			}
+			a, err := c.arm()
+			if err != nil {
+				return err
+			}
+			path, err := t.path(cmd.Context(), a, "injectFault")
+			if err != nil {
+				return err
+			}
+			body := map[string]any{"kind": kind, "count": count, "durationSeconds": duration.Seconds()}
+			if kind == string(midas.FaultSlow) {
+				body["delaySeconds"] = delay.Seconds()
+			}
+			answer, err := a.do(cmd.Context(), http.MethodPost, path, body)
+			if err != nil {
+				return err
+			}
+			return c.print(answer)
+		},
+	}
+	t.bind(cmd)
+	cmd.Flags().StringVar(&kind, "kind", "", "what goes wrong")
+	cmd.Flags().IntVar(&count, "count", 1, "how many requests it strikes")
+	cmd.Flags().DurationVar(&duration, "duration", time.Minute, "how long it stands, up to 24h")
+	cmd.Flags().DurationVar(&delay, "delay", 5*time.Second, "how much later the kind slow answers, up to 2m")
+	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(faultKinds(), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (c *cli) newFaultListCommand() *cobra.Command {
+	var t faultTarget
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the faults that stand for a VM, those for all included, or only those",
+		Example: "  midas fault list --vm myVM",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := c.arm()
+			if err != nil {
+				return err
+			}
+			t.all = t.all || t.vm.name == ""
+			path, err := t.path(cmd.Context(), a, "faults")
+			if err != nil {
+				return err
+			}
+			all, err := a.list(cmd.Context(), path)
+			if err != nil {
+				return err
+			}
+			return c.print(all)
+		},
+	}
+	t.bind(cmd)
+	return cmd
+}
+
+func (c *cli) newFaultClearCommand() *cobra.Command {
+	var t faultTarget
+	cmd := &cobra.Command{
+		Use:   "clear",
+		Short: "End the faults of a VM, or those that stand for all",
+		Example: `  midas fault clear --vm myVM
+  midas fault clear --all`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := c.arm()
+			if err != nil {
+				return err
+			}
+			path, err := t.path(cmd.Context(), a, "faults")
+			if err != nil {
+				return err
+			}
+			_, err = a.do(cmd.Context(), http.MethodDelete, path, nil)
+			return err
+		},
+	}
+	t.bind(cmd)
+	return cmd
+}
