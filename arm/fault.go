@@ -75,7 +75,7 @@ func (a *API) injectFault(c *call) (answer, error) {
 		return answer{}, err
 	}
 	a.Log.WarnContext(c.Context(), "fault ordered", "fault", f.Kind, "machine", c.vars["name"], "count", f.Count, "until", f.Until, "object", c.who.ObjectID)
-	return answer{http.StatusOK, showFault(f)}, nil
+	return answer{status: http.StatusOK, body: showFault(f)}, nil
 }
 
 // seconds is a number of seconds as a duration; one that is out of all bounds is longer

@@ -8,10 +8,10 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// ordered remembers what was ordered.
-type ordered []midas.Fault
+// faultOrders remembers what was ordered.
+type faultOrders []midas.Fault
 
-func (o *ordered) InjectFault(f midas.Fault) error {
+func (o *faultOrders) InjectFault(f midas.Fault) error {
 	if f.Count < 1 {
 		return midas.Errorf(midas.Invalid, "a fault strikes 1 request or more")
 	}
@@ -19,7 +19,7 @@ func (o *ordered) InjectFault(f midas.Fault) error {
 	return nil
 }
 
-func (o *ordered) Faults(vmID string) []midas.Fault {
+func (o *faultOrders) Faults(vmID string) []midas.Fault {
 	var out []midas.Fault
 	for _, f := range *o {
 		if f.VMID == vmID || f.VMID == "" {
@@ -29,8 +29,8 @@ func (o *ordered) Faults(vmID string) []midas.Fault {
 	return out
 }
 
-func (o *ordered) ClearFaults(vmID string) int {
-	var left ordered
+func (o *faultOrders) ClearFaults(vmID string) int {
+	var left faultOrders
 	for _, f := range *o {
 		if f.VMID != vmID {
 			left = append(left, f)
@@ -44,11 +44,11 @@ func (o *ordered) ClearFaults(vmID string) int {
 // The switch for faults: of one machine and of all, with what was not said filled in.
 func TestFaults(t *testing.T) {
 	w := newWorld(t)
-	var faults ordered
+	var faults faultOrders
 	w.api.Faults = &faults
 	begin := time.Now()
-	w.do(t, "owner", "PUT", "/subscriptions/{sub}/resourcegroups/rg?api-version=1", `{"location":"eastus"}`)
-	w.do(t, "owner", "PUT", "/subscriptions/{sub}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm?api-version=1", `{"location":"eastus"}`)
+	w.do(t, "owner", "PUT", "/subscriptions/{sub}/resourcegroups/rg?api-version=2022-11-01", `{"location":"eastus"}`)
+	w.do(t, "owner", "PUT", "/subscriptions/{sub}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm?api-version=2022-11-01", `{"location":"eastus"}`)
 	vm, err := w.dir.GetVM(t.Context(), "rg", "vm")
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func TestFaults(t *testing.T) {
 	const machine, all = "/subscriptions/{sub}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm/", "/subscriptions/{sub}/providers/Microsoft.Compute/"
 	post := func(path, body string, status int) string {
 		t.Helper()
-		resp, text := w.do(t, "owner", "POST", path+"injectFault?api-version=1", body)
+		resp, text := w.do(t, "owner", "POST", path+"injectFault?api-version=2022-11-01", body)
 		if resp.StatusCode != status {
 			t.Errorf("%s: status %d, %s", body, resp.StatusCode, text)
 		}
@@ -76,21 +76,21 @@ func TestFaults(t *testing.T) {
 	if f := faults[1]; f.VMID != "" || f.Count != 7 || f.Delay != 1500*time.Millisecond || f.Until.Before(begin.Add(time.Hour)) {
 		t.Errorf("of all: %+v", f)
 	}
-	if _, text := w.do(t, "owner", "GET", machine+"faults?api-version=1", ""); strings.Count(text, `"kind"`) != 2 {
+	if _, text := w.do(t, "owner", "GET", machine+"faults?api-version=2022-11-01", ""); strings.Count(text, `"kind"`) != 2 {
 		t.Errorf("of the machine: %s", text)
 	}
-	if _, text := w.do(t, "owner", "GET", all+"faults?api-version=1", ""); strings.Count(text, `"kind"`) != 1 {
+	if _, text := w.do(t, "owner", "GET", all+"faults?api-version=2022-11-01", ""); strings.Count(text, `"kind"`) != 1 {
 		t.Errorf("of all: %s", text)
 	}
 	for _, status := range []int{200, 204} {
-		if resp, text := w.do(t, "owner", "DELETE", machine+"faults?api-version=1", ""); resp.StatusCode != status || len(faults) != 1 {
+		if resp, text := w.do(t, "owner", "DELETE", machine+"faults?api-version=2022-11-01", ""); resp.StatusCode != status || len(faults) != 1 {
 			t.Errorf("cleared: status %d, %s, %d left", resp.StatusCode, text, len(faults))
 		}
 	}
 	// Who has no role at the subscription may not, and without an endpoint there are none.
-	resp, text := w.do(t, "stranger", "POST", all+"injectFault?api-version=1", `{"kind":"gone"}`)
+	resp, text := w.do(t, "stranger", "POST", all+"injectFault?api-version=2022-11-01", `{"kind":"gone"}`)
 	wantFault(t, resp, text, 403, "AuthorizationFailed")
 	w.api.Faults = nil
-	resp, text = w.do(t, "owner", "POST", all+"injectFault?api-version=1", `{"kind":"gone"}`)
+	resp, text = w.do(t, "owner", "POST", all+"injectFault?api-version=2022-11-01", `{"kind":"gone"}`)
 	wantFault(t, resp, text, 404, "ResourceNotFound")
 }

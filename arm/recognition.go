@@ -47,7 +47,7 @@ func (a *API) listRecognitions(c *call) (answer, error) {
 
 func (a *API) getRecognition(c *call) (answer, error) {
 	r, err := a.Directory.GetRecognition(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"])
-	return answer{http.StatusOK, a.showRecognition(c, r)}, err
+	return answer{status: http.StatusOK, body: a.showRecognition(c, r)}, err
 }
 
 func (a *API) putRecognition(c *call) (answer, error) {
@@ -64,7 +64,7 @@ func (a *API) putRecognition(c *call) (answer, error) {
 	r, created, err := a.Directory.PutRecognition(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"], directory.Mark{
 		CIDR: body.Properties.CIDR, UserID: body.Properties.UserID.String(), Cgroup: body.Properties.Cgroup,
 	})
-	return answer{made(created), a.showRecognition(c, r)}, err
+	return answer{status: made(created), body: a.showRecognition(c, r)}, err
 }
 
 func (a *API) deleteRecognition(c *call) (answer, error) {

@@ -178,4 +178,3 @@ func TestFaultsWithoutEndAreRefused(t *testing.T) {
 		}
 	}
 }
-

@@ -15,7 +15,8 @@ import (
 func (w *world) get(path, query string) request {
 	return request{
 		http.MethodGet, path, query,
-		http.Header{"Metadata": {"true"}, "X-Identity-Header": {secretOf(w.vm.VMID)}}, "", "", false,
+		http.Header{"Metadata": {"true"}, "X-Identity-Header": {secretOf(w.vm.VMID)}},
+		"", "", false,
 	}
 }
 

@@ -128,7 +128,8 @@ func (w *world) imds(parameters ...string) request {
 	return request{
 		http.MethodGet, "/metadata/identity/oauth2/token",
 		encode(append([]string{"api-version", "2018-02-01", "resource", midas.Resource}, parameters...)),
-		http.Header{"Metadata": {"true"}, "X-Identity-Header": {secretOf(w.vm.VMID)}}, "", "", false,
+		http.Header{"Metadata": {"true"}, "X-Identity-Header": {secretOf(w.vm.VMID)}},
+		"", "", false,
 	}
 }
 
@@ -137,7 +138,8 @@ func (w *world) appService(parameters ...string) request {
 	return request{
 		http.MethodGet, "/msi/token",
 		encode(append([]string{"api-version", "2019-08-01", "resource", midas.Resource}, parameters...)),
-		http.Header{"X-Identity-Header": {secretOf(w.vm.VMID)}}, "", "", false,
+		http.Header{"X-Identity-Header": {secretOf(w.vm.VMID)}},
+		"", "", false,
 	}
 }
 

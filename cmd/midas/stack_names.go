@@ -13,24 +13,16 @@ import (
 
 // byHost is the control address: requests that came by a public name of Azure go to
 // whoever answers for it, others are told apart by their path.
-<<<<<<< HEAD
 func (s *stack) byHost(manager, people http.Handler) http.Handler {
-	byPath := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case armPath(r.URL.Path):
-			manager.ServeHTTP(w, r)
-		case graph.Serves(r.URL.Path):
-			people.ServeHTTP(w, r)
-=======
-func (s *stack) byHost(api http.Handler) http.Handler {
 	fabric := s.metadata.Fabric()
 	byPath := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch first := firstSegment(r.URL.Path); {
 		case first == "servicefabric":
 			fabric.ServeHTTP(w, r)
 		case armPath(first):
-			api.ServeHTTP(w, r)
->>>>>>> eb496ac (midas: up serves network namespaces as VMs, fault and vm recognition commands, Service Fabric on the control address)
+			manager.ServeHTTP(w, r)
+		case graph.Serves(r.URL.Path):
+			people.ServeHTTP(w, r)
 		default:
 			s.issuer.ServeHTTP(w, r)
 		}

@@ -36,24 +36,14 @@ the Microsoft Entra administrator of servers that are created without one.`,
 		Example: `  midas up
   midas up --seed world.yaml
   midas up --backend mysql://root@127.0.0.1:3306 --backend-password-file ~/mysql-root`,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			for flag, address := range map[string]string{"metadata": cfg.Metadata, "ops": cfg.Ops, "proxy": cfg.Proxy} {
 				if err := requireLoopback(flag, address); err != nil {
 					return err
 				}
 			}
 			cfg.State, cfg.AdminLogin, cfg.Backend = c.stateDir, operatorLogin, behind.choice
-			if cfg.BackendPassword, err = behind.password(); err != nil {
-				return err
-			}
-			if cfg.Issuer, err = tokens.settings(); err != nil {
-				return err
-			}
-<<<<<<< HEAD
-			if cfg.Seed, err = readSeed(cfg.SeedFile); err != nil {
-=======
-			if cfg.MetadataSettings, err = endpoint.settings(); err != nil {
->>>>>>> eb496ac (midas: up serves network namespaces as VMs, fault and vm recognition commands, Service Fabric on the control address)
+			if err := cfg.read(&behind, &tokens, &endpoint); err != nil {
 				return err
 			}
 			level := slog.LevelWarn
@@ -72,13 +62,25 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.Proxy, "proxy", "", "address of the proxy for Azure's public names; empty for none")
 	behind.add(flags, "auto")
 	tokens.add(flags)
-<<<<<<< HEAD
 	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments that there shall be")
-=======
 	endpoint.add(flags)
->>>>>>> eb496ac (midas: up serves network namespaces as VMs, fault and vm recognition commands, Service Fabric on the control address)
 	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in")
 	return cmd
+}
+
+// read completes the settings with what flags name and files hold.
+func (cfg *stackConfig) read(behind *backendFlags, tokens *issuerFlags, endpoint *metadataFlags) (err error) {
+	if cfg.BackendPassword, err = behind.password(); err != nil {
+		return err
+	}
+	if cfg.Issuer, err = tokens.settings(); err != nil {
+		return err
+	}
+	if cfg.MetadataSettings, err = endpoint.settings(); err != nil {
+		return err
+	}
+	cfg.Seed, err = readSeed(cfg.SeedFile)
+	return err
 }
 
 func (c *cli) up(ctx context.Context, cfg stackConfig) error {
