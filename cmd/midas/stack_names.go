@@ -16,10 +16,10 @@ import (
 func (s *stack) byHost(manager, people http.Handler) http.Handler {
 	fabric := s.metadata.Fabric()
 	byPath := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch first := firstSegment(r.URL.Path); {
-		case first == "servicefabric":
+		switch {
+		case firstSegment(r.URL.Path) == "servicefabric":
 			fabric.ServeHTTP(w, r)
-		case armPath(first):
+		case armPath(r.URL.Path):
 			manager.ServeHTTP(w, r)
 		case graph.Serves(r.URL.Path):
 			people.ServeHTTP(w, r)
@@ -32,8 +32,8 @@ func (s *stack) byHost(manager, people http.Handler) http.Handler {
 
 // armPath tells the API from the issuer, which share one address as they share
 // nothing else: ARM's paths begin with a known word, the issuer's with a tenant.
-func armPath(first string) bool {
-	switch first {
+func armPath(path string) bool {
+	switch firstSegment(path) {
 	case "subscriptions", "tenants", "providers", "metadata":
 		return true
 	}
