@@ -18,6 +18,9 @@ func (s *session) admit(ctx context.Context, token []byte) error {
 	if err != nil {
 		return err
 	}
+	if principal, err = s.withGroups(ctx, principal); err != nil {
+		return err
+	}
 	s.principal = principal
 	switch exists, err := s.exists(ctx, principal); {
 	case err != nil:
@@ -36,6 +39,19 @@ func (s *session) admit(ctx context.Context, token []byte) error {
 		return err
 	}
 	return s.admitAs(ctx)
+}
+
+// withGroups completes a principal whose token says that it is in too many groups to
+// name them. Where nobody can be asked it stays as it is, and no group admits it.
+func (s *session) withGroups(ctx context.Context, p midas.Principal) (midas.Principal, error) {
+	if !p.GroupsOmitted || s.Groups == nil {
+		return p, nil
+	}
+	groups, known, err := s.Groups(ctx, p)
+	if err == nil && known {
+		p.Groups, p.GroupsOmitted = groups, false
+	}
+	return p, err
 }
 
 // admitAs finds the account of the name that was asked for.

@@ -57,6 +57,10 @@ type Config struct {
 	// Exists tells whether a principal that a token proved is still there; nil when nobody
 	// can be asked. It must say so of principals of issuers that it does not know.
 	Exists func(ctx context.Context, p midas.Principal) (bool, error)
+	// Groups returns the object ids of the groups of a principal whose token leaves them
+	// out for their number; nil when nobody can be asked. known is false for principals of
+	// issuers that it does not know.
+	Groups func(ctx context.Context, p midas.Principal) (ids []string, known bool, err error)
 
 	// Audit receives every sign-in, admitted or refused. It must not block.
 	Audit func(midas.SignIn)

@@ -102,6 +102,7 @@ type world struct {
 	signInTimeout time.Duration // of the next gateway, as maxSigningIn
 	maxSigningIn  int
 	recheck       time.Duration
+	groups        func(context.Context, midas.Principal) ([]string, bool, error)
 
 	ahead atomic.Int64 // by how much the gateway's clock is ahead
 
@@ -124,7 +125,7 @@ func newWorld(t *testing.T, b testBackend) *world {
 	t.Cleanup(func() { w.directory.Close() })
 	tenant, _ := w.directory.Tenant()
 	w.issuer, err = issuer.New(issuer.Config{
-		Dir: keyDir, TenantID: tenant, Applications: w.directory,
+		Dir: keyDir, TenantID: tenant, Applications: w.directory, Members: w.directory,
 		BaseURL: func() string { return "https://127.0.0.1:7443" },
 	})
 	w.must(err)
@@ -163,7 +164,7 @@ func (w *world) startGateway() {
 			}
 			return stores[s.UniqueID], nil
 		},
-		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn, Recheck: w.recheck, Exists: w.exists,
+		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn, Recheck: w.recheck, Exists: w.exists, Groups: w.groups,
 		Audit: func(r midas.SignIn) { w.mu.Lock(); w.signIns = append(w.signIns, r); w.mu.Unlock() },
 		Log:   slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

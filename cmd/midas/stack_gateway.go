@@ -20,9 +20,18 @@ func (s *stack) openGateway(ctx context.Context) error {
 			return s.account(ctx, server)
 		},
 
-		TLS: s.ca.TLSConfig(s.serverNames), Exists: s.exists, Audit: s.auditSignIn, Log: s.Log,
+		TLS: s.ca.TLSConfig(s.serverNames), Exists: s.exists, Groups: s.groups, Audit: s.auditSignIn, Log: s.Log,
 	})
 	return err
+}
+
+// groups asks the directory for the groups of a principal of our own issuer.
+func (s *stack) groups(ctx context.Context, p midas.Principal) (ids []string, known bool, err error) {
+	if !slices.Contains(s.issuer.IssuerURLs(), p.Issuer) {
+		return nil, false, nil
+	}
+	ids, err = s.directory.MemberGroups(ctx, p.ObjectID)
+	return ids, err == nil, err
 }
 
 // exists tells whether the directory still has the principal that a token of our own
