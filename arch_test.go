@@ -273,7 +273,7 @@ func TestModuleIsWhatItSays(t *testing.T) {
 // TestEveryDecoderIsFuzzed keeps the rule that foreign bytes meet a fuzz target
 // before they meet a user.
 func TestEveryDecoderIsFuzzed(t *testing.T) {
-	for _, name := range []string{"wire", "token", "account", "metadata", "issuer", "graph", "seed"} {
+	for _, name := range []string{"wire", "token", "account", "metadata", "arm", "issuer", "graph", "seed"} {
 		found := false
 		err := filepath.WalkDir(name, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
