@@ -26,6 +26,9 @@ func (a *API) routeRoles(t *routes) {
 		t.add(http.MethodGet, at+"/providers/"+roleDefinitionType+"/{role}", roleDefinitionType+"/read", a.getRole).audience = anyRole
 	}
 	for _, at := range scopes {
+		for _, method := range []string{http.MethodPut, http.MethodDelete} {
+			t.add(method, at+"/providers/"+roleDefinitionType+"/{role}", roleDefinitionType+"/write", refuseCustomRole)
+		}
 		all := at + "/providers/" + roleAssignmentType
 		one := all + "/{assignment}"
 		t.list(all, roleAssignmentType+"/read", a.listAssignments)
@@ -99,6 +102,12 @@ func (a *API) getRole(c *call) (answer, error) {
 	}
 	r, err := a.Directory.Role(c.vars["role"])
 	return answer{status: http.StatusOK, body: a.showRole(r)}, err
+}
+
+// refuseCustomRole says what there is in place of roles of one's own.
+func refuseCustomRole(*call) (answer, error) {
+	return answer{}, &fault{status: http.StatusBadRequest, code: "CustomRolesNotSupported", message: "Custom roles are not supported here: " +
+		"the role definitions are Azure's built-in ones. Assign one of them, at a scope that is narrow enough."}
 }
 
 // listPermissions tells the caller what they may do at a scope.

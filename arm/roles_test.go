@@ -365,6 +365,9 @@ func TestRoleDefinitions(t *testing.T) {
 	wantFault(t, resp, text, 404, "RoleDefinitionDoesNotExist")
 	resp, text = w.do(t, "reader", "GET", list+"/Owner"+api, "")
 	wantFault(t, resp, text, 400, "InvalidRoleDefinitionId")
+	resp, text = w.do(t, "owner", "PUT", sub+list+"/"+strangerID+api, `{"properties":{"roleName":"mine","permissions":[{"actions":["*"]}]}}`)
+	wantFault(t, resp, text, 400, "CustomRolesNotSupported")
+	w.want(t, http.StatusForbidden, "reader", "DELETE", sub+list+"/"+roleIDs["Owner"]+api, "")
 	text = w.want(t, 200, "reader", "GET", rg+"/providers/Microsoft.Authorization/permissions"+api, "")
 	if !strings.Contains(text, `"actions":["*/read"]`) {
 		t.Errorf("permissions: %s", text)
