@@ -61,7 +61,7 @@ func (c *cli) azEnvironment(way, vm string, vars []variable) ([]variable, [][]st
 	if err != nil {
 		return nil, nil, err
 	}
-	login, err := c.azLogin(vm)
+	login, err := c.azLogin(vm, valueOf(vars, "AZURE_CLIENT_ID"))
 	return vars, append(commands, login), err
 }
 
@@ -86,9 +86,13 @@ func valueOf(vars []variable, name string) string {
 
 // azLogin signs az in. The operator's secret is in a file that az reads: on its command
 // line, every user of the machine could see it.
-func (c *cli) azLogin(vm string) ([]string, error) {
+func (c *cli) azLogin(vm, clientID string) ([]string, error) {
 	if vm != "" {
-		return []string{"az", "login", "--identity", "--allow-no-subscriptions", "--output", "none"}, nil
+		login := []string{"az", "login", "--identity", "--allow-no-subscriptions", "--output", "none"}
+		if clientID != "" { // App Service picks none by itself
+			login = append(login, "--username", clientID)
+		}
+		return login, nil
 	}
 	operator, err := readOperator(c.stateDir)
 	if err != nil {
