@@ -35,6 +35,9 @@ type User struct {
 	UPN                                   string // user principal name
 	DisplayName, GivenName, Surname, Mail string
 	Guest                                 bool
+	// Stamp rises when the password changes, the account is disabled or its sign-ins are
+	// revoked: a sign-in holds while it is as it was then.
+	Stamp int64
 }
 
 // Workload is a thing that may ask for tokens: a virtual machine.

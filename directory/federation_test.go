@@ -83,7 +83,7 @@ func TestGrants(t *testing.T) {
 	now := time.Now().Truncate(time.Millisecond).UTC()
 	g := midas.Grant{Family: "f", ClientID: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", UserID: u.ObjectID, Begun: now, Ends: now.Add(time.Hour)}
 	digest := sha256.Sum256([]byte("one"))
-	must(t)(d.KeepGrant(ctx, digest, g))
+	must(t)(d.KeepGrant(ctx, digest, g, u.Stamp, nil))
 	got, first, err := d.TakeGrant(ctx, digest, now)
 	must(t)(err)
 	if diff := cmp.Diff(g, got); diff != "" || !first.IsZero() {
@@ -98,12 +98,12 @@ func TestGrants(t *testing.T) {
 	must(t)(d.RevokeGrants(ctx, "f"))
 	_, _, err = d.TakeGrant(ctx, digest, now)
 	wantCode(t, err, midas.NotFound)
-	must(t)(d.KeepGrant(ctx, digest, g))
+	must(t)(d.KeepGrant(ctx, digest, g, u.Stamp, nil))
 	must(t)(d.RevokeUserGrants(ctx, u.ObjectID))
 	_, _, err = d.TakeGrant(ctx, digest, now)
 	wantCode(t, err, midas.NotFound)
 	g.UserID = "11111111-1111-1111-1111-111111111111"
-	wantCode(t, d.KeepGrant(ctx, digest, g), midas.NotFound)
+	wantCode(t, d.KeepGrant(ctx, digest, g, u.Stamp, nil), midas.NotFound)
 }
 
 func TestTokenVersion(t *testing.T) {

@@ -34,7 +34,7 @@ type UserChange struct {
 	Body                                                     json.RawMessage // merged as RFC 7396 says
 }
 
-const userQuery = `SELECT object_id, upn, name, given_name, surname, mail, mail_nickname, guest, enabled, must_change, body, created, changed FROM user `
+const userQuery = `SELECT object_id, upn, name, given_name, surname, mail, mail_nickname, guest, enabled, must_change, stamp, body, created, changed FROM user `
 
 // CreateUser makes a user. UPN, DisplayName and MailNickname are needed. A user
 // without a password cannot sign in with one. Errors are Invalid, or Conflict when
@@ -255,7 +255,7 @@ func (d *Directory) scanUser(row interface{ Scan(...any) error }) (User, error) 
 	var body string
 	var created, changed int64
 	err := row.Scan(&u.ObjectID, &u.UPN, &u.DisplayName, &u.GivenName, &u.Surname, &u.Mail, &u.MailNickname,
-		&u.Guest, &u.Enabled, &u.MustChange, &body, &created, &changed)
+		&u.Guest, &u.Enabled, &u.MustChange, &u.Stamp, &body, &created, &changed)
 	u.Body, u.Created, u.Changed = json.RawMessage(body), moment(created), moment(changed)
 	return u, err
 }

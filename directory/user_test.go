@@ -41,7 +41,7 @@ func TestUsers(t *testing.T) {
 	want := User{
 		User: midas.User{
 			ObjectID: u.ObjectID, TenantID: tenant, UPN: "Alice@Contoso.example", DisplayName: "Alice Adams",
-			GivenName: "Alice", Surname: "Adams", Mail: "a@contoso.example",
+			GivenName: "Alice", Surname: "Adams", Mail: "a@contoso.example", Stamp: u.Stamp,
 		},
 		MailNickname: "alice", Enabled: true, Body: []byte(`{"jobTitle":"DBA"}`), Created: noon, Changed: noon,
 	}

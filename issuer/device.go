@@ -218,5 +218,15 @@ func (i *Issuer) grantByDevice(a *ask) (*issued, *oauthError) {
 	if failed != nil {
 		return nil, failed
 	}
-	return i.issueUser(a, *n.user, n.resource, nil)
+	// The person signed in a while ago, and may have been disabled since, or changed the
+	// password that they had lost.
+	u, err := i.People.UserByID(a.Context(), n.user.ObjectID)
+	switch {
+	case mayNotSignIn(err), err == nil && u.Stamp != n.user.Stamp:
+		i.log.Warn("device sign-in refused", "user", n.user.ObjectID, "client", a.client.id, "why", "the account has changed since")
+		return nil, noGrant("device_code")
+	case err != nil:
+		return nil, i.notIssued(a, n.resource, err)
+	}
+	return i.issueUser(a, u, n.resource, nil)
 }

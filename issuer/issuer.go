@@ -47,7 +47,10 @@ type Members interface {
 // Grants keeps what a person has granted to a client program: the digests of refresh
 // tokens.
 type Grants interface {
-	KeepGrant(ctx context.Context, digest [32]byte, g midas.Grant) error
+	// KeepGrant keeps a grant to a person of that stamp, in place of parent; nil for the
+	// first of a sign-in. It is NotFound when the person's stamp is another by now, or the
+	// parent was revoked.
+	KeepGrant(ctx context.Context, digest [32]byte, g midas.Grant, stamp int64, parent *[32]byte) error
 	// TakeGrant returns the grant and marks its refresh token as used at that moment,
 	// unless it was before: then first says when. An unknown one is NotFound.
 	TakeGrant(ctx context.Context, digest [32]byte, now time.Time) (g midas.Grant, first time.Time, err error)

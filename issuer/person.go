@@ -114,12 +114,13 @@ func (i *Issuer) grantAgain(a *ask) (*issued, *oauthError) {
 	if shown == "" {
 		return nil, missing("refresh_token")
 	}
-	refused := invalidGrant(70000, "The provided value for the 'refresh_token' is not valid: it was revoked, is of another client, or never was. Sign in again.")
+	refused := noGrant("refresh_token")
 	if i.Grants == nil {
 		return nil, refused
 	}
 	now := i.now()
-	g, first, err := i.Grants.TakeGrant(a.Context(), sha256.Sum256([]byte(shown)), now)
+	digest := sha256.Sum256([]byte(shown))
+	g, first, err := i.Grants.TakeGrant(a.Context(), digest, now)
 	switch {
 	case midas.CodeOf(err) == midas.NotFound:
 		return nil, refused
@@ -132,15 +133,33 @@ func (i *Issuer) grantAgain(a *ask) (*issued, *oauthError) {
 		return nil, invalidGrant(700082, "The refresh token has expired due to inactivity. Sign in again.")
 	}
 	u, err := i.People.UserByID(a.Context(), g.UserID)
-	switch midas.CodeOf(err) {
-	case midas.NotFound, midas.Forbidden, midas.Unauthenticated, midas.Invalid:
+	if mayNotSignIn(err) {
 		i.revoke(a.Context(), g, "the person is gone or disabled")
 		return nil, refused
 	}
 	if err != nil {
 		return nil, i.notIssued(a, resource, err)
 	}
-	return i.issueUser(a, u, resource, &g)
+	return i.issueUser(a, u, resource, &parent{g, digest})
+}
+
+// parent is the grant that another one goes on from.
+type parent struct {
+	midas.Grant
+	digest [32]byte
+}
+
+// mayNotSignIn tells an account that is gone or disabled from one that could not be read.
+func mayNotSignIn(err error) bool {
+	switch midas.CodeOf(err) {
+	case midas.NotFound, midas.Forbidden, midas.Unauthenticated, midas.Invalid:
+		return err != nil
+	}
+	return false
+}
+
+func noGrant(parameter string) *oauthError {
+	return invalidGrant(70000, fmt.Sprintf("The provided value for the '%s' is not valid: it was revoked, is of another client, or never was. Sign in again.", parameter))
 }
 
 func (i *Issuer) revoke(ctx context.Context, g midas.Grant, why string) {
@@ -150,9 +169,9 @@ func (i *Issuer) revoke(ctx context.Context, g midas.Grant, why string) {
 	}
 }
 
-// issueUser makes the tokens of a person who has signed in; g is the grant that it goes
+// issueUser makes the tokens of a person who has signed in; from is the grant that it goes
 // on from, nil for a new one.
-func (i *Issuer) issueUser(a *ask, u midas.User, resource string, g *midas.Grant) (*issued, *oauthError) {
+func (i *Issuer) issueUser(a *ask, u midas.User, resource string, from *parent) (*issued, *oauthError) {
 	t, err := i.signUser(a.Context(), u, resource, userToken{clientID: a.client.id, proof: a.client.proof, remote: addressOf(a.Request)})
 	if err != nil {
 		return nil, i.notIssued(a, resource, err)
@@ -166,7 +185,11 @@ func (i *Issuer) issueUser(a *ask, u midas.User, resource string, g *midas.Grant
 		}
 	}
 	if i.Grants != nil && (!a.v2 || slices.Contains(asked, "offline_access")) {
-		if out.refresh, err = i.keepGrant(a, u, g); err != nil {
+		switch out.refresh, err = i.keepGrant(a, u, from); {
+		case midas.CodeOf(err) == midas.NotFound:
+			i.log.Warn("sign-in revoked while it went on", "user", u.ObjectID, "client", a.client.id)
+			return nil, noGrant("grant")
+		case err != nil:
 			return nil, i.notIssued(a, resource, err)
 		}
 	}
@@ -175,15 +198,16 @@ func (i *Issuer) issueUser(a *ask, u midas.User, resource string, g *midas.Grant
 }
 
 // keepGrant makes a refresh token. Only its digest is kept: 256 random bits need no salt.
-func (i *Issuer) keepGrant(a *ask, u midas.User, g *midas.Grant) (string, error) {
+func (i *Issuer) keepGrant(a *ask, u midas.User, from *parent) (string, error) {
 	now := i.now()
 	next := midas.Grant{Family: opaque(16), ClientID: strings.ToLower(a.client.id), UserID: u.ObjectID, Begun: now}
-	if g != nil {
-		next.Family, next.Begun = g.Family, g.Begun
+	var before *[32]byte
+	if from != nil {
+		next.Family, next.Begun, before = from.Family, from.Begun, &from.digest
 	}
 	next.Ends = now.Add(grantLife)
 	raw := "1." + opaque(32)
-	return raw, i.Grants.KeepGrant(a.Context(), sha256.Sum256([]byte(raw)), next)
+	return raw, i.Grants.KeepGrant(a.Context(), sha256.Sum256([]byte(raw)), next, u.Stamp, before)
 }
 
 // userResource is what a person's token is for: Microsoft Graph when nothing is said.

@@ -1,0 +1,32 @@
+package directory
+
+import (
+	"testing"
+	"time"
+
+	"github.com/midas-mysql/midas"
+)
+
+// TestGrantsAreNotOutrunByTheirEnd keeps grants for what was checked before it changed.
+func TestGrantsAreNotOutrunByTheirEnd(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
+	u := person(t, d, "alice")
+	g := midas.Grant{Family: "f", ClientID: "c", UserID: u.ObjectID, Begun: noon, Ends: noon.Add(time.Hour)}
+	first, second, other := [32]byte{1}, [32]byte{2}, [32]byte{3}
+	must(t)(d.KeepGrant(ctx, first, g, u.Stamp, nil))
+	must(t)(d.KeepGrant(ctx, second, g, u.Stamp, &first))
+	must(t)(d.RevokeGrants(ctx, "f"))
+	wantCode(t, d.KeepGrant(ctx, other, g, u.Stamp, &second), midas.NotFound)
+	must(t)(d.RevokeUserGrants(ctx, u.ObjectID))
+	wantCode(t, d.KeepGrant(ctx, other, g, u.Stamp, nil), midas.NotFound)
+}
+
+func TestMadeUpRefreshTokenChangesNothing(t *testing.T) {
+	d := fresh(t)
+	before := d.Changes()
+	_, _, err := d.TakeGrant(t.Context(), [32]byte{1}, noon)
+	wantCode(t, err, midas.NotFound)
+	if d.Changes() != before {
+		t.Error("the writer was taken")
+	}
+}
