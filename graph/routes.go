@@ -19,7 +19,7 @@ func (t *routes) add(method, pattern string, need access, do func(*call) (answer
 func (a *API) table() []route {
 	var t routes
 	for _, area := range []func(*routes){
-		a.routeUsers, a.routeGroups, a.routeApplications, a.routeServicePrincipals, a.routeObjects,
+		a.routeUsers, a.routeGroups, a.routeApplications, a.routeFederated, a.routeServicePrincipals, a.routeObjects,
 	} {
 		area(&t)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -207,7 +208,9 @@ func (i *Issuer) serveInstance(w http.ResponseWriter, r *http.Request) {
 		for _, known := range append(i.Origins(), i.base()) {
 			known = strings.TrimRight(known, "/")
 			host := hostOf(known)
-			hosts = append(hosts, host)
+			if !slices.Contains(hosts, host) {
+				hosts = append(hosts, host)
+			}
 			if name, _, _ := strings.Cut(host, ":"); strings.EqualFold(host, asked.Host) || at == "" && strings.EqualFold(name, asked.Host) {
 				at = known
 			}

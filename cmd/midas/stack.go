@@ -29,13 +29,15 @@ import (
 
 // stackConfig says where a stack keeps its state and listens.
 type stackConfig struct {
-	State    string // directory, made with mode 0700
-	Control  string // address of ARM and issuer, https
-	Metadata string // address of the metadata endpoint, http
-	MySQL    string // address of the gateway
-	Ops      string // address of metrics and health, http; "" for none
-	Proxy    string // address of the proxy for Azure's public names, http; "" for none
-	Backend  string // auto, embedded, mysqld, mysql://…, unix:PATH
+	State   string // directory, made with mode 0700
+	Control string // address of ARM and issuer, https
+	// ControlURL is how others reach Control, when that is not by its address.
+	ControlURL string
+	Metadata   string // address of the metadata endpoint, http
+	MySQL      string // address of the gateway
+	Ops        string // address of metrics and health, http; "" for none
+	Proxy      string // address of the proxy for Azure's public names, http; "" for none
+	Backend    string // auto, embedded, mysqld, mysql://…, unix:PATH
 	// BackendPassword is for a server that somebody else runs, when Backend holds none.
 	BackendPassword string
 	Issuer          issuerSettings
@@ -180,7 +182,6 @@ func (s *stack) listen(context.Context) error {
 	return nil
 }
 
-func (s *stack) controlURL() string  { return "https://" + s.controlLn.Addr().String() }
 func (s *stack) metadataURL() string { return "http://" + s.metadataLn.Addr().String() }
 
 func (s *stack) openIdentityPlane(ctx context.Context) error {
@@ -246,7 +247,7 @@ func (s *stack) run(ctx context.Context) error {
 			}
 		})
 	}
-	control := s.ca.TLSConfig(nil)
+	control := s.ca.TLSConfig(s.controlNames)
 	control.NextProtos = []string{"h2", "http/1.1"}
 	part(func(ctx context.Context) error {
 		return serveHTTP(ctx, tls.NewListener(s.controlLn, control), s.controlHandler)

@@ -35,7 +35,7 @@ func (s *stack) loginOrigins() []string {
 		all = append(all, "https://"+name)
 	}
 	if _, port, err := net.SplitHostPort(s.controlLn.Addr().String()); err == nil {
-		all = append(all, "https://localhost:"+port)
+		all = append(all, "https://localhost:"+port, "https://127.0.0.1:"+port)
 	}
 	return all
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -28,6 +30,41 @@ func (s *stack) byHost(manager, people http.Handler) http.Handler {
 		}
 	})
 	return publicnames.Handlers{Login: s.issuer, Manager: manager, Graph: people, Default: byPath}
+}
+
+// controlURL is how the control address is reached, and the beginning of the issuer in
+// tokens.
+func (s *stack) controlURL() string {
+	if s.ControlURL != "" {
+		return s.ControlURL
+	}
+	return "https://" + s.controlLn.Addr().String()
+}
+
+// controlNames are what the certificate of the control address names besides localhost.
+func (s *stack) controlNames() []string {
+	u, err := url.Parse(s.ControlURL)
+	if err != nil || u.Hostname() == "" || u.Hostname() == "localhost" {
+		return nil
+	}
+	return []string{u.Hostname()}
+}
+
+// checkControlURL refuses what no client could sign in at.
+func checkControlURL(address, control string) (string, error) {
+	host, _, err := net.SplitHostPort(control)
+	if ip := net.ParseIP(host); address == "" && err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return "", usagef("--control %s is every address of this machine: by which name or address is it reached?", control).
+			WithHint("say so with --control-url https://NAME:PORT; tokens name it as their issuer")
+	}
+	if address == "" {
+		return "", nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", usagef("--control-url %q is not https://NAME:PORT", address)
+	}
+	return "https://" + strings.ToLower(u.Host), nil
 }
 
 // armPath tells the API from the issuer, which share one address as they share

@@ -42,6 +42,9 @@ the Microsoft Entra administrator of servers that are created without one.`,
 					return err
 				}
 			}
+			if cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); err != nil {
+				return err
+			}
 			cfg.State, cfg.AdminLogin, cfg.Backend = c.stateDir, operatorLogin, behind.choice
 			if err := cfg.read(&behind, &tokens, &endpoint); err != nil {
 				return err
@@ -56,6 +59,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&cfg.Control, "control", "127.0.0.1:7443", "address of the API and the token issuer")
+	flags.StringVar(&cfg.ControlURL, "control-url", "", "https URL by which others reach the control address, when that is not by its address; tokens name it as their issuer")
 	flags.StringVar(&cfg.Metadata, "metadata", "127.0.0.1:7169", "address of the metadata endpoint")
 	flags.StringVar(&cfg.MySQL, "mysql", "127.0.0.1:7306", "address of the gateway")
 	flags.StringVar(&cfg.Ops, "ops", "127.0.0.1:7090", "address of metrics and health; empty for none")

@@ -1,0 +1,40 @@
+package graph
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestFederatedCredentialsOfApplications(t *testing.T) {
+	w := newWorld(t)
+	app, err := w.dir.ApplicationByClientID(t.Context(), w.app.ClientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := "/applications/" + app.ObjectID + "/federatedIdentityCredentials"
+	// As az ad app federated-credential sends them.
+	const body = `{"name":"github","issuer":"https://token.actions.githubusercontent.com","subject":"repo:o/r:environment:prod","description":"CI","audiences":["api://AzureADTokenExchange"]}`
+	one := w.want(t, http.StatusCreated, "POST", all, body)
+	if one.str("id") == "" || one.str("name") != "github" || one.str("description") != "CI" || one.str("subject") != "repo:o/r:environment:prod" {
+		t.Errorf("got %s", one.text)
+	}
+	w.want(t, http.StatusBadRequest, "POST", all, strings.Replace(body, "github", "again", 1)) // issuer and subject
+	w.want(t, http.StatusBadRequest, "POST", all, body)                                        // the name
+	w.want(t, http.StatusBadRequest, "POST", all, `{"issuer":"https://h","subject":"s","audiences":["a"]}`)
+	w.want(t, http.StatusBadRequest, "POST", all, `{"name":"other","issuer":"https://h","subject":"s"}`)
+	if got := w.want(t, http.StatusOK, "GET", "/applications(appId='"+w.app.ClientID+"')/federatedIdentityCredentials", "").column("name"); got != "github" {
+		t.Error(got)
+	}
+	for _, which := range []string{one.str("id"), "GitHub"} {
+		w.want(t, http.StatusNoContent, "PATCH", all+"/"+which, `{"subject":"repo:o/r:environment:`+which+`"}`)
+		if a := w.want(t, http.StatusOK, "GET", all+"/"+which, ""); a.str("subject") != "repo:o/r:environment:"+which || a.str("description") != "CI" {
+			t.Errorf("got %s", a.text)
+		}
+	}
+	w.want(t, http.StatusBadRequest, "PATCH", all+"/github", `{"name":"renamed"}`)
+	w.want(t, http.StatusBadRequest, "PATCH", all+"/github", `{"subject":""}`)
+	w.want(t, http.StatusNotFound, "GET", all+"/none", "")
+	w.want(t, http.StatusNoContent, "DELETE", all+"/github", "")
+	w.want(t, http.StatusNotFound, "DELETE", all+"/github", "")
+}
