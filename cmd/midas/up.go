@@ -42,9 +42,6 @@ the Microsoft Entra administrator of servers that are created without one.`,
 					return err
 				}
 			}
-			if cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); err != nil {
-				return err
-			}
 			cfg.State, cfg.AdminLogin, cfg.Backend = c.stateDir, operatorLogin, behind.choice
 			if err := cfg.read(&behind, &tokens, &endpoint); err != nil {
 				return err
@@ -74,6 +71,9 @@ the Microsoft Entra administrator of servers that are created without one.`,
 
 // read completes the settings with what flags name and files hold.
 func (cfg *stackConfig) read(behind *backendFlags, tokens *issuerFlags, endpoint *metadataFlags) (err error) {
+	if cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); err != nil {
+		return err
+	}
 	if cfg.BackendPassword, err = behind.password(); err != nil {
 		return err
 	}
