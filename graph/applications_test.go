@@ -164,38 +164,3 @@ func TestManagedIdentityIsAServicePrincipal(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
-
-func TestFederatedCredentials(t *testing.T) {
-	w := newWorld(t)
-	app, err := w.dir.ApplicationByClientID(t.Context(), w.app.ClientID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := "/applications/" + app.ObjectID + "/federatedIdentityCredentials"
-	const body = `{"name":"github","issuer":"https://token.actions.githubusercontent.com","subject":"repo:a/b:ref:refs/heads/main","audiences":["api://AzureADTokenExchange"],"description":"build"}`
-	a := w.want(t, http.StatusCreated, "POST", all, body)
-	if a.str("name") != "github" || !guid(a.str("id")) || a.str("description") != "build" {
-		t.Errorf("got %s", a.text)
-	}
-	w.want(t, http.StatusConflict, "POST", all, strings.Replace(body, "main", "other", 1))
-	w.want(t, http.StatusBadRequest, "POST", all, strings.Replace(body, `"github"`, `"g"`, 1))
-	w.want(t, http.StatusBadRequest, "POST", all, strings.Replace(body, `"name":"github",`, ``, 1))
-	w.want(t, http.StatusBadRequest, "POST", all, strings.Replace(body, `"description"`, `"claims"`, 1))
-	w.want(t, http.StatusNoContent, "PATCH", all+"/github", `{"subject":"repo:a/b:pull_request","name":"github"}`)
-	w.want(t, http.StatusBadRequest, "PATCH", all+"/github", `{"name":"gitlab"}`)
-	for _, which := range []string{"github", a.str("id")} {
-		got := w.want(t, http.StatusOK, "GET", "/applications(appId='"+w.app.ClientID+"')/federatedIdentityCredentials/"+which, "")
-		if got.str("subject") != "repo:a/b:pull_request" || got.str("issuer") != "https://token.actions.githubusercontent.com" || got.str("id") != a.str("id") {
-			t.Errorf("%s: %s", which, got.text)
-		}
-	}
-	if got := w.want(t, http.StatusOK, "GET", all, "").column("name"); got != "github" {
-		t.Errorf("got %s", got)
-	}
-	if _, kept, err := w.dir.FederatedCredentials(t.Context(), w.app.ClientID); err != nil || len(kept) != 1 || kept[0].Subject != "repo:a/b:pull_request" {
-		t.Errorf("%+v, %v", kept, err)
-	}
-	w.want(t, http.StatusNoContent, "DELETE", all+"/github", "")
-	w.want(t, http.StatusNotFound, "DELETE", all+"/github", "")
-	w.want(t, http.StatusNotFound, "GET", all+"/github", "")
-}

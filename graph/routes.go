@@ -86,7 +86,6 @@ func (a *API) routeApplications(t *routes) {
 	t.routeSet(set, a.listApplications, a.createApplication, a.getApplication, a.updateApplication, a.deleteApplication)
 	a.routeOwners(t, set, a.applicationID)
 	a.routeSecrets(t, set, a.applicationID)
-	a.routeFederation(t, set)
 }
 
 func (a *API) routeServicePrincipals(t *routes) {
