@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,8 +24,12 @@ const (
 	devicePoll = 5 * time.Second
 	// maxDevices is how many codes wait at once; when there are more, the oldest go.
 	maxDevices = 10_000
-	// devicesPerSource keeps one source from pushing out everybody else's.
+	// How many of one source's wait keeps it from pushing out everybody else's.
 	devicesPerSource = 50
+	devicesLoopback  = 1000
+	// abandoned is how long after its last question a program is taken to be gone, when
+	// others of its source need the room.
+	abandoned = time.Minute
 
 	// userCodeLetters make no word and are not mistaken for each other
 	// (RFC 8628 section 6.1).
@@ -37,9 +42,11 @@ type device struct {
 	userCode string
 	clientID string
 	resource string
-	source   string // where the program is
+	source   string // where the program is, as it is counted
+	address  string // and as people are told
 	began    time.Time
 	polled   time.Time
+	digest   [32]byte    // of the device code
 	user     *midas.User // who signed in; nil for nobody yet
 	declined bool
 }
@@ -48,13 +55,13 @@ type device struct {
 // their program asks for another.
 type deviceCodes struct {
 	mu       sync.Mutex
-	byDigest *lru.Cache[[32]byte, *device] // of the device code
+	byDigest *lru.Cache[[32]byte, *device] // by when their program last asked
 	byUser   map[string]*device
-	sources  map[string]int
+	sources  map[string][]*device // the oldest first
 }
 
 func newDeviceCodes() (*deviceCodes, error) {
-	d := &deviceCodes{byUser: map[string]*device{}, sources: map[string]int{}}
+	d := &deviceCodes{byUser: map[string]*device{}, sources: map[string][]*device{}}
 	var err error
 	d.byDigest, err = lru.NewWithEvict(maxDevices, func(_ [32]byte, gone *device) { d.forget(gone) })
 	return d, err
@@ -63,7 +70,8 @@ func newDeviceCodes() (*deviceCodes, error) {
 // forget is called for each code that goes. The lock is held.
 func (d *deviceCodes) forget(gone *device) {
 	delete(d.byUser, gone.userCode)
-	if d.sources[gone.source]--; d.sources[gone.source] <= 0 {
+	left := slices.DeleteFunc(d.sources[gone.source], func(n *device) bool { return n == gone })
+	if d.sources[gone.source] = left; len(left) == 0 {
 		delete(d.sources, gone.source)
 	}
 }
@@ -72,22 +80,39 @@ func (d *deviceCodes) forget(gone *device) {
 func (d *deviceCodes) add(n device) (deviceCode, userCode string, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, key := range d.byDigest.Keys() { // the oldest first
-		if old, _ := d.byDigest.Peek(key); n.began.Sub(old.began) < deviceLife {
-			break
-		}
-		d.byDigest.Remove(key)
+	for _, old, some := d.byDigest.GetOldest(); some && n.began.Sub(old.began) >= deviceLife; _, old, some = d.byDigest.GetOldest() {
+		d.byDigest.RemoveOldest()
 	}
-	if d.sources[n.source] >= devicesPerSource {
+	if !d.room(n.source, n.began) {
 		return "", "", false
 	}
 	for n.userCode = newUserCode(); d.byUser[n.userCode] != nil; n.userCode = newUserCode() {
 	}
 	deviceCode = opaque(32)
 	d.byUser[n.userCode] = &n
-	d.sources[n.source]++
-	d.byDigest.Add(sha256.Sum256([]byte(deviceCode)), &n)
+	n.digest = sha256.Sum256([]byte(deviceCode))
+	d.sources[n.source] = append(d.sources[n.source], &n)
+	d.byDigest.Add(n.digest, &n)
 	return deviceCode, n.userCode, true
+}
+
+// room makes room for one more code of a source: one goes whose program asks no more. The
+// lock is held.
+func (d *deviceCodes) room(source string, now time.Time) bool {
+	waiting, most := d.sources[source], devicesPerSource
+	if source == loopback {
+		most = devicesLoopback
+	}
+	if len(waiting) < most {
+		return true
+	}
+	at := slices.IndexFunc(waiting, func(n *device) bool {
+		return now.Sub(n.began) >= abandoned && now.Sub(n.polled) >= abandoned
+	})
+	if at >= 0 {
+		d.byDigest.Remove(waiting[at].digest)
+	}
+	return at >= 0
 }
 
 func newUserCode() string {
@@ -144,6 +169,7 @@ func (d *deviceCodes) poll(deviceCode, clientID string, now time.Time) (*device,
 	}
 	early := !n.polled.IsZero() && now.Sub(n.polled) < devicePoll-time.Second
 	n.polled = now
+	d.byDigest.Get(digest) // a code that is asked about goes last when room is needed
 	switch {
 	case now.Sub(n.began) >= deviceLife:
 		d.byDigest.Remove(digest)
@@ -179,7 +205,7 @@ func (i *Issuer) serveDeviceCode(v2 bool) http.HandlerFunc {
 			i.refuse(w, r, *failed)
 			return
 		}
-		deviceCode, userCode, ok := i.devices.add(device{clientID: a.client.id, resource: resource, source: source(r), began: i.now()})
+		deviceCode, userCode, ok := i.devices.add(device{clientID: a.client.id, resource: resource, source: source(r), address: addressOf(r), began: i.now()})
 		if !ok {
 			i.refuse(w, r, oauthError{
 				status: http.StatusTooManyRequests, code: "temporarily_unavailable", number: 50196,

@@ -55,18 +55,18 @@ func (i *Issuer) serveDeviceForm(w http.ResponseWriter, r *http.Request) {
 		i.showDevicePage(w, failed.status, deviceView{Problem: failed.text})
 		return
 	}
-	from := source(r)
-	if wait := i.attempts.wait(from, devicePath, i.now()); wait > 0 {
+	from := senderOf(r)
+	if wait := i.codes.wait(from, "", i.now()); wait > 0 {
 		i.showDevicePage(w, http.StatusTooManyRequests, deviceView{Problem: "Too many wrong codes from this address. Try again later."})
 		return
 	}
 	n := i.devices.find(form.Get("code"), i.now())
 	if n == nil {
-		i.attempts.failed(from, devicePath, i.now())
+		i.codes.failed(from, "", i.now())
 		i.showDevicePage(w, http.StatusBadRequest, deviceView{Problem: "That code is not known, or its time is over. Ask the program for another."})
 		return
 	}
-	view := deviceView{Code: n.userCode, Program: i.programName(n.clientID), Source: n.source, UPN: form.Get("upn")}
+	view := deviceView{Code: n.userCode, Program: i.programName(n.clientID), Source: n.address, UPN: form.Get("upn")}
 	switch {
 	case form.Get("decline") != "":
 		i.devices.decide(n.userCode, nil, i.now())

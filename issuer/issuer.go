@@ -110,7 +110,8 @@ type Issuer struct {
 	outside  *outsideIssuers
 	seen     *replays
 	devices  *deviceCodes
-	attempts *attempts
+	attempts *attempts // of passwords
+	codes    *attempts // of user codes
 	routes   http.Handler
 }
 
@@ -146,6 +147,9 @@ func New(cfg Config) (*Issuer, error) {
 		return nil, err
 	}
 	if i.attempts, err = newAttempts(); err != nil {
+		return nil, err
+	}
+	if i.codes, err = newAttempts(); err != nil {
 		return nil, err
 	}
 	i.routes = i.route()

@@ -1,0 +1,172 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/midas-mysql/midas"
+)
+
+// guesser counts how many of its guesses are checked.
+type guesser struct {
+	*attempts
+	t   *testing.T
+	now time.Time
+}
+
+func newGuesser(t *testing.T) *guesser {
+	a, err := newAttempts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &guesser{a, t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+}
+
+func (g *guesser) try(address, user string, right bool) (checked bool) {
+	g.t.Helper()
+	req := httptest.NewRequest("POST", "/", nil)
+	req.RemoteAddr = address
+	var verdict error
+	if !right {
+		verdict = midas.Errorf(midas.Unauthenticated, "wrong")
+	}
+	_, err := g.inTurn(g.t.Context(), senderOf(req), user, func() time.Time { return g.now }, func(context.Context) error {
+		checked = true
+		return verdict
+	})
+	if checked && !errors.Is(err, verdict) {
+		g.t.Errorf("answer %v", err)
+	}
+	return checked
+}
+
+// checked is how many of n wrong guesses are looked at.
+func (g *guesser) checked(n int, guess func(int) (address, user string)) (count int) {
+	for i := range n {
+		if address, user := guess(i); g.try(address, user, false) {
+			count++
+		}
+	}
+	return count
+}
+
+func TestLoopbackIsOneSource(t *testing.T) {
+	g := newGuesser(t)
+	got := g.checked(120, func(i int) (string, string) {
+		if i%3 == 0 {
+			return "[::1]:99", "alice"
+		}
+		return fmt.Sprintf("127.3.%d.%d:99", i/2, i), "alice"
+	})
+	if got != freeFailures {
+		t.Errorf("%d guesses were checked", got)
+	}
+	if g.now = g.now.Add(longestLocalWait); !g.try("127.0.0.1:99", "alice", true) {
+		t.Error("the owner waits longer than a minute for who guesses beside them")
+	}
+}
+
+func TestFailuresUnderMadeUpNamesShutNobodyOut(t *testing.T) {
+	g := newGuesser(t)
+	madeUp := func(address string) func(int) (string, string) {
+		return func(i int) (string, string) { return address, fmt.Sprint("nobody", i) }
+	}
+	if got := g.checked(100, madeUp("127.0.0.1:99")); got != 100 || !g.try("127.0.0.1:99", "alice", true) {
+		t.Errorf("on loopback %d are checked, and then alice is not", got)
+	}
+	if got := g.checked(100, madeUp("192.0.2.1:99")); got != sourceFailures {
+		t.Errorf("%d of one source were checked", got)
+	}
+	if g.try("192.0.2.1:99", "alice", true) {
+		t.Error("one more from the source at once")
+	}
+	if g.now = g.now.Add(time.Minute); !g.try("192.0.2.1:99", "alice", true) {
+		t.Error("the failures of a source do not fade")
+	}
+	g.checked(100, madeUp("192.0.2.1:99"))
+	if !g.try("192.0.2.1:99", "alice", true) {
+		t.Error("shut out where she signed in before")
+	}
+}
+
+func TestSlipsDoNotAddUp(t *testing.T) {
+	g := newGuesser(t)
+	for i := range 2 * sourceFailures {
+		user := fmt.Sprint("user", i)
+		if !g.try("192.0.2.1:99", user, false) || !g.try("192.0.2.1:99", user, true) {
+			t.Fatalf("user %d is not heard: those before only mistyped", i)
+		}
+	}
+}
+
+func TestSpreadGuessesAreBounded(t *testing.T) {
+	g := newGuesser(t)
+	g.try("198.51.100.7:99", "alice", true)
+	spread := func(i int) (string, string) { return fmt.Sprintf("203.0.%d.%d:99", i/250, i%250), "Alice" }
+	if got := g.checked(500, spread); got != accountFailures {
+		t.Errorf("%d guesses from 500 addresses were checked", got)
+	}
+	if !g.try("198.51.100.7:99", "alice", true) {
+		t.Error("the owner is shut out where she signed in before")
+	}
+	if g.try("198.51.100.8:99", "alice", true) || !g.try("198.51.100.8:99", "bob", true) {
+		t.Error("another place, alice or bob")
+	}
+	if g.now = g.now.Add(2 * time.Minute); !g.try("198.51.100.8:99", "alice", true) {
+		t.Error("the guesses do not fade")
+	}
+	got := g.checked(1000, func(i int) (string, string) {
+		return fmt.Sprintf("[2a00:1:2:%x::1]:99", i), fmt.Sprint("u", i)
+	})
+	if got != networkFailures {
+		t.Errorf("%d guesses from one /48 were checked", got)
+	}
+}
+
+// TestWaitingCodesStandAFlood has more codes asked for than there is room for.
+func TestWaitingCodesStandAFlood(t *testing.T) {
+	d, err := newDeviceCodes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	ask := func(source string) (string, bool) {
+		code, _, ok := d.add(device{clientID: "c", source: source, began: now})
+		return code, ok
+	}
+	waits := func(code string) bool { _, e := d.poll(code, "c", now); return e.number == 70016 || e.number == 50196 }
+	first, _ := ask("victim")
+	for i := range devicesPerSource - 1 {
+		if _, ok := ask("victim"); !ok {
+			t.Fatalf("code %d refused", i+2)
+		}
+	}
+	if _, ok := ask("victim"); ok {
+		t.Error("one source may have any number")
+	}
+	now = now.Add(abandoned)
+	if !waits(first) {
+		t.Error("it waits no more")
+	}
+	if _, ok := ask("victim"); !ok || !waits(first) || len(d.sources["victim"]) != devicesPerSource {
+		t.Error("codes that nobody asks about keep others out")
+	}
+	for i := range maxDevices + 100 {
+		ask(fmt.Sprint("stranger", i))
+		if i%1000 == 0 {
+			waits(first)
+		}
+	}
+	if !waits(first) || d.byDigest.Len() != maxDevices || len(d.byUser) != maxDevices {
+		t.Errorf("%d codes; one that is asked about is gone", d.byDigest.Len())
+	}
+	now = now.Add(deviceLife)
+	ask("later")
+	if d.byDigest.Len() > 2 || len(d.sources) != d.byDigest.Len() {
+		t.Errorf("%d codes of %d sources are kept for ever", d.byDigest.Len(), len(d.sources))
+	}
+}
