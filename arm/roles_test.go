@@ -36,7 +36,7 @@ var roleIDs = map[string]string{
 }
 
 // want sends a request and checks the status of its answer, which it returns.
-func (w *world) want(t *testing.T, status int, token, method, path, body string) string {
+func (w *world) want(t testing.TB, status int, token, method, path, body string) string {
 	t.Helper()
 	resp, text := w.do(t, token, method, path, body)
 	if resp.StatusCode != status {
@@ -46,7 +46,7 @@ func (w *world) want(t *testing.T, status int, token, method, path, body string)
 }
 
 // populate makes what the tests of access are about.
-func (w *world) populate(t *testing.T) {
+func (w *world) populate(t testing.TB) {
 	t.Helper()
 	const where = `{"location":"eastus"}`
 	other := strings.ReplaceAll(ids, "/rg/", "/other/")
