@@ -51,20 +51,22 @@ func (e *Endpoint) enter(r *http.Request, c caller, header string) (*visit, *fai
 }
 
 func (e *Endpoint) vmOf(r *http.Request, c caller, header string, version uint64) (string, error) {
-	given := r.Header.Values(header)
+	given, spelling := r.Header.Values(header), strings.Clone
 	if c.secret != "" {
-		given = append([]string{c.secret}, given...)
+		// Some clients write the whole address in lower case. What is left of the secret
+		// is more than enough to be none that can be guessed.
+		given, spelling = append([]string{strings.ToLower(c.secret)}, given...), strings.ToLower
 		header = "secret in the path"
 	}
 	switch {
 	case c.machine != "":
 		vmID, err := e.listeners.vmID(r.Context(), e.workloads, version, c.machine)
-		if err == nil && len(given) > 0 && (len(given) > 1 || !sameSecret(given[0], e.secret(vmID))) {
+		if err == nil && len(given) > 0 && (len(given) > 1 || !sameSecret(given[0], spelling(e.secret(vmID)))) {
 			return "", midas.Errorf(midas.Unauthenticated, "the %s is of another machine than this one", header)
 		}
 		return vmID, err
 	case len(given) > 0:
-		return e.vmOfSecret(given, header)
+		return e.vmOfSecret(given, header, spelling)
 	case c.stranger:
 		return "", midas.Errorf(midas.Unauthenticated, "the request carries no %s", header)
 	}
@@ -76,12 +78,12 @@ func (e *Endpoint) vmOf(r *http.Request, c caller, header string, version uint64
 }
 
 // vmOfSecret returns the machine that the one secret given is of.
-func (e *Endpoint) vmOfSecret(given []string, header string) (string, error) {
+func (e *Endpoint) vmOfSecret(given []string, header string, spelling func(string) string) (string, error) {
 	vmID, _, ok := strings.Cut(given[0], ".")
 	switch {
 	case len(given) > 1:
 		return "", midas.Errorf(midas.Unauthenticated, "the request carries %d secrets", len(given))
-	case !ok || len(given[0]) > maxSecret || !sameSecret(given[0], e.secret(vmID)):
+	case !ok || len(given[0]) > maxSecret || !sameSecret(given[0], spelling(e.secret(vmID))):
 		return "", midas.Errorf(midas.Unauthenticated, "the %s is of no machine here", header)
 	}
 	return vmID, nil

@@ -137,6 +137,17 @@ func TestRecognitionIsNotSpoofed(t *testing.T) {
 	if got := w.whose(r); got != "401" {
 		t.Errorf("a wrong secret in the path: %s", got)
 	}
+	// In the path case is lost with some clients; in the header it counts.
+	r = w.from("10.9.9.9:1")
+	r.path = "/as/" + strings.ToUpper(secretOf(a.VMID)) + r.path
+	if got := w.whose(r); got != a.System.ClientID {
+		t.Errorf("the secret in the path in upper case: %s", got)
+	}
+	r = w.from("10.9.9.9:1")
+	r.header.Set("X-Identity-Header", strings.ToUpper(secretOf(a.VMID)))
+	if got := w.whose(r); got != "401" {
+		t.Errorf("the secret in the header in upper case: %s", got)
+	}
 }
 
 // A machine's own listener says who asks, also for a machine that is made again; a

@@ -11,10 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/metadata"
 )
 
 // variable is one environment variable.
 type variable struct{ name, value string }
+
+// absent tells that the variable must not be there: an empty one leads some SDKs astray.
+func (v variable) absent() bool { return v.value == "" }
 
 func (c *cli) newEnvCommand() *cobra.Command {
 	var (
@@ -30,6 +34,7 @@ func (c *cli) newEnvCommand() *cobra.Command {
 machine act as a VM: Azure SDKs get its tokens from the metadata endpoint, and clients
 of MySQL find the gateway and trust its certificate. Without --vm, only the latter.
 
+` + sourceHelp + `
 With --az, the commands also point Azure's own az here, with a configuration apart from
 yours, and sign it in: as the operator, or as the VM. There are three ways: a cloud of
 its own, which needs nothing else; through the proxy of "midas up --proxy", with az left
@@ -44,6 +49,9 @@ midas.`,
 			if !ok {
 				return usagef("--shell %q is not a shell", shell).WithHint("shells: sh, fish, powershell")
 			}
+			if err := vm.checkSource(az); err != nil {
+				return err
+			}
 			if way == "" {
 				way = wayCloud
 			} else if !az || !slices.Contains(ways, way) {
@@ -53,7 +61,7 @@ midas.`,
 			if err != nil {
 				return err
 			}
-			use := usage{vm: vm.name, shell: shell}
+			use := usage{vm: vm.name, source: vm.source, shell: shell}
 			var commands [][]string
 			if az {
 				use.way = way
@@ -68,6 +76,7 @@ midas.`,
 	cmd.Flags().StringVar(&vm.name, "vm", "", "name of the VM to act as")
 	cmd.Flags().StringVarP(&vm.group, "resource-group", "g", "", "resource group of the VM, if several have one of that name")
 	cmd.Flags().StringVar(&shell, "shell", "sh", "whose syntax: sh (bash, zsh too), fish, powershell")
+	bindSource(cmd, &vm)
 	cmd.Flags().BoolVar(&az, "az", false, "point Azure's az here, too, and sign it in")
 	cmd.Flags().StringVar(&way, "way", "", "how to point az here: cloud (default), proxy, metadata-url")
 	_ = cmd.RegisterFlagCompletionFunc("way", cobra.FixedCompletions(ways, cobra.ShellCompDirectiveNoFileComp))
@@ -91,10 +100,14 @@ func (c *cli) environment(ctx context.Context, vm machine) ([]variable, error) {
 		if err := vm.find(ctx, a); err != nil {
 			return nil, err
 		}
-		vars = append(vars, variable{"IDENTITY_ENDPOINT", vm.endpoint}, variable{"IDENTITY_HEADER", vm.secret})
-		if vm.onlyClientID != "" {
-			vars = append(vars, variable{"AZURE_CLIENT_ID", vm.onlyClientID})
+		identity, unset, err := vm.identityVariables(ctx, running)
+		if err != nil {
+			return nil, err
 		}
+		for _, name := range unset {
+			vars = append(vars, variable{name: name})
+		}
+		vars = append(vars, identity...)
 	}
 	host, port, err := net.SplitHostPort(running.MySQL)
 	if err != nil {
@@ -108,6 +121,7 @@ func (c *cli) environment(ctx context.Context, vm machine) ([]variable, error) {
 // shellDialect is how a shell sets a variable and takes in our output.
 type shellDialect struct {
 	set   string // of name and quoted value
+	unset string // of name
 	quote func(string) string
 	use   string // of the command that prints
 }
@@ -115,28 +129,34 @@ type shellDialect struct {
 var shells = map[string]shellDialect{
 	"sh": {
 		"export %s=%s",
+		"unset %s",
 		func(s string) string { return `'` + strings.ReplaceAll(s, `'`, `'\''`) + `'` },
 		`eval "$(%s)"`,
 	},
 	"fish": {
 		"set -gx %s %s",
+		"set -e %s",
 		func(s string) string { return `'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + `'` },
 		"%s | source",
 	},
 	"powershell": {
 		"$env:%s = %s",
+		"Remove-Item -ErrorAction SilentlyContinue Env:%s",
 		func(s string) string { return `'` + strings.ReplaceAll(s, `'`, `''`) + `'` },
 		"%s | Out-String | Invoke-Expression",
 	},
 }
 
 // usage is what env was asked, for the line that says how to use its output.
-type usage struct{ vm, way, shell string }
+type usage struct{ vm, source, way, shell string }
 
 func (u usage) String() string {
 	command := "midas env"
 	if u.vm != "" {
 		command += " --vm " + oneLine(u.vm)
+	}
+	if u.source != "" {
+		command += " --source " + u.source
 	}
 	if u.way != "" {
 		command += " --az"
@@ -152,7 +172,7 @@ func (u usage) String() string {
 
 // secretVariables hold what makes their owner act as a VM.
 var secretVariables = map[string]string{
-	"IDENTITY_HEADER": "is a secret", "MSI_SECRET": "is the same secret", "HTTP_PROXY": "holds the same secret",
+	"IDENTITY_HEADER": "is a secret", "MSI_SECRET": "is a secret", "HTTP_PROXY": "holds the same secret",
 }
 
 // plainArgument is one that means itself to every shell.
@@ -163,8 +183,14 @@ func exports(d shellDialect, u usage, vars []variable, commands [][]string) stri
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Use it with: "+d.use+"\n", u)
 	for _, v := range vars {
+		if v.absent() {
+			fmt.Fprintf(&b, d.unset+"\n", v.name)
+			continue
+		}
 		if why, ok := secretVariables[v.name]; ok {
 			fmt.Fprintf(&b, "# %s %s: whoever has it gets tokens as this VM.\n", v.name, why)
+		} else if strings.Contains(v.value, metadata.SecretPath) {
+			fmt.Fprintf(&b, "# %s holds a secret: whoever has it gets tokens as this VM.\n", v.name)
 		}
 		fmt.Fprintf(&b, d.set+"\n", v.name, d.quote(v.value))
 	}

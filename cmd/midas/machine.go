@@ -11,6 +11,7 @@ import (
 // machine is a VM that a program is to act as.
 type machine struct {
 	group, name string // as given; the group may be empty
+	source      string // one of identitySources, "" for the default
 
 	endpoint string // URL that Azure SDKs take for App Service's
 	secret   string // what proves to the metadata endpoint who asks

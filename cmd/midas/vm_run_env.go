@@ -39,7 +39,8 @@ func insideEnvironment(environ []string, vm string, servers []server, trust []va
 	return withVariables(kept, vars)
 }
 
-// withVariables sets vars in an environment, in place of those of the same name.
+// withVariables sets vars in an environment, in place of those of the same name, and takes
+// away those that are to be absent.
 func withVariables(environ []string, vars []variable) []string {
 	set := make([]string, 0, len(vars))
 	for _, v := range vars {
@@ -53,7 +54,9 @@ func withVariables(environ []string, vars []variable) []string {
 		}
 	}
 	for _, v := range vars {
-		out = append(out, v.name+"="+v.value)
+		if !v.absent() {
+			out = append(out, v.name+"="+v.value)
+		}
 	}
 	return out
 }
