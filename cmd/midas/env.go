@@ -20,6 +20,17 @@ type variable struct{ name, value string }
 // absent tells that the variable must not be there: an empty one leads some SDKs astray.
 func (v variable) absent() bool { return v.value == "" }
 
+const envHelp = `Print shell commands that set the variables with which unmodified programs on this
+machine act as a VM: Azure SDKs get its tokens from the metadata endpoint, and clients
+of MySQL find the gateway and trust its certificate. Without --vm, only the latter.
+
+` + sourceHelp + `
+With --az, the commands also point Azure's own az here, with a configuration apart from
+yours, and sign it in: as the operator, or as the VM. There are three ways: a cloud of
+its own, which needs nothing else; through the proxy of "midas up --proxy", with az left
+to believe that it talks to Azure's public cloud; and with the list of clouds read from
+midas.`
+
 func (c *cli) newEnvCommand() *cobra.Command {
 	var (
 		vm    machine
@@ -30,16 +41,7 @@ func (c *cli) newEnvCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "env",
 		Short: "Print the variables with which programs act as a VM",
-		Long: `Print shell commands that set the variables with which unmodified programs on this
-machine act as a VM: Azure SDKs get its tokens from the metadata endpoint, and clients
-of MySQL find the gateway and trust its certificate. Without --vm, only the latter.
-
-` + sourceHelp + `
-With --az, the commands also point Azure's own az here, with a configuration apart from
-yours, and sign it in: as the operator, or as the VM. There are three ways: a cloud of
-its own, which needs nothing else; through the proxy of "midas up --proxy", with az left
-to believe that it talks to Azure's public cloud; and with the list of clouds read from
-midas.`,
+		Long:  envHelp,
 		Example: `  eval "$(midas env --vm myVM)"
   eval "$(midas env --az)" && az group list
   midas env --vm myVM --shell fish | source
