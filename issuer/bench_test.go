@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"testing"
-	"time"
 
 	"github.com/midas-mysql/midas"
 )
@@ -42,26 +41,4 @@ func BenchmarkMint(b *testing.B) {
 			}
 		}
 	})
-}
-
-// TestMintCostsOneSignature holds the ratio loosely: the machine may be busy.
-func TestMintCostsOneSignature(t *testing.T) {
-	i := mustOpen(t, keyDir(t), &clock{now: began})
-	key, sum := signingKey(), sha256.Sum256([]byte("claims"))
-	best := func(do func() error) time.Duration {
-		least := time.Hour
-		for range 40 {
-			began := time.Now()
-			if err := do(); err != nil {
-				t.Fatal(err)
-			}
-			least = min(least, time.Since(began))
-		}
-		return least
-	}
-	bare := best(func() error { _, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:]); return err })
-	token := best(func() error { _, err := i.Mint(t.Context(), request); return err })
-	if token > 2*bare {
-		t.Errorf("a token costs %s and its signature %s", token, bare)
-	}
 }
