@@ -85,6 +85,11 @@ func (d *Directory) changeApplication(ctx context.Context, tx *sql.Tx, a Applica
 	if err != nil {
 		return a, err
 	}
+	if c.Body != nil {
+		if err := checkTokenVersion(body); err != nil {
+			return a, err
+		}
+	}
 	if _, err := tx.ExecContext(ctx, `UPDATE application SET key = ?, name = ?, body = ?, changed = ? WHERE object_id = ?`,
 		fold(a.Name), a.Name, string(body), d.millis(), a.ObjectID); err != nil {
 		return a, err
@@ -93,7 +98,7 @@ func (d *Directory) changeApplication(ctx context.Context, tx *sql.Tx, a Applica
 		return a, err
 	}
 	if c.IdentifierURIs != nil {
-		if err := d.setIdentifierURIs(ctx, tx, a.ObjectID, *c.IdentifierURIs); err != nil {
+		if err := d.setIdentifierURIs(ctx, tx, a, *c.IdentifierURIs); err != nil {
 			return a, err
 		}
 	}
@@ -103,28 +108,6 @@ func (d *Directory) changeApplication(ctx context.Context, tx *sql.Tx, a Applica
 		}
 	}
 	return d.loadApplication(ctx, tx, a.ObjectID)
-}
-
-func (d *Directory) setIdentifierURIs(ctx context.Context, tx *sql.Tx, objectID string, uris []string) error {
-	if len(uris) > maxIdentifierURIs {
-		return midas.Errorf(midas.Invalid, "The number of identifierUris %d exceeds the maximum of %d.", len(uris), maxIdentifierURIs)
-	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM identifier_uri WHERE application = ?`, objectID); err != nil {
-		return err
-	}
-	for _, uri := range uris {
-		if err := checkText("Application", "identifierUris", uri, true, maxIdentifierURI); err != nil {
-			return err
-		}
-		added, err := affected(tx.ExecContext(ctx, `INSERT OR IGNORE INTO identifier_uri (key, uri, application) VALUES (?, ?, ?)`, fold(uri), uri, objectID))
-		if err != nil {
-			return err
-		}
-		if !added {
-			return midas.Errorf(midas.Conflict, "Another object with the same value for property identifierUris already exists.")
-		}
-	}
-	return nil
 }
 
 // GetApplication finds an application by object id, or returns NotFound.

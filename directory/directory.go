@@ -31,6 +31,9 @@ type Config struct {
 	Alone bool
 	Now   func() time.Time // nil for time.Now
 	Log   *slog.Logger     // nil for silence
+	// ReservedAudiences are the names of services that no application may take; nil for
+	// none. It is asked when one is given a name.
+	ReservedAudiences func() []string
 }
 
 // Directory is an open directory. It is safe for concurrent use, also by several
@@ -41,6 +44,8 @@ type Directory struct {
 	now    func() time.Time
 	log    *slog.Logger
 	hasher *hasher
+
+	reserved func() []string
 
 	tenantID       string
 	subscriptionID string
@@ -60,7 +65,7 @@ type Directory struct {
 // subscription id, and brings its schema up to date. Errors are Unavailable when the
 // file cannot be used, and Invalid when a newer midas wrote it.
 func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
-	d := &Directory{now: cfg.Now, log: cfg.Log, alone: cfg.Alone, hasher: newHasher()}
+	d := &Directory{now: cfg.Now, log: cfg.Log, alone: cfg.Alone, hasher: newHasher(), reserved: cfg.ReservedAudiences}
 	d.written = sync.NewCond(&d.unwrittenMu)
 	if d.now == nil {
 		d.now = time.Now

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -223,7 +224,7 @@ func checkFederated(c FederatedCredential) error {
 		return midas.Errorf(midas.Invalid, "The request format was unexpected. Federated Identity Credential must specify 'issuer', 'subject' and 'audiences'.")
 	}
 	if u, err := url.Parse(c.Issuer); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil ||
-		u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || len(c.Issuer) > maxFederatedURL {
+		u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Issuer, "#") || len(c.Issuer) > maxFederatedURL {
 		return midas.Errorf(midas.Invalid, "The issuer '%s' is invalid: it must be the URL that its tokens name as 'iss', of up to %d characters.", clip(c.Issuer), maxFederatedURL)
 	}
 	if len(c.Audiences) > maxAudiences {
@@ -244,21 +245,4 @@ func printable(text string) bool {
 		}
 	}
 	return true
-}
-
-// TokenVersion returns the version of tokens that the application behind a resource takes,
-// with its client id: what it was registered with as requestedAccessTokenVersion, 1 when
-// that says nothing. A resource is an identifier URI, a client id, or api://CLIENT-ID. An
-// unknown one has version 0.
-func (d *Directory) TokenVersion(ctx context.Context, resource string) (version int, clientID string, err error) {
-	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT client_id, CASE WHEN json_extract(body, '$.api.requestedAccessTokenVersion') IS 2 THEN 2 ELSE 1 END FROM application
-WHERE client_id = ?1 OR 'api://' || client_id = ?1 OR object_id = (SELECT application FROM identifier_uri WHERE key = ?1)`,
-			fold(resource)).Scan(&clientID, &version)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		return err
-	})
-	return version, clientID, err
 }

@@ -116,16 +116,28 @@ func TestTokenVersion(t *testing.T) {
 	}
 	two := register(`{"api":{"requestedAccessTokenVersion":2}}`, "api://Orders")
 	silent := register(`{"api":{"requestedAccessTokenVersion":null}}`, "api://silent")
-	odd := register(`{"api":{"requestedAccessTokenVersion":"two"}}`, "api://odd")
 	for resource, want := range map[string]struct {
 		version int
 		client  string
 	}{
 		"api://orders": {2, two.ClientID}, two.ClientID: {2, two.ClientID}, "api://" + two.ClientID: {2, two.ClientID},
-		"api://silent": {1, silent.ClientID}, "api://odd": {1, odd.ClientID}, "api://nobody": {0, ""}, two.ObjectID: {0, ""},
+		"api://silent": {1, silent.ClientID}, "api://nobody": {0, ""}, two.ObjectID: {0, ""},
 	} {
 		if version, client, err := d.TokenVersion(ctx, resource); err != nil || version != want.version || client != want.client {
 			t.Errorf("%s: %d %s %v", resource, version, client, err)
 		}
+	}
+}
+
+// TestIssuerHasNoFragment: what follows it would choose the path that is fetched.
+func TestIssuerHasNoFragment(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
+	_, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	must(t)(err)
+	for _, issuer := range []string{"https://issuer.example/#", "https://issuer.example#", "https://issuer.example/a#b"} {
+		c := credential("fic", "s")
+		c.Issuer = issuer
+		_, _, err := d.PutIdentityFederation(ctx, "rg", "app", c)
+		wantCode(t, err, midas.Invalid)
 	}
 }

@@ -25,8 +25,9 @@ const (
 	// assertionSkew is how far the clock of who made an assertion may differ.
 	assertionSkew = 5 * time.Minute
 	// maxOwnLifetime is how long an assertion of the client's own may live. Client
-	// libraries make them for ten minutes.
-	maxOwnLifetime = 24 * time.Hour
+	// libraries make them for ten minutes. A restart forgets which ones were shown, so
+	// that this is how long one that was copied may be good for.
+	maxOwnLifetime = time.Hour
 	// maxReplays is how many assertions are remembered.
 	maxReplays = 16 << 10
 )

@@ -98,6 +98,7 @@ func TestClientCertificate(t *testing.T) {
 		"expired":                   {header, map[string]any{"nbf": r.clock().Unix() - 900, "exp": r.clock().Unix() - 301}, "AADSTS700024"},
 		"not yet":                   {header, map[string]any{"nbf": r.clock().Unix() + 400}, "AADSTS700024"},
 		"without expiry":            {header, map[string]any{"exp": 0}, "AADSTS700024"},
+		"for two hours":             {header, map[string]any{"exp": r.clock().Unix() + 2*3600}, "AADSTS70023"},
 		"for two days":              {header, map[string]any{"exp": r.clock().Unix() + 2*86400}, "AADSTS70023"},
 		"a critical header we lack": {map[string]any{"x5t": short, "crit": []string{"exp"}}, nil, "AADSTS700027"},
 	} {

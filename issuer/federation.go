@@ -94,7 +94,12 @@ func (i *Issuer) outsideAssertion(ctx context.Context, clientID string, a *token
 		i.log.Warn("federated assertion refused", append([]any{"client", clip(clientID), "issuer", clip(says.Issuer), "subject", clip(says.Subject), "why", why}, args...)...)
 		return midas.Identity{}, noIssuer(says.Issuer)
 	}
-	credentials = only(credentials, func(c midas.FederatedCredential) bool { return c.Issuer == says.Issuer })
+	ours := slices.Contains(i.IssuerURLs(), says.Issuer)
+	credentials = only(credentials, func(c midas.FederatedCredential) bool {
+		// Azure's managed identities are named with the issuer of version 2; here the
+		// version is the audience's, and both names are this issuer.
+		return c.Issuer == says.Issuer || ours && slices.Contains(i.IssuerURLs(), c.Issuer)
+	})
 	if err != nil || len(credentials) == 0 {
 		return refuse("no credential names that issuer")
 	}
@@ -114,7 +119,31 @@ func (i *Issuer) outsideAssertion(ctx context.Context, clientID string, a *token
 	if claims.Issuer != says.Issuer {
 		return refuse("the issuer did not sign its name")
 	}
+	if ours {
+		if failed := i.stillActive(ctx, claims.Subject); failed != nil {
+			return midas.Identity{}, failed
+		}
+	}
 	return i.matchCredential(id, credentials, claims)
+}
+
+// stillActive refuses a token of ours whose subject was deleted or disabled after it was
+// signed: what ends an identity ends all that it stands for.
+func (i *Issuer) stillActive(ctx context.Context, subject string) *oauthError {
+	gone := invalidClient(7000112, fmt.Sprintf("The identity '%s' that the presented assertion was issued to is disabled or deleted.", clip(subject)))
+	if i.Principals == nil {
+		return gone
+	}
+	active, err := i.Principals.Active(ctx, subject)
+	switch {
+	case err != nil:
+		i.log.Error("principal not read", "subject", clip(subject), "err", err)
+		return &serverError
+	case !active:
+		i.log.Warn("federated assertion refused", "subject", clip(subject), "why", "the subject is disabled or deleted")
+		return gone
+	}
+	return nil
 }
 
 // keysOf returns the keys of an issuer, which may be ourselves: then a managed identity

@@ -37,6 +37,12 @@ type People interface {
 	UserByID(ctx context.Context, objectID string) (midas.User, error)
 }
 
+// Principals knows who still is somebody.
+type Principals interface {
+	// Active reports whether a user or service principal exists and is not disabled.
+	Active(ctx context.Context, objectID string) (bool, error)
+}
+
 // Members knows who is in which security group.
 type Members interface {
 	// MemberGroups returns the object ids of all groups that the object is in, also by way
@@ -79,10 +85,15 @@ type Config struct {
 	Origins func() []string
 
 	Applications Applications
-	People       People    // nil: nobody signs in with a password
-	Members      Members   // nil: tokens name no groups
-	Grants       Grants    // nil: there are no refresh tokens
-	Resources    Resources // nil: all tokens are of version 1
+	People       People // nil: nobody signs in with a password
+	// Principals nil: no token of this issuer stands for another identity.
+	Principals Principals
+	Members    Members   // nil: tokens name no groups
+	Grants     Grants    // nil: there are no refresh tokens
+	Resources  Resources // nil: all tokens are of version 1
+	// ReservedAudiences are the names of services that take tokens of version 1 with that
+	// name for an audience, whatever Resources says; nil for none but midas.Resource.
+	ReservedAudiences func() []string
 
 	// KeyLifetime is how long a key signs; DefaultKeyLifetime when 0, for ever when
 	// negative.
@@ -128,6 +139,9 @@ func New(cfg Config) (*Issuer, error) {
 	}
 	if cfg.Origins == nil {
 		cfg.Origins = func() []string { return nil }
+	}
+	if cfg.ReservedAudiences == nil {
+		cfg.ReservedAudiences = func() []string { return nil }
 	}
 	if cfg.KeyLifetime == 0 {
 		cfg.KeyLifetime = DefaultKeyLifetime

@@ -132,6 +132,21 @@ func TestResourceChoosesTheVersion(t *testing.T) {
 	}
 }
 
+// TestReservedAudiencesAreNobodys: an application that is named like another service
+// changes none of that service's tokens.
+func TestReservedAudiencesAreNobodys(t *testing.T) {
+	r := newRealm(t, func(c *issuer.Config) {
+		c.ReservedAudiences = func() []string { return []string{"https://management.azure.com", "https://management.azure.com/"} }
+	})
+	r.app(t, 2, "https://management.azure.com", "https://management.azure.com/", midas.Resource)
+	for _, resource := range []string{"https://management.azure.com", "https://management.azure.com/", "https://Management.azure.com/", midas.Resource, strings.ToUpper(midas.Resource)} {
+		_, doc := r.post(t, r.v2(), "grant_type", "password", "client_id", azureCLI, "username", alice, "password", password, "scope", resource+"/.default")
+		if got := claims(t, doc); got.Version != "1.0" || got.Audience[0] != resource {
+			t.Errorf("%s: version %s for %s", resource, got.Version, got.Audience)
+		}
+	}
+}
+
 func TestGuestHasNoUPNOfThisTenant(t *testing.T) {
 	r := newRealm(t)
 	guest := true

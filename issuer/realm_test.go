@@ -75,7 +75,7 @@ func newRealm(t testing.TB, change ...func(*issuer.Config)) *realm {
 	server := httptest.NewUnstartedServer(nil)
 	cfg := issuer.Config{
 		Dir: keyDir(t), TenantID: r.tenant, BaseURL: func() string { return "https://" + server.Listener.Addr().String() },
-		Applications: r.directory, People: r.directory, Members: r.directory, Grants: r.directory, Resources: r.directory,
+		Applications: r.directory, People: r.directory, Principals: r.directory, Members: r.directory, Grants: r.directory, Resources: r.directory,
 		Now: r.clock,
 	}
 	for _, c := range change {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -174,7 +175,8 @@ func (d *draft) by(clientID string, p proof) {
 // audience is what a token for a resource names, and the version that the resource takes:
 // in version 2 the application behind it, whatever name it was asked for by.
 func (i *Issuer) audience(ctx context.Context, resource string) (audience string, version int, err error) {
-	if i.Resources == nil || strings.EqualFold(resource, midas.ResourceAppID) || resource == midas.Resource {
+	own := append(i.ReservedAudiences(), midas.Resource, midas.ResourceAppID)
+	if i.Resources == nil || slices.ContainsFunc(own, func(name string) bool { return strings.EqualFold(name, resource) }) {
 		return resource, 1, nil
 	}
 	version, clientID, err := i.Resources.TokenVersion(ctx, resource)

@@ -30,6 +30,7 @@ var special = prefixes(
 	"0.0.0.0/8", "100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
 	"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
 	"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
+	"::ffff:0:0:0/96", "100:0:0:1::/64", "2620:4f:8000::/48", "3fff::/20", "5f00::/16",
 )
 
 func prefixes(text ...string) []netip.Prefix {
@@ -71,11 +72,19 @@ func outside(address string, allow []netip.Prefix) error {
 	}
 	ip := at.Addr().Unmap().WithZone("")
 	within := func(p netip.Prefix) bool { return p.Contains(ip) }
-	if slices.ContainsFunc(allow, within) {
+	if slices.ContainsFunc(allow, func(p netip.Prefix) bool { return within(unmapped(p)) }) {
 		return nil
 	}
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() || slices.ContainsFunc(special, within) {
 		return fmt.Errorf("address %s is not on the public internet, and not among those that may be asked for keys", ip)
 	}
 	return nil
+}
+
+// unmapped is an IPv4 network under its own name, as addresses are compared.
+func unmapped(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p
 }

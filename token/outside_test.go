@@ -13,10 +13,10 @@ import (
 )
 
 func TestOutsideIsThePublicInternet(t *testing.T) {
-	private := []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128")}
+	private := []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("::ffff:10.8.0.0/109")}
 	for address, want := range map[string]bool{
 		"8.8.8.8:443": true, "[2606:4700::1111]:443": true, "140.82.112.3:443": true,
-		"10.1.2.3:443": true, "[::1]:443": true, "[::ffff:10.1.2.3]:443": true, // allowed
+		"10.1.2.3:443": true, "[::1]:443": true, "[::ffff:10.1.2.3]:443": true, "10.9.0.1:443": true, "[::ffff:10.9.0.1]:443": true, // allowed
 
 		"127.0.0.1:443": false, "[::ffff:127.0.0.1]:443": false, "0.0.0.0:443": false, "[::]:443": false, "127.1.2.3:80": false,
 		"10.2.0.1:443": false, "172.16.0.1:443": false, "192.168.1.1:443": false, "100.64.0.1:443": false, "100.100.100.200:80": false,
@@ -24,6 +24,7 @@ func TestOutsideIsThePublicInternet(t *testing.T) {
 		"[fe80::1%eth0]:443": false, "[fc00::1]:443": false, "[fec0::1]:443": false, "[64:ff9b::7f00:1]:443": false, "[64:ff9b::a9fe:a9fe]:80": false,
 		"[2002:7f00:1::]:443": false, "[2001:0:7f00:1::]:443": false, "[::7f00:1]:443": false, "[2001:db8::1]:443": false,
 		"224.0.0.1:443": false, "[ff02::1]:443": false, "255.255.255.255:443": false, "240.0.0.1:443": false,
+		"[::ffff:0:a9fe:a9fe]:80": false, "[::ffff:0:8.8.8.8]:443": false, "[3fff::1]:443": false, "[5f00::1]:443": false, "[100:0:0:1::1]:443": false, "[2620:4f:8000::1]:443": false,
 		"192.0.2.1:443": false, "198.18.0.1:443": false, "203.0.113.5:443": false,
 		"localhost:443": false, "8.8.8.8": false, "": false,
 	} {
@@ -81,7 +82,7 @@ func TestKeysOfAnIssuer(t *testing.T) {
 	if _, err := keys(strings.TrimSuffix(named, "/")).Key(t.Context(), "k1"); midas.CodeOf(err) != midas.Unavailable || !strings.Contains(err.Error(), "is of issuer") {
 		t.Errorf("another issuer's document: %v", err)
 	}
-	for _, issuer := range []string{"http://127.0.0.1/", "https://user@h/", "https:///x", "ftp://h", "::", "https://h/?a=b", "https://h/#f"} {
+	for _, issuer := range []string{"http://127.0.0.1/", "https://user@h/", "https:///x", "ftp://h", "::", "https://h/?a=b", "https://h/#f", "https://h/#", "https://h#"} {
 		if _, err := token.NewRemoteKeys(token.RemoteConfig{Issuer: issuer}); midas.CodeOf(err) != midas.Invalid {
 			t.Errorf("%s: %v", issuer, err)
 		}

@@ -136,7 +136,8 @@ func (s *stack) openState(ctx context.Context) error {
 	}
 	s.directory, err = directory.Open(ctx, directory.Config{
 		Path: filepath.Join(s.State, "directory.db"), Log: s.Log,
-		Alone: true, // lockState sees to it
+		Alone:             true, // lockState sees to it
+		ReservedAudiences: s.reservedAudiences,
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/arm"
+	"github.com/midas-mysql/midas/graph"
 	"github.com/midas-mysql/midas/internal/publicnames"
 	"github.com/midas-mysql/midas/issuer"
 )
@@ -20,11 +23,18 @@ func (s *stack) openIssuer() error {
 	tenant, _ := s.directory.Tenant()
 	s.issuer, err = issuer.New(issuer.Config{
 		Dir: filepath.Join(s.State, "issuer"), TenantID: tenant, BaseURL: s.controlURL, Origins: s.loginOrigins,
-		Applications: s.directory, People: s.directory, Members: s.directory, Grants: s.directory, Resources: s.directory,
-		KeyLifetime: s.Issuer.KeyLifetime, KeyProtectors: append(slices.Clone(s.Issuer.KeyProtectors), own),
+		Applications: s.directory, People: s.directory, Principals: s.directory, Members: s.directory, Grants: s.directory, Resources: s.directory,
+		ReservedAudiences: s.reservedAudiences,
+		KeyLifetime:       s.Issuer.KeyLifetime, KeyProtectors: append(slices.Clone(s.Issuer.KeyProtectors), own),
 		Federation: s.Issuer.Federation, Log: s.Log,
 	})
 	return err
+}
+
+// reservedAudiences are the names of our own services: tokens for them are for nobody else.
+func (s *stack) reservedAudiences() []string {
+	all := append(arm.Audiences(), graph.Audiences(s.controlURL())...)
+	return append(all, midas.Resource, midas.Resource+"/", midas.ResourceAppID)
 }
 
 // loginOrigins are the other addresses of the issuer: Azure's names for it, and this
