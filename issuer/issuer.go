@@ -101,6 +101,10 @@ type Config struct {
 	// KeyProtectors encrypt the signing keys at rest: the first all of them, the others
 	// only open what they once encrypted. Without any, keys are plain files.
 	KeyProtectors []KeyProtector
+	// InsecureAdoptPlainKeys takes over keys that are not encrypted, and a list of keys that
+	// is not sealed, though there are KeyProtectors: whoever could write there can sign in as
+	// everybody.
+	InsecureAdoptPlainKeys bool
 	// Federation says where the keys of outside issuers may be fetched from.
 	Federation FederationConfig
 

@@ -101,8 +101,9 @@ func (k *keypair) encode(ctx context.Context, protect KeyProtector) ([]byte, err
 	})...), nil
 }
 
-// loadKeypair reads a key file; the private key too when withPrivate.
-func loadKeypair(ctx context.Context, path string, withPrivate bool, protectors []KeyProtector) (*keypair, error) {
+// loadKeypair reads a key file; the private key too when withPrivate and there is one. A
+// plain one is taken where keys are encrypted only when adoptPlain.
+func loadKeypair(ctx context.Context, path string, withPrivate bool, protectors []KeyProtector, adoptPlain bool) (*keypair, error) {
 	data, err := keyfile.Read(path)
 	if err != nil {
 		return nil, midas.Errorf(midas.Internal, "read a signing key: %w", err).
@@ -127,11 +128,11 @@ func loadKeypair(ctx context.Context, path string, withPrivate bool, protectors 
 		return nil, damaged(path)
 	}
 	k.id, k.made, k.public = keyID(k.cert), named.NotBefore, public
-	if !withPrivate {
+	if !withPrivate || secret == nil {
 		return k, nil
 	}
-	if secret == nil {
-		return nil, damaged(path)
+	if secret.Type == plainBlock && len(protectors) > 0 && !adoptPlain {
+		return nil, unprotected(path)
 	}
 	return k, k.open(ctx, secret, path, protectors)
 }
@@ -143,8 +144,7 @@ func (k *keypair) open(ctx context.Context, secret *pem.Block, path string, prot
 		k.protector = secret.Headers[protectorHeader]
 		at := slices.IndexFunc(protectors, func(p KeyProtector) bool { return p.ID() == k.protector })
 		if at < 0 {
-			return midas.Errorf(midas.Internal, "signing key %s is encrypted under %q, which was not given", path, clip(k.protector)).
-				WithHint("give the key encryption key that it was made with (--key-encryption-key-file, MIDAS_KEY_ENCRYPTION_KEY or --key-encryption-command; \"master-…\" is the state's master.key); without it, remove %s: new keys are made and all tokens issued so far are void", filepath.Dir(path))
+			return notGiven(path, k.protector)
 		}
 		wrapped, err := base64.StdEncoding.DecodeString(secret.Headers[dataKeyHeader])
 		if err != nil {

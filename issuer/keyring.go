@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"log/slog"
@@ -25,6 +26,7 @@ type keyring struct {
 	dir        string
 	lifetime   time.Duration // a key signs for so long; 0: until told otherwise
 	protectors []KeyProtector
+	adoptPlain bool
 	now        func() time.Time
 	log        *slog.Logger
 	step       func(string) error // between the steps of a change, for tests; else nil
@@ -51,7 +53,7 @@ type publishedKey struct {
 
 // openKeyring loads the keys in dir, after making those that are missing.
 func openKeyring(ctx context.Context, cfg *Config) (*keyring, error) {
-	k := &keyring{dir: cfg.Dir, lifetime: cfg.KeyLifetime, protectors: cfg.KeyProtectors, now: cfg.Now, log: cfg.Log, step: cfg.keyStep}
+	k := &keyring{dir: cfg.Dir, lifetime: cfg.KeyLifetime, protectors: cfg.KeyProtectors, adoptPlain: cfg.InsecureAdoptPlainKeys, now: cfg.Now, log: cfg.Log, step: cfg.keyStep}
 	if err := os.MkdirAll(k.dir, 0o700); err != nil {
 		return nil, midas.Errorf(midas.Internal, "make the directory of signing keys: %w", err)
 	}
@@ -63,6 +65,9 @@ func openKeyring(ctx context.Context, cfg *Config) (*keyring, error) {
 		if m, err = k.adopt(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if err := k.checkSeal(ctx, m); err != nil {
+		return nil, err
 	}
 	if err := k.use(ctx, *m); err != nil {
 		return nil, err
@@ -87,19 +92,27 @@ func (k *keyring) adopt(ctx context.Context) (*manifest, error) {
 	if err != nil {
 		return nil, midas.Errorf(midas.Internal, "list signing keys: %w", err)
 	}
-	found := []entry{}
+	var found, retired []entry
 	for _, path := range paths {
-		pair, err := loadKeypair(ctx, path, true, k.protectors)
+		pair, err := loadKeypair(ctx, path, true, k.protectors, k.adoptPlain)
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(found, func(e entry) bool { return e.KeyID == pair.id }) {
-			found = append(found, entry{File: filepath.Base(path), KeyID: pair.id, Published: pair.made.Unix()})
+		e := entry{File: filepath.Base(path), KeyID: pair.id, Published: pair.made.Unix()}
+		switch {
+		case slices.ContainsFunc(found, func(o entry) bool { return o.KeyID == e.KeyID }):
+		case pair.private != nil:
+			found = append(found, e)
+		case len(k.protectors) == 0 || k.adoptPlain:
+			retired = append(retired, e)
+		default:
+			// A certificate alone could be anybody's, who would sign for us with its key.
+			k.log.Warn("retired signing key left out: no list says that it was ours", "key", e.KeyID)
 		}
 	}
 	// Of those that are there, the newest has not signed yet. Where there were words for
 	// it, they count.
-	slices.SortStableFunc(found, func(a, b entry) int { return rank(b) - rank(a) })
+	slices.SortStableFunc(found, func(a, b entry) int { return cmp.Or(rank(b)-rank(a), cmp.Compare(b.Published, a.Published)) })
 	now := k.now()
 	var making errgroup.Group
 	made := make([]entry, max(0, 2-len(found)))
@@ -114,11 +127,12 @@ func (k *keyring) adopt(ctx context.Context) (*manifest, error) {
 	}
 	found = append(made, found...)
 	found[1].Signing = found[1].Published
+	found = append(found, retired...)
 	for i := range found[2:] {
 		found[2+i].Signing, found[2+i].Until = found[2+i].Published, now.Add(keepPublished).Unix()
 	}
 	m := &manifest{Keys: found}
-	return m, m.write(k.dir)
+	return m, k.commit(ctx, m)
 }
 
 // rank orders keys without a manifest, the next one first.
@@ -179,7 +193,12 @@ func (k *keyring) load(ctx context.Context, e entry, before *ring) (*keypair, er
 			}
 		}
 	}
-	return loadKeypair(ctx, filepath.Join(k.dir, e.File), e.state() != keyRetired, k.protectors)
+	path := filepath.Join(k.dir, e.File)
+	pair, err := loadKeypair(ctx, path, e.state() != keyRetired, k.protectors, k.adoptPlain)
+	if err == nil && pair.private == nil && e.state() != keyRetired {
+		return nil, damaged(path)
+	}
+	return pair, err
 }
 
 // Key implements token.KeySet.

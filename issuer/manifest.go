@@ -27,7 +27,8 @@ const (
 )
 
 type manifest struct {
-	Keys []entry `json:"keys"` // the newest first
+	Keys []entry   `json:"keys"` // the newest first
+	Seal *listSeal `json:"seal,omitempty"`
 }
 
 // entry is one key; times are seconds since 1970.
@@ -67,7 +68,7 @@ func readManifest(dir string) (*manifest, error) {
 	m := &manifest{}
 	if json.Unmarshal(raw, m) != nil || !m.sound() {
 		return nil, midas.Errorf(midas.Internal, "the list of signing keys %s is damaged", path).
-			WithHint("restore it from a backup, or remove it: it is made anew from the keys beside it")
+			WithHint("restore it from a backup, or remove it: it is made anew from the keys beside it, and tokens of keys that sign no more are void where keys are encrypted")
 	}
 	return m, nil
 }

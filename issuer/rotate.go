@@ -44,8 +44,8 @@ func moment(seconds int64) time.Time {
 
 // RotateKeys makes the next key sign and publishes another in its place. While the next
 // key has not been published for two days, not every verifier may have seen it: that is a
-// Conflict, unless now. revoke takes the key that signed so far out of publication at
-// once: all its tokens are void.
+// Conflict, unless now. revoke takes all keys out of publication at once, the next one with
+// them, and makes two others: all tokens are void.
 func (i *Issuer) RotateKeys(ctx context.Context, now, revoke bool) ([]midas.KeyInfo, error) {
 	if err := i.keys.rotate(ctx, now, revoke); err != nil {
 		return nil, err
@@ -93,42 +93,55 @@ func (k *keyring) rotate(ctx context.Context, now, revoke bool) error {
 	at := k.now()
 	m := k.current.Load().manifest
 	next := m.only(keyNext)
-	if ready := moment(next.Published).Add(publishAhead); !now && at.Before(ready) {
+	if ready := moment(next.Published).Add(publishAhead); !now && !revoke && at.Before(ready) {
 		return midas.Errorf(midas.Conflict, "the next key %s is published only since %s: verifiers may not have it before %s",
 			next.KeyID, moment(next.Published).Format(time.RFC3339), ready.Format(time.RFC3339)).
 			WithHint("wait until then, or rotate all the same with --now")
 	}
-	made, err := k.make(ctx)
+	changed, err := k.successors(ctx, m, revoke)
 	if err != nil {
 		return err
 	}
 	if err := k.between("made"); err != nil {
 		return err
 	}
-	changed := manifest{Keys: []entry{made}}
-	for _, e := range m.Keys {
-		switch e.state() {
-		case keyNext:
-			e.Signing = at.Unix()
-		case keySigning:
-			if revoke {
-				continue
-			}
-			e.Until = at.Add(keepPublished).Unix()
-		}
-		changed.Keys = append(changed.Keys, e)
-	}
-	if err := changed.write(k.dir); err != nil {
+	if err := k.commit(ctx, changed); err != nil {
 		return err
 	}
 	if err := k.between("committed"); err != nil {
 		return err
 	}
-	if err := k.use(ctx, changed); err != nil {
+	if err := k.use(ctx, *changed); err != nil {
 		return err
 	}
-	k.log.Info("signing key changed", "signs", next.KeyID, "next", made.KeyID, "revoked", revoke)
+	k.log.Info("signing key changed", "signs", changed.only(keySigning).KeyID, "next", changed.only(keyNext).KeyID, "revoked", revoke)
 	return k.tidy(ctx)
+}
+
+// successors are the keys after a change, with the files of those that are new.
+func (k *keyring) successors(ctx context.Context, m manifest, revoke bool) (*manifest, error) {
+	at := k.now()
+	made, err := k.make(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if revoke {
+		// The next key lay beside the one that is known to others, so it may be, too.
+		signs, err := k.make(ctx)
+		signs.Signing = at.Unix()
+		return &manifest{Keys: []entry{made, signs}}, err
+	}
+	changed := &manifest{Keys: []entry{made}}
+	for _, e := range m.Keys {
+		switch e.state() {
+		case keyNext:
+			e.Signing = at.Unix()
+		case keySigning:
+			e.Until = at.Add(keepPublished).Unix()
+		}
+		changed.Keys = append(changed.Keys, e)
+	}
+	return changed, nil
 }
 
 // tidy ends the publication of keys whose time is over, and brings the files to what the
@@ -138,9 +151,9 @@ func (k *keyring) tidy(ctx context.Context) error {
 	kept := slices.DeleteFunc(slices.Clone(m.Keys), func(e entry) bool {
 		return e.state() == keyRetired && !k.now().Before(moment(e.Until))
 	})
-	if len(kept) < len(m.Keys) {
+	if len(kept) < len(m.Keys) || m.sealedBy() != k.protectorID() {
 		m = manifest{Keys: kept}
-		if err := m.write(k.dir); err != nil {
+		if err := k.commit(ctx, &m); err != nil {
 			return err
 		}
 		if err := k.use(ctx, m); err != nil {
@@ -161,11 +174,7 @@ func (k *keyring) tidy(ctx context.Context) error {
 // settle rewrites a key's file where it holds more than it should: the private key of
 // one that signs no more, or one that is not encrypted under what it should be.
 func (k *keyring) settle(ctx context.Context, p publishedKey) error {
-	want := ""
-	if protect := k.protector(); protect != nil {
-		want = protect.ID()
-	}
-	switch {
+	switch want := k.protectorID(); {
 	case p.entry.state() == keyRetired && p.private != nil:
 		bare := *p.keypair
 		bare.private = nil

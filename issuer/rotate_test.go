@@ -160,22 +160,46 @@ func TestRotationByAge(t *testing.T) {
 	}
 }
 
+// TestRevokedKeyIsOutAtOnce: who could read one key could read all that lay beside it.
 func TestRevokedKeyIsOutAtOnce(t *testing.T) {
 	c := &clock{now: began}
-	i := mustOpen(t, keyDir(t), c)
+	dir := keyDir(t)
+	i := mustOpen(t, dir, c)
 	v := verifier(t, i, c)
+	if _, err := i.RotateKeys(t.Context(), true, false); err != nil { // so that one is retired
+		t.Fatal(err)
+	}
 	raw := mint(t, i)
 	if _, err := v.Verify(t.Context(), raw); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := i.RotateKeys(t.Context(), true, true); err != nil {
+	before := map[string]bool{}
+	for _, k := range i.PublishedKeys() {
+		before[k.ID] = true
+	}
+	if _, err := i.RotateKeys(t.Context(), false, true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.Verify(t.Context(), raw); midas.CodeOf(err) != midas.Unauthenticated {
 		t.Errorf("a token of a revoked key: %v", err)
 	}
-	if len(i.PublishedKeys()) != 2 {
-		t.Error(i.PublishedKeys())
+	for range 2 {
+		if header, _, _ := token.DecodeUnverified(mint(t, i)); before[header.KeyID] {
+			t.Errorf("%s signs, from before the revocation", header.KeyID)
+		}
+		for _, k := range i.PublishedKeys() {
+			if before[k.ID] {
+				t.Errorf("%s is published as %s, from before the revocation", k.ID, k.State)
+			}
+		}
+		if _, err := i.RotateKeys(t.Context(), true, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id := range before {
+		if _, err := os.Stat(filepath.Join(dir, id+".pem")); err == nil {
+			t.Errorf("the file of %s is still there", id)
+		}
 	}
 }
 
@@ -285,6 +309,9 @@ func with(p ...issuer.KeyProtector) func(*issuer.Config) {
 	return func(cfg *issuer.Config) { cfg.KeyProtectors = p }
 }
 
+// adopting takes plain keys over.
+func adopting(cfg *issuer.Config) { cfg.InsecureAdoptPlainKeys = true }
+
 // onDisk is all that is in the directory.
 func onDisk(t testing.TB, dir string) string {
 	t.Helper()
@@ -311,7 +338,7 @@ func TestKeysAreEncryptedAtRest(t *testing.T) {
 	}
 	plain := states(mustOpen(t, dir, c))
 	one, other := protector(t, "master", 1), protector(t, "key", 2)
-	if got := states(mustOpen(t, dir, c, with(one))); got["signing"][0] != plain["signing"][0] {
+	if got := states(mustOpen(t, dir, c, with(one), adopting)); got["signing"][0] != plain["signing"][0] {
 		t.Error("other keys than before")
 	}
 	noPrivateNumbers := func() {
@@ -348,7 +375,7 @@ func TestKeysAreEncryptedAtRest(t *testing.T) {
 func TestEncryptedKeysAreBoundToTheirFile(t *testing.T) {
 	c := &clock{now: began}
 	dir := keyDir(t)
-	mustOpen(t, dir, c, with(protector(t, "master", 1)))
+	mustOpen(t, dir, c, with(protector(t, "master", 1)), adopting)
 	names := keyFiles(t)
 	parts := map[string][2]string{}
 	for _, name := range names {
@@ -385,7 +412,7 @@ func TestKeysUnderACommand(t *testing.T) {
 	}
 	c := &clock{now: began}
 	keys := keyDir(t)
-	mustOpen(t, keys, c, with(command))
+	mustOpen(t, keys, c, with(command), adopting)
 	i := mustOpen(t, keys, c, with(command))
 	mint(t, i)
 	log, err := os.ReadFile(filepath.Join(dir, "log"))

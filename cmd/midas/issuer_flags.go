@@ -25,6 +25,7 @@ type issuerSettings struct {
 	KeyLifetime time.Duration
 	// KeyProtectors come before the one that is derived from the master key.
 	KeyProtectors []issuer.KeyProtector
+	AdoptPlain    bool
 	Federation    issuer.FederationConfig
 }
 
@@ -36,6 +37,7 @@ type issuerFlags struct {
 	allow        []string
 	authority    string
 	insecureHTTP bool
+	adoptPlain   bool
 }
 
 func (f *issuerFlags) add(flags *pflag.FlagSet) {
@@ -44,11 +46,12 @@ func (f *issuerFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.keyCommand, "key-encryption-command", "", "program that encrypts the keys of signing keys in place of such a key: it is run with wrap or unwrap and a key id, and base64 on standard input and output")
 	flags.StringArrayVar(&f.allow, "federation-allow", nil, "address or network outside the public internet, such as 10.1.0.0/16, from which the keys of outside token issuers may be fetched")
 	flags.StringVar(&f.authority, "federation-ca", "", "certificate authorities of outside token issuers, PEM, in place of the system's")
+	flags.BoolVar(&f.adoptPlain, "insecure-adopt-plain-keys", false, "take over signing keys that are not encrypted, once: whoever could write to the state directory can then sign in as everybody")
 	flags.BoolVar(&f.insecureHTTP, "insecure-federation-http", false, "fetch the keys of outside token issuers over http, too: whoever is on the way can then sign in as every identity that trusts them")
 }
 
 func (f *issuerFlags) settings() (issuerSettings, error) {
-	s := issuerSettings{KeyLifetime: f.lifetime}
+	s := issuerSettings{KeyLifetime: f.lifetime, AdoptPlain: f.adoptPlain}
 	if f.lifetime < 3*24*time.Hour {
 		return s, usagef("--key-lifetime %s is shorter than 72h: a key is published for two days before it signs", f.lifetime)
 	}

@@ -59,7 +59,7 @@ itself when a key has signed for the --key-lifetime of midas up.`,
 		},
 	}
 	cmd.Flags().BoolVar(&now, "now", false, "also when the next key was published less than two days ago: verifiers that have not seen it yet refuse its tokens until they look")
-	cmd.Flags().BoolVar(&revoke, "revoke", false, "take the key that signed so far out of publication at once: all its tokens are void")
+	cmd.Flags().BoolVar(&revoke, "revoke", false, "take all keys out of publication at once and make others: all tokens are void")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask before --revoke")
 	return cmd
 }

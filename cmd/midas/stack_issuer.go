@@ -25,7 +25,7 @@ func (s *stack) openIssuer() error {
 		Dir: filepath.Join(s.State, "issuer"), TenantID: tenant, BaseURL: s.controlURL, Origins: s.loginOrigins,
 		Applications: s.directory, People: s.directory, Principals: s.directory, Members: s.directory, Grants: s.directory, Resources: s.directory,
 		ReservedAudiences: s.reservedAudiences,
-		KeyLifetime:       s.Issuer.KeyLifetime, KeyProtectors: append(slices.Clone(s.Issuer.KeyProtectors), own),
+		KeyLifetime:       s.Issuer.KeyLifetime, KeyProtectors: append(slices.Clone(s.Issuer.KeyProtectors), own), InsecureAdoptPlainKeys: s.Issuer.AdoptPlain,
 		Federation: s.Issuer.Federation, Log: s.Log,
 	})
 	return err
