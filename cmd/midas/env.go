@@ -174,7 +174,7 @@ func (u usage) String() string {
 
 // secretVariables hold what makes their owner act as a VM.
 var secretVariables = map[string]string{
-	"IDENTITY_HEADER": "is a secret", "MSI_SECRET": "is a secret", "HTTP_PROXY": "holds the same secret",
+	"IDENTITY_HEADER": "is a secret", "MSI_SECRET": "is a secret", "HTTPS_PROXY": "holds the same secret",
 }
 
 // plainArgument is one that means itself to every shell.
@@ -189,7 +189,7 @@ func exports(d shellDialect, u usage, vars []variable, commands [][]string) stri
 			fmt.Fprintf(&b, d.unset+"\n", v.name)
 			continue
 		}
-		if why, ok := secretVariables[v.name]; ok {
+		if why, ok := secretVariables[v.name]; ok && (v.name != "HTTPS_PROXY" || strings.Contains(v.value, "@")) {
 			fmt.Fprintf(&b, "# %s %s: whoever has it gets tokens as this VM.\n", v.name, why)
 		} else if strings.Contains(v.value, metadata.SecretPath) {
 			fmt.Fprintf(&b, "# %s holds a secret: whoever has it gets tokens as this VM.\n", v.name)

@@ -150,18 +150,18 @@ func (c *cli) proxyVariables(vars []variable, running Running, vm string) ([]var
 	}
 	direct := "localhost,127.0.0.1"
 	vars = replaceVariables(vars, trust)
-	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} { // programs read either
-		vars = append(vars, variable{name, running.Proxy})
-	}
+	proxy, names := running.Proxy, []string{"HTTPS_PROXY", "https_proxy"} // programs read either
 	if vm != "" {
-		proxy, err := url.Parse(running.Proxy)
+		address, err := url.Parse(running.Proxy)
 		if err != nil {
 			return nil, midas.Errorf(midas.Internal, "address of the proxy: %w", err)
 		}
-		proxy.User = url.UserPassword(vm, valueOf(vars, "IDENTITY_HEADER"))
-		for _, name := range []string{"HTTP_PROXY", "http_proxy"} {
-			vars = append(vars, variable{name, proxy.String()})
-		}
+		// In both: the SDK for Node takes the first that is set for everything.
+		address.User = url.UserPassword(vm, valueOf(vars, "IDENTITY_HEADER"))
+		proxy, names = address.String(), append(names, "HTTP_PROXY", "http_proxy")
+	}
+	for _, name := range names {
+		vars = append(vars, variable{name, proxy})
 	}
 	for _, name := range []string{"NO_PROXY", "no_proxy"} {
 		list := direct

@@ -177,6 +177,10 @@ func foreignClients(ts *testscript.TestScript) {
 	ts.Check(os.Symlink(mysqltest.NodePackages(nodeLock), filepath.Join(dir, "node_modules")))
 	ts.Setenv("NODE", mysqltest.Find(mysqltest.Node))
 	ts.Setenv("NODECLIENT", filepath.Join(dir, "client.js"))
+	python, err := filepath.Abs("../../test/clients/python/client.py")
+	ts.Check(err)
+	ts.Setenv("PYTHON", mysqltest.Find(mysqltest.Python))
+	ts.Setenv("PYTHONCLIENT", python)
 }
 
 type upKey struct{}

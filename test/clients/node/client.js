@@ -1,11 +1,20 @@
-// An ordinary Azure program: @azure/identity's managed identity credential and
-// mysql2, nothing of midas. The test suite runs it in the environment that
-// `midas env --vm` prints, to show that unmodified programs work.
-import { ManagedIdentityCredential } from "@azure/identity";
+// An ordinary Azure program: a credential of @azure/identity and mysql2, nothing of midas.
+// client.js query SQL signs in with a token and prints the account and the first value.
+//
+// CREDENTIAL is managed, default or workload; IDENTITY is client:ID, object:ID, resource:ID
+// or empty for the one that the credential chooses.
+import { DefaultAzureCredential, ManagedIdentityCredential, WorkloadIdentityCredential } from "@azure/identity";
 import mysql from "mysql2/promise";
 
 const env = process.env;
-const credential = new ManagedIdentityCredential({ clientId: env.AZURE_CLIENT_ID });
+const [how, ...rest] = (env.IDENTITY ?? "").split(":");
+const identity = { client: "clientId", object: "objectId", resource: "resourceId" }[how];
+const credentials = {
+  managed: () => new ManagedIdentityCredential(identity ? { [identity]: rest.join(":") } : {}),
+  default: () => new DefaultAzureCredential(),
+  workload: () => new WorkloadIdentityCredential(),
+};
+const credential = credentials[env.CREDENTIAL ?? "managed"]();
 const { token } = await credential.getToken("https://ossrdbms-aad.database.windows.net/.default");
 const connection = await mysql.createConnection({
   host: env.MYSQL_HOST,
@@ -17,6 +26,6 @@ const connection = await mysql.createConnection({
   enableCleartextPlugin: true,
 });
 const [[user]] = await connection.query({ sql: "SELECT CURRENT_USER()", rowsAsArray: true });
-const [[answer]] = await connection.query({ sql: process.argv[2], rowsAsArray: true });
+const [[answer]] = await connection.query({ sql: process.argv[3], rowsAsArray: true });
 console.log(`${user[0]}\t${answer[0]}`);
 await connection.end();
