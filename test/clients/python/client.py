@@ -23,7 +23,7 @@ def credential():
     if kind == "workload":
         with open(env["AZURE_FEDERATED_TOKEN_FILE"], encoding="ascii") as file:
             assertion = file.read().strip()
-        return ClientAssertionCredential(env["AZURE_TENANT_ID"], env["AZURE_CLIENT_ID"], lambda: assertion, authority=env["AZURE_AUTHORITY_HOST"])
+        return ClientAssertionCredential(env["AZURE_TENANT_ID"], env["AZURE_CLIENT_ID"], lambda: assertion)
     how, _, name = env.get("IDENTITY", "").partition(":")
     if how == "client":
         return ManagedIdentityCredential(client_id=name)
