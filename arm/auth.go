@@ -75,25 +75,30 @@ func (c *call) sees(id string) bool {
 	return c.access.Allowed(c.route.action, id)
 }
 
-// mayAssign refuses, with what Azure calls a linked authorization failure, to give a
-// machine or server an identity that the caller may not assign. What is no id in this
-// subscription is left to the directory, which finds nothing there.
-func (a *API) mayAssign(c *call, identities map[string]bool) error {
+// mayAssign returns the identities under the ids by which they were authorized. It
+// refuses, with what Azure calls a linked authorization failure, to give a machine or
+// server one that the caller may not assign. What is no id of an identity here needs the
+// permission for all of them, and is left to the directory, which finds nothing there.
+func (a *API) mayAssign(c *call, identities map[string]bool) (map[string]bool, error) {
 	const assign = identityType + "/assign/action"
 	_, sub := a.Directory.Tenant()
-	here := "/subscriptions/" + sub + "/"
+	checked := map[string]bool{}
 	var denied []string
 	for id, wanted := range identities {
-		inside := len(id) > len(here) && strings.EqualFold(id[:len(here)], here)
-		if wanted && inside && !c.access.Allowed(assign, id) {
-			denied = append(denied, id)
+		asked, scope := id, "/subscriptions/"+sub
+		if canonical, ok := a.Directory.CanonicalIdentityID(id); ok {
+			id, scope = canonical, canonical
 		}
+		if wanted && !c.access.Allowed(assign, scope) {
+			denied = append(denied, asked)
+		}
+		checked[id] = checked[id] || wanted
 	}
 	if len(denied) == 0 {
-		return nil
+		return checked, nil
 	}
 	slices.Sort(denied)
-	return &fault{status: http.StatusForbidden, code: "LinkedAuthorizationFailed", message: fmt.Sprintf(
+	return nil, &fault{status: http.StatusForbidden, code: "LinkedAuthorizationFailed", message: fmt.Sprintf(
 		"The client '%s' with object id '%s' has permission to perform action '%s' on scope '%s'; however, it does not have permission to perform action(s) '%s' on the linked scope(s) '%s' (respectively) or the linked scope(s) are invalid.",
 		c.who.ClientID, c.who.ObjectID, c.route.action, c.scope, assign, clip(strings.Join(denied, "', '"), 2048))}
 }

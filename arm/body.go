@@ -51,7 +51,7 @@ func (a *API) change(c *call) (directory.Change, error) {
 		for id, value := range known.Identity.UserAssignedIdentities {
 			change.Identity.UserAssigned[id] = value != nil
 		}
-		if err := a.mayAssign(c, change.Identity.UserAssigned); err != nil {
+		if change.Identity.UserAssigned, err = a.mayAssign(c, change.Identity.UserAssigned); err != nil {
 			return directory.Change{}, err
 		}
 	}

@@ -62,6 +62,37 @@ func TestLocks(t *testing.T) {
 	w.want(t, http.StatusAccepted, "owner", "DELETE", vms+"vm"+api, "")
 }
 
+// TestLocksKnowEachSpelling: a path that is no spelling of a scope reaches nothing below it.
+func TestLocksKnowEachSpelling(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	w.grant(t, w.principal(t, "contributor"), "Contributor", sub)
+	for _, scope := range []string{rg, vms + "vm", ids + "app"} {
+		w.want(t, http.StatusCreated, "owner", "PUT", scope+locks+"keep"+api, `{"properties":{"level":"ReadOnly"}}`)
+	}
+	before := w.dump(t)
+	const long = "%C5%BF"
+	for _, tc := range []struct{ method, path, body string }{
+		{"DELETE", strings.Replace(vms, "resourceGroups", "re"+long+"ourceGroup"+long, 1) + "vm", ""},
+		{"DELETE", strings.Replace(vms, "Machines", "Machine"+long, 1) + "vm", ""},
+		{"PATCH", strings.Replace(vms, "Microsoft", "Micro"+long+"oft", 1) + "vm", `{"tags":{"a":"b"}}`},
+		{"POST", strings.Replace(vms, "providers", "provider"+long, 1) + "vm/listIdentityEndpoint", ""},
+		{"DELETE", strings.Replace(rg, "resourceGroups", "re"+long+"ourceGroups", 1), ""},
+		{"PUT", strings.Replace(ids, "providers", "provider"+long, 1) + "app/federatedIdentityCredentials/f", `{"properties":{"issuer":"https://i.example","subject":"s","audiences":["a"]}}`},
+	} {
+		if resp, text := w.do(t, "contributor", tc.method, tc.path+api, tc.body); resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s %s: %d %s", tc.method, tc.path, resp.StatusCode, text)
+		}
+	}
+	template := `{"resources":[{"type":"Micro\u017foft.Compute/virtualMachines","name":"vm","apiVersion":"1","location":"eastus","tags":{"a":"b"}}]}`
+	if resp, text := w.do(t, "contributor", "PUT", deployments+"d"+api, deploymentBody(template, `{}`)); resp.StatusCode < 400 {
+		t.Errorf("deployment: %d %s", resp.StatusCode, text)
+	}
+	if diff := before.changed(w.dump(t)); diff != "" {
+		t.Errorf("a lock was passed by: %s", diff)
+	}
+}
+
 func TestLocksAreListedAndManaged(t *testing.T) {
 	w := newWorld(t)
 	w.populate(t)

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/midas-mysql/midas/internal/rest"
@@ -36,7 +37,15 @@ func (r *route) vars(segments []string) (map[string]string, bool) {
 
 func variable(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-// scopeIn is the ARM id at which the route's action is needed for a path.
+// scopeIn is the ARM id at which the route's action is needed for a path. Of the path it
+// has what the variables took and nothing else: roles, locks and handlers must mean the
+// same thing, however a request spells it.
 func (r *route) scopeIn(segments []string) string {
-	return "/" + strings.Join(segments[:r.scope], "/")
+	scope := slices.Clone(r.pattern[:r.scope])
+	for i, segment := range scope {
+		if variable(segment) {
+			scope[i] = segments[i]
+		}
+	}
+	return "/" + strings.Join(scope, "/")
 }

@@ -200,6 +200,15 @@ func TestAssigningNeedsTheIdentity(t *testing.T) {
 	w.want(t, http.StatusOK, "deployer", "PATCH", vms+"vm"+api, give("app", "{}"))
 	resp, text = w.do(t, "deployer", "PATCH", vms+"vm"+api, give("web", "{}"))
 	wantFault(t, resp, text, http.StatusForbidden, "LinkedAuthorizationFailed")
+	// An id that is none here is no way around it, however it looks.
+	for _, id := range []string{
+		strings.Replace(full, "subscriptions", "ſubscriptions", 1) + "web", strings.Replace(full, "Microsoft", "Microſoft", 1) + "web",
+		full + "web/", full + "web?", "/" + full + "web", strings.TrimPrefix(full, "/") + "web", strings.ToUpper(full) + "WEB",
+		strings.Replace(full, w.sub, "00000000-0000-4000-8000-000000000000", 1) + "web",
+	} {
+		resp, text = w.do(t, "deployer", "PATCH", vms+"vm"+api, `{"identity":{"type":"UserAssigned","userAssignedIdentities":{"`+id+`":{}}}}`)
+		wantFault(t, resp, text, http.StatusForbidden, "LinkedAuthorizationFailed")
+	}
 	// Taking one away needs no permission over it.
 	w.want(t, http.StatusOK, "owner", "PATCH", vms+"vm"+api, give("web", "{}"))
 	w.want(t, http.StatusOK, "deployer", "PATCH", vms+"vm"+api, `{"identity":{"userAssignedIdentities":{"`+full+`web":null}}}`)

@@ -53,10 +53,22 @@ func (d *Directory) parseID(k kind, id string) (group, name string, ok bool) {
 	if len(part) != 9 || part[0] != "" || part[4] == "" || part[8] == "" {
 		return "", "", false
 	}
-	ok = strings.EqualFold(part[1], "subscriptions") && strings.EqualFold(part[2], d.subscriptionID) &&
-		strings.EqualFold(part[3], "resourceGroups") && strings.EqualFold(part[5], "providers") &&
-		strings.EqualFold(part[6]+"/"+part[7], kinds[k].provider)
+	// By fold, as scopes compare: what strings.EqualFold takes for an s is none there.
+	ok = fold(part[1]) == "subscriptions" && fold(part[2]) == fold(d.subscriptionID) &&
+		fold(part[3]) == "resourcegroups" && fold(part[5]) == "providers" &&
+		fold(part[6]+"/"+part[7]) == fold(kinds[k].provider)
 	return part[4], part[8], ok
+}
+
+// CanonicalIdentityID writes the ARM id of a user-assigned identity in this subscription
+// as Azure does, whether or not there is one; ok is false for anything else. What was
+// authorized is then what is looked up.
+func (d *Directory) CanonicalIdentityID(id string) (canonical string, ok bool) {
+	group, name, ok := d.parseID(identityKind, id)
+	if !ok {
+		return "", false
+	}
+	return d.resourceID(identityKind, group, name), true
 }
 
 func noGroup(group string) error {

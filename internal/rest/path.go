@@ -47,15 +47,23 @@ func plain(segment string) bool {
 	return !strings.ContainsFunc(segment, func(c rune) bool { return c == '/' || c == '\\' || c < ' ' || c == 0x7f })
 }
 
+// sameWord compares a literal of ASCII with a segment. To Unicode U+017F is an s and
+// U+212A a k; to strings.ToLower, by which scopes compare, only the second. Both are
+// longer than the letter that they pass for.
+func sameWord(literal, segment string) bool {
+	return len(literal) == len(segment) && strings.EqualFold(literal, segment)
+}
+
 // Vars returns what the variables of a pattern take from a path that it matches. The
-// literals of a pattern compare without case; "{x}" takes any segment.
+// literals of a pattern are ASCII and compare without its case alone; "{x}" takes any
+// segment.
 func Vars(pattern, segments []string) (map[string]string, bool) {
 	if len(segments) != len(pattern) {
 		return nil, false
 	}
 	// Each request is compared with all patterns, of which one fits: the others cost no map.
 	for i, want := range pattern {
-		if !strings.HasPrefix(want, "{") && !strings.EqualFold(want, segments[i]) {
+		if !strings.HasPrefix(want, "{") && !sameWord(want, segments[i]) {
 			return nil, false
 		}
 	}

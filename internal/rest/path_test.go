@@ -67,7 +67,16 @@ func TestVars(t *testing.T) {
 	if vars, ok := Vars(pattern, []string{"USERS", "Alice", "memberof"}); !ok || vars["id"] != "Alice" {
 		t.Errorf("got %v, %v", vars, ok)
 	}
-	for _, segments := range [][]string{nil, {"users"}, {"users", "a", "other"}, {"users", "a", "memberOf", "x"}} {
+	// The last three have letters that Unicode folds to those of ASCII.
+	for _, segments := range [][]string{
+		nil,
+		{"users"},
+		{"users", "a", "other"},
+		{"users", "a", "memberOf", "x"},
+		{"u\u017fers", "a", "memberOf"},
+		{"user\u017f", "a", "memberOf"},
+		{"\u212aeys", "a", "memberOf"},
+	} {
 		if vars, ok := Vars(pattern, segments); ok {
 			t.Errorf("%q matched: %v", segments, vars)
 		}
