@@ -47,6 +47,7 @@ type appServiceAnswer struct {
 func appServiceDialect(r *http.Request) dialect {
 	d := dialect{
 		secretHeader: identityHeader,
+		demanded:     true,
 		parse:        func(r *http.Request) (query, *failure) { return parseAppService(r, plainGrammar, appServiceVersion) },
 		choose:       chooseAppService,
 		answer:       appServiceGrant,
@@ -62,6 +63,9 @@ func appServiceDialect(r *http.Request) dialect {
 func parseAppService(r *http.Request, g grammar, version string) (query, *failure) {
 	if r.Method != http.MethodGet {
 		return query{}, badMethod(http.MethodGet)
+	}
+	if f := forwarded(r); f != nil {
+		return query{}, f
 	}
 	q, err := g.parse(r.URL.RawQuery)
 	switch {

@@ -35,8 +35,8 @@ func parseCloudShell(r *http.Request) (query, *failure) {
 	if r.Method != http.MethodPost {
 		return query{}, badMethod(http.MethodPost)
 	}
-	if _, forwarded := r.Header["X-Forwarded-For"]; forwarded {
-		return query{}, badRequest("A request with the header X-Forwarded-For is refused: it came through a proxy.")
+	if f := forwarded(r); f != nil {
+		return query{}, f
 	}
 	if given := r.Header.Values("Metadata"); len(given) != 1 || given[0] != "true" {
 		return query{}, badRequest("Required metadata header not specified")

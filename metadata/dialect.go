@@ -10,6 +10,9 @@ import (
 type dialect struct {
 	// secretHeader carries the secret of the workload.
 	secretHeader string
+	// demanded is set where there is no answer without it, however the machine is known:
+	// the dialect has no other defence against server-side request forgery.
+	demanded bool
 	// parse reads the request, or says what is wrong with it.
 	parse func(*http.Request) (query, *failure)
 	// prove asks for more than the recognition of the machine; nil for no more.
@@ -25,6 +28,10 @@ func (e *Endpoint) serveToken(w http.ResponseWriter, r *http.Request, c caller, 
 	q, f := d.parse(r)
 	if f != nil {
 		e.refuse(w, r, f, d.refuse)
+		return
+	}
+	if d.demanded && c.secret == "" && len(r.Header.Values(d.secretHeader)) == 0 {
+		e.refuse(w, r, unknownSource("the request carries no "+d.secretHeader), d.refuse)
 		return
 	}
 	if d.prove != nil {

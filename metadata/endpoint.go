@@ -40,8 +40,11 @@ type Config struct {
 	// Arc is where Azure Arc's dialect puts its key files; the zero value switches that
 	// dialect off.
 	Arc ArcConfig
-	Now func() time.Time // nil for time.Now
-	Log *slog.Logger     // nil for silence
+	// Names are those by which clients may call the endpoint, beside its addresses and
+	// localhost.
+	Names []string
+	Now   func() time.Time // nil for time.Now
+	Log   *slog.Logger     // nil for silence
 }
 
 // Endpoint answers for IMDS, App Service, Azure Arc, Cloud Shell, Azure ML and Service
@@ -50,6 +53,7 @@ type Endpoint struct {
 	workloads Workloads
 	secret    func(vmID string) string
 	limits    Limits
+	names     []string
 	now       func() time.Time
 	log       *slog.Logger
 	peer      func(source, here netip.AddrPort) (process, error)
@@ -70,7 +74,7 @@ func New(cfg Config) (*Endpoint, error) {
 		return nil, midas.Errorf(midas.Internal, "the metadata endpoint needs workloads, a minter and a secret")
 	}
 	e := &Endpoint{
-		workloads: cfg.Workloads, secret: cfg.Secret, limits: AzureLimits,
+		workloads: cfg.Workloads, secret: cfg.Secret, limits: AzureLimits, names: append([]string{"localhost"}, cfg.Names...),
 		now: cfg.Now, log: cfg.Log, peer: peerProcess,
 	}
 	if cfg.Limits != nil {
@@ -140,6 +144,10 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request, c caller) {
 	path, secret, ok := route(r)
 	if c.secret = secret; !ok {
 		http.Error(w, "Invalid request", http.StatusBadRequest)
+		return
+	}
+	if f := e.fromBrowser(r, c); f != nil {
+		e.refuse(w, r, f, imdsRefusal)
 		return
 	}
 	switch path {

@@ -27,6 +27,7 @@ type fabricAnswer struct {
 // Source: Microsoft Learn, "Service Fabric: use a managed identity with an application".
 var fabric = dialect{
 	secretHeader: oldHeader,
+	demanded:     true,
 	parse:        parseFabric,
 	choose:       choose,
 	answer: func(_ *Endpoint, q query, _ midas.Identity, t midas.Token) any {
@@ -46,6 +47,9 @@ func parseFabric(r *http.Request) (query, *failure) {
 		return query{}, badMethod(http.MethodGet)
 	case len(r.Header.Values(oldHeader)) == 0:
 		return query{}, &failure{status: http.StatusBadRequest, reason: reasonSecret, text: "Secret is not found in the request headers."}
+	}
+	if f := forwarded(r); f != nil {
+		return query{}, f
 	}
 	q, err := fabricGrammar.parse(r.URL.RawQuery)
 	switch {

@@ -37,7 +37,7 @@ func FuzzStranger(f *testing.F) {
 			return
 		}
 		u.RawQuery = query
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(form))
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1/", strings.NewReader(form))
 		r.Method, r.URL = method, u
 		r.Header = http.Header{"Metadata": {"true"}, "Content-Type": {"application/x-www-form-urlencoded"}}
 		for _, name := range []string{"X-Identity-Header", "Secret", "Authorization"} {
@@ -74,7 +74,7 @@ func FuzzOwner(f *testing.F) {
 			return
 		}
 		u.RawQuery = query
-		r := httptest.NewRequest(http.MethodGet, "/", strings.NewReader(form))
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/", strings.NewReader(form))
 		if strings.Contains(strings.ToLower(path), "cloudshell") {
 			r.Method, query = http.MethodPost, form
 		}

@@ -68,11 +68,19 @@ func preconditions(r *http.Request) *failure {
 	if r.Method != http.MethodGet {
 		return badMethod(http.MethodGet)
 	}
-	if _, forwarded := r.Header["X-Forwarded-For"]; forwarded {
-		return badRequest("A request with the header X-Forwarded-For is refused: it came through a proxy.")
+	if f := forwarded(r); f != nil {
+		return f
 	}
 	if given := r.Header.Values("Metadata"); len(given) != 1 || given[0] != "true" {
 		return badRequest("Required metadata header not specified")
+	}
+	return nil
+}
+
+// forwarded refuses what came through a proxy, which would lend its caller the machine.
+func forwarded(r *http.Request) *failure {
+	if _, there := r.Header["X-Forwarded-For"]; there {
+		return badRequest("A request with the header X-Forwarded-For is refused: it came through a proxy.")
 	}
 	return nil
 }

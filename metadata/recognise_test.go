@@ -275,7 +275,7 @@ func TestRecognitionOfAClosedSocket(t *testing.T) {
 	conn, err := net.Dial("tcp4", ln.Addr().String())
 	w.must(err)
 	r := w.from("")
-	_, err = io.WriteString(conn, "GET "+r.path+"?"+r.query+" HTTP/1.1\r\nHost: x\r\nMetadata: true\r\n\r\n")
+	_, err = io.WriteString(conn, "GET "+r.path+"?"+r.query+" HTTP/1.1\r\nHost: 127.0.0.1\r\nMetadata: true\r\n\r\n")
 	w.must(err)
 	w.must(conn.Close())
 	if code := <-answers; code != 401 {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -21,6 +23,7 @@ type metadataSettings struct {
 	Namespaces []string
 	ArcTokens  string // folder of Azure Arc's key files
 	ArcMachine string // the machine that this host is
+	Names      []string
 }
 
 // metadataFlags are the flags of metadataSettings.
@@ -33,6 +36,7 @@ func (f *metadataFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.throttle, "metadata-throttle", "azure", "how often each VM may ask the metadata endpoint: azure (20 tokens a second, 5 at once, 5 of anything else), or off, for load tests")
 	flags.StringArrayVar(&f.Namespaces, "vm-netns", nil, "NAME=PATH or GROUP/NAME=PATH: serve http://169.254.169.254 in the network namespace PATH, such as /run/netns/NAME, in which everything is that VM; repeat it for more (root only)")
 	flags.StringVar(&f.ArcTokens, "arc-tokens", "", "folder for the key files of Azure Arc's protocol, which is off without it; SDKs read /var/opt/azcmagent/tokens only")
+	flags.StringArrayVar(&f.Names, "metadata-name", nil, "name, such as host.docker.internal, by which VMs call the metadata endpoint; others are refused, except localhost and addresses; repeat it for more")
 	flags.StringVar(&f.ArcMachine, "arc-vm", "", "NAME or GROUP/NAME of the VM that this machine is in Azure Arc's protocol, for whoever can read the key files")
 }
 
@@ -51,6 +55,11 @@ func (f *metadataFlags) settings() (metadataSettings, error) {
 			return s, usagef("--vm-netns %q is not NAME=PATH", n).WithHint("for one: --vm-netns myVM=/run/netns/myVM")
 		}
 	}
+	for _, name := range s.Names {
+		if u, err := url.Parse("http://" + name); err != nil || name == "" || u.Host != name || u.Hostname() != name {
+			return s, usagef("--metadata-name %q is not the name of a host", name)
+		}
+	}
 	switch {
 	case s.ArcMachine != "" && s.ArcTokens == "":
 		return s, usagef("--arc-vm needs --arc-tokens")
@@ -65,6 +74,10 @@ func (s *stack) openMetadata(ctx context.Context) error {
 	cfg := metadata.Config{
 		Workloads: s.directory, Minter: s.issuer, Keys: s.issuer.Keys(), Secret: s.master.workloadSecret(),
 		Limits: &s.MetadataSettings.Limits, Log: s.Log,
+	}
+	cfg.Names = s.MetadataSettings.Names
+	if host, _, err := net.SplitHostPort(s.Metadata); err == nil && host != "" {
+		cfg.Names = append(slices.Clone(cfg.Names), host)
 	}
 	cfg.Arc.Dir = s.MetadataSettings.ArcTokens
 	if name := s.MetadataSettings.ArcMachine; name != "" {

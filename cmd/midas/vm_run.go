@@ -135,9 +135,11 @@ func commandEnded(c *cli, code int, err error) error {
 	return exitStatus(code)
 }
 
-// metadataProxy forwards requests to the metadata endpoint and says who asks. It
-// passes X-Forwarded-For and the query on as they came, so that the endpoint itself
-// can refuse what it refuses anywhere; it logs nothing, since answers hold tokens.
+// metadataProxy forwards requests to the metadata endpoint. It says who asks below
+// /metadata/ alone: the other dialects prove that by a secret of the client's own, and
+// Via keeps the endpoint from knowing the client by the marks of this process. It passes
+// Host, X-Forwarded-For and the query on as they came, so that the endpoint itself can
+// refuse what it refuses anywhere; it logs nothing, since answers hold tokens.
 func metadataProxy(endpoint, secret string) (http.Handler, error) {
 	target, err := url.Parse(endpoint)
 	if err != nil || target.Host == "" {
@@ -150,7 +152,11 @@ func metadataProxy(endpoint, secret string) (http.Handler, error) {
 			if hops, sent := r.In.Header["X-Forwarded-For"]; sent {
 				r.Out.Header["X-Forwarded-For"] = hops
 			}
-			r.Out.Header.Set("X-IDENTITY-HEADER", secret)
+			r.Out.Header.Set("Via", "1.1 midas")
+			r.Out.Header.Del("X-IDENTITY-HEADER")
+			if firstSegment(r.In.URL.EscapedPath()) == "metadata" {
+				r.Out.Header.Set("X-IDENTITY-HEADER", secret)
+			}
 		},
 		Transport: &http.Transport{Proxy: nil, ResponseHeaderTimeout: 30 * time.Second}, // never a proxy of the user's
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
