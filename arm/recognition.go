@@ -13,7 +13,9 @@ const recognitionType = machineType + "/recognitions"
 
 // routeRecognitions adds the marks by which a machine is known that shows no secret.
 // Azure has none: there, being on the machine is the proof. Who may write them may act
-// as the machine, as in Azure who may run commands on it.
+// as the machine, as in Azure who may run commands on it. A mark is of something on the
+// host, which every machine may be known by: to give it to one takes the permission at
+// the subscription too. Whoever may write one machine only cannot claim another's callers.
 func (a *API) routeRecognitions(t *routes) {
 	const all = machine + "/{name}/recognitions"
 	t.add(http.MethodGet, all, recognitionType+"/read", a.listRecognitions)
@@ -60,6 +62,10 @@ func (a *API) putRecognition(c *call) (answer, error) {
 	}
 	if err := c.decode(&body); err != nil {
 		return answer{}, err
+	}
+	_, sub := a.Directory.Tenant()
+	if everywhere := "/subscriptions/" + sub; !c.access.Allowed(c.route.action, everywhere) {
+		return answer{}, errForbidden(c.who, c.route.action, everywhere)
 	}
 	r, created, err := a.Directory.PutRecognition(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"], directory.Mark{
 		CIDR: body.Properties.CIDR, UserID: body.Properties.UserID.String(), Cgroup: body.Properties.Cgroup,

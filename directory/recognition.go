@@ -87,7 +87,8 @@ func controlGroup(text string) (string, error) {
 }
 
 // PutRecognition makes or replaces the recognition of that name. Errors are NotFound
-// (the machine), Invalid, or Conflict when another machine has the mark.
+// (the machine), Invalid, or Conflict when another machine has the mark or one that
+// overlaps with it.
 func (d *Directory) PutRecognition(ctx context.Context, group, vm, name string, m Mark) (r midas.Recognition, created bool, err error) {
 	kind, value, err := m.of()
 	if err != nil {
@@ -109,6 +110,9 @@ func (d *Directory) PutRecognition(ctx context.Context, group, vm, name string, 
 			// Whose it is may not be for the caller to know.
 			return midas.Errorf(midas.Conflict, "The %s '%s' is a mark of this or another virtual machine already.", kind, value)
 		case !errors.Is(err, sql.ErrNoRows):
+			return err
+		}
+		if err := d.checkOverlap(ctx, tx, machine.row, kind, value); err != nil {
 			return err
 		}
 		gone, err := affected(tx.ExecContext(ctx, `DELETE FROM recognition WHERE vm = ? AND key = ?`, machine.row, fold(name)))

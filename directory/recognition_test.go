@@ -2,6 +2,8 @@ package directory
 
 import (
 	"net/netip"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/midas-mysql/midas"
@@ -60,6 +62,40 @@ func TestRecognition(t *testing.T) {
 	if len(every) != 1 || every[0].Name != "six" {
 		t.Errorf("after the machine is gone: %+v", every)
 	}
+}
+
+// A narrower mark would take another machine's callers, a wider one those that it does
+// not have yet: neither, and the answer does not tell whose it is. One machine may have
+// both.
+func TestMarksOfTwoMachinesDoNotOverlap(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
+	for _, name := range []string{"victim", "evil"} {
+		must(t)(ignore(d.PutVM(ctx, "rg", name, Change{Location: "eastus"})))
+	}
+	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "net", Mark{CIDR: "10.1.2.0/24"})))
+	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "six", Mark{CIDR: "fd00:1::/64"})))
+	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "app", Mark{Cgroup: "/app.slice/web"})))
+	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "me", Mark{UserID: "1000"})))
+	for _, m := range []Mark{
+		{CIDR: "10.1.2.3"},
+		{CIDR: "10.1.0.0/16"},
+		{CIDR: "::ffff:10.1.2.128/121"},
+		{CIDR: "fd00:1::5"},
+		{Cgroup: "/app.slice/web/worker"},
+		{Cgroup: "/app.slice"},
+		{UserID: "1000"},
+	} {
+		_, _, err := d.PutRecognition(ctx, "rg", "evil", "steal", m)
+		wantCode(t, err, midas.Conflict)
+		if err != nil && strings.Contains(err.Error(), "victim") {
+			t.Errorf("%+v: %v", m, err)
+		}
+	}
+	for i, m := range []Mark{{CIDR: "10.1.3.0/24"}, {CIDR: "fd00:1:0:1::/64"}, {Cgroup: "/app.slice/web2"}, {UserID: "1001"}} {
+		must(t)(ignore(d.PutRecognition(ctx, "rg", "evil", "own"+strconv.Itoa(i), m)))
+	}
+	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "one", Mark{CIDR: "10.1.2.3"})))
+	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "net", Mark{CIDR: "10.1.0.0/23"})))
 }
 
 func TestMarksThatMeanNothingAreRefused(t *testing.T) {

@@ -82,25 +82,25 @@ func TestRecognitionTellsUsersApart(t *testing.T) {
 	}
 }
 
-// By control group: inside, below it, and neither.
+// By control group: inside, below it, another machine's, and neither.
 func TestRecognitionByControlGroup(t *testing.T) {
 	root := cgroups(t)
 	w := newWorld(t)
 	a, b := w.neighbour("a"), w.neighbour("b")
 	name := fmt.Sprintf("midas-test-%d", os.Getpid())
 	// More groups, so that a number that is found anywhere is not enough.
-	for _, path := range []string{name, name + "/inner", name + "/deep", name + "/deep/er", name + "-not"} {
+	for _, path := range []string{name, name + "-inner", name + "/deep", name + "/deep/er", name + "-not"} {
 		if err := os.Mkdir(filepath.Join(root, path), 0o755); err != nil {
 			t.Skipf("left out: control groups cannot be made here: %v", err)
 		}
 		t.Cleanup(func() { os.Remove(filepath.Join(root, path)) })
 	}
 	w.mark("a", "app", directory.Mark{Cgroup: "/" + name})
-	w.mark("b", "inner", directory.Mark{Cgroup: "/" + name + "/inner"})
-	w.mark("b", "gone", directory.Mark{Cgroup: "/" + name + "/was/never/there"})
+	w.mark("b", "inner", directory.Mark{Cgroup: "/" + name + "-inner"})
+	w.mark("a", "gone", directory.Mark{Cgroup: "/" + name + "/was/never/there"})
 	address := serving(t, w)
 	for path, want := range map[string]string{
-		name: a.System.ClientID, name + "/deep/er": a.System.ClientID, name + "/inner": b.System.ClientID,
+		name: a.System.ClientID, name + "/deep/er": a.System.ClientID, name + "-inner": b.System.ClientID,
 		name + "-not": "401 ", "": "401 ",
 	} {
 		folder, err := os.Open(filepath.Join(root, path))

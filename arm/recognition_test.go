@@ -1,0 +1,28 @@
+package arm
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// A mark is of something on the host: who may write one machine, or all of one group,
+// may not claim callers for it. Reading and taking away are about that machine alone.
+func TestMarksNeedTheSubscription(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	who := w.principal(t, "deployer")
+	w.grant(t, who, "Contributor", rg)
+	const mark, body = vms + "vm/recognitions/net", `{"properties":{"cidr":"10.1.2.0/24"}}`
+	resp, text := w.do(t, "deployer", "PUT", mark+api, body)
+	wantFault(t, resp, text, http.StatusForbidden, "AuthorizationFailed")
+	if !strings.Contains(text, "over scope '/subscriptions/"+w.sub+"' ") || !strings.Contains(text, "recognitions/write") {
+		t.Errorf("the refusal does not say what is missing where: %s", text)
+	}
+	w.want(t, http.StatusNotFound, "owner", "GET", mark+api, "")
+	w.want(t, http.StatusCreated, "owner", "PUT", mark+api, body)
+	w.want(t, http.StatusOK, "deployer", "GET", mark+api, "")
+	w.want(t, http.StatusOK, "deployer", "DELETE", mark+api, "")
+	w.grant(t, who, "Contributor", "/subscriptions/{sub}")
+	w.want(t, http.StatusCreated, "deployer", "PUT", mark+api, body)
+}
