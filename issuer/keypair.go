@@ -144,7 +144,7 @@ func (k *keypair) open(ctx context.Context, secret *pem.Block, path string, prot
 		k.protector = secret.Headers[protectorHeader]
 		at := slices.IndexFunc(protectors, func(p KeyProtector) bool { return p.ID() == k.protector })
 		if at < 0 {
-			return notGiven(path, k.protector)
+			return notGiven("signing key", path, k.protector)
 		}
 		wrapped, err := base64.StdEncoding.DecodeString(secret.Headers[dataKeyHeader])
 		if err != nil {

@@ -76,7 +76,7 @@ func (k *keyring) checkSeal(ctx context.Context, m *manifest) error {
 	}
 	at := slices.IndexFunc(k.protectors, func(p KeyProtector) bool { return p.ID() == m.Seal.Protector })
 	if at < 0 {
-		return notGiven(path, m.Seal.Protector)
+		return notGiven("the list of signing keys", path, m.Seal.Protector)
 	}
 	key, err := k.protectors[at].Unwrap(ctx, m.Seal.Key, manifestFile)
 	if err != nil {
@@ -99,7 +99,7 @@ func unprotected(path string) error {
 		WithHint("when it is of a midas that did not encrypt its keys, and nobody else could write there, start once with --insecure-adopt-plain-keys; else remove %s: new keys are made and all tokens issued so far are void", filepath.Dir(path))
 }
 
-func notGiven(path, protector string) error {
-	return midas.Errorf(midas.Internal, "%s is encrypted under %q, which was not given", path, clip(protector)).
+func notGiven(what, path, protector string) error {
+	return midas.Errorf(midas.Internal, "%s %s is encrypted under %q, which was not given", what, path, clip(protector)).
 		WithHint("give the key encryption key that it was made with (--key-encryption-key-file, MIDAS_KEY_ENCRYPTION_KEY or --key-encryption-command; \"master-…\" is the state's master.key); without it, remove %s: new keys are made and all tokens issued so far are void", filepath.Dir(path))
 }
