@@ -33,8 +33,9 @@ const (
 	// keyLife is how long a key may be used: a client reads it at once.
 	keyLife = time.Minute
 	// maxKeys is how many keys of one machine are out at a time, so that asking for ever
-	// does not fill the disk.
-	maxKeys = 16
+	// does not fill the disk. One more ends the oldest: whoever asks without being able to
+	// read the files cannot keep those out that are.
+	maxKeys = 128
 	// keyBytes of randomness are in a key; its file is far below the 4096 bytes that
 	// clients read.
 	keyBytes = 48
@@ -46,13 +47,15 @@ type arc struct {
 	dir, machine string
 	now          func() time.Time
 
-	mu   sync.Mutex
-	keys map[string]arcKey // by content
+	mu     sync.Mutex
+	keys   map[string]arcKey // by content
+	issued uint64
 }
 
 type arcKey struct {
 	vmID, path string
 	until      time.Time
+	number     uint64 // in the order of issue
 }
 
 func newArc(cfg ArcConfig, now func() time.Time) (*arc, error) {
@@ -104,9 +107,6 @@ func (a *arc) prove(r *http.Request, vmID string) *failure {
 		}
 	}
 	path, err := a.issue(vmID)
-	if errors.Is(err, errTooManyKeys) {
-		return throttled()
-	}
 	if err != nil {
 		return internal(midas.Errorf(midas.Internal, "write a key file: %w", err))
 	}
@@ -131,24 +131,25 @@ func (a *arc) spend(key, vmID string) bool {
 	return false
 }
 
-var errTooManyKeys = errors.New("too many keys are out")
-
 // issue makes a key for vmID and returns the path of its file.
 func (a *arc) issue(vmID string) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	now, out := a.now(), 0
+	now, out, oldest := a.now(), 0, ""
 	for content, k := range a.keys {
 		switch {
 		case !now.Before(k.until):
 			delete(a.keys, content)
 			_ = os.Remove(k.path)
 		case k.vmID == vmID:
-			out++
+			if out++; oldest == "" || k.number < a.keys[oldest].number {
+				oldest = content
+			}
 		}
 	}
 	if out >= maxKeys {
-		return "", errTooManyKeys
+		_ = os.Remove(a.keys[oldest].path)
+		delete(a.keys, oldest)
 	}
 	random := make([]byte, keyBytes)
 	rand.Read(random)
@@ -157,7 +158,8 @@ func (a *arc) issue(vmID string) (string, error) {
 	if err := writeKey(a.dir, path, content); err != nil {
 		return "", err
 	}
-	a.keys[content] = arcKey{vmID, path, now.Add(keyLife)}
+	a.issued++
+	a.keys[content] = arcKey{vmID, path, now.Add(keyLife), a.issued}
 	return path, nil
 }
 

@@ -42,6 +42,13 @@ func (e *Endpoint) serveToken(w http.ResponseWriter, r *http.Request, c caller, 
 		e.refuse(w, r, f, d.refuse)
 		return
 	}
+	// What follows is charged to the machine: only who has proved to be it spends its share.
+	if d.prove != nil {
+		if f = d.prove(r, v.workload.VMID); f != nil {
+			e.refuse(w, r, f, d.refuse)
+			return
+		}
+	}
 	if f = v.admitToken(e.limits, e.now()); f != nil {
 		e.refuse(w, r, f, d.refuse)
 		return
@@ -57,11 +64,6 @@ func (e *Endpoint) serveToken(w http.ResponseWriter, r *http.Request, c caller, 
 
 // grant returns the token that is asked for, or what a fault has in its place.
 func (e *Endpoint) grant(w http.ResponseWriter, r *http.Request, v *visit, d dialect, q query) (id midas.Identity, t midas.Token, f *failure) {
-	if d.prove != nil {
-		if f = d.prove(r, v.workload.VMID); f != nil {
-			return id, t, f
-		}
-	}
 	fault, faulty := e.faults.take(v.workload.VMID)
 	if faulty {
 		e.log.WarnContext(r.Context(), "injected fault", "fault", fault.Kind, "machine", v.workload.ResourceID)

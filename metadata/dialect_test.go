@@ -193,13 +193,6 @@ func TestArcChallenge(t *testing.T) {
 	stranger.header.Del("X-Identity-Header")
 	refused("nobody's", stranger)
 
-	throttled := false
-	for range 20 {
-		throttled = throttled || w.send(other).Code == 429
-	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "*")); !throttled || len(left) > 40 {
-		t.Errorf("challenges without end: %d files", len(left))
-	}
 	w.endpoint.Close()
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
 		t.Errorf("keys are left after the end: %v", left)
