@@ -48,7 +48,14 @@ func peerProcess(source, here netip.AddrPort) (process, error) {
 	if len(answers) != 1 {
 		return process{}, fmt.Errorf("the kernel knows %d sockets", len(answers))
 	}
-	return readSocket(answers[0].Data, source, here)
+	p, err := readSocket(answers[0].Data, source, here)
+	if err != nil {
+		return process{}, err
+	}
+	if id, ambiguous := nobodyInParticular(); ambiguous && p.userID == id {
+		return process{}, fmt.Errorf("user id %d may be any user outside this user namespace", id)
+	}
+	return p, nil
 }
 
 func socketRequest(source, here netip.AddrPort) []byte {

@@ -1,0 +1,31 @@
+package metadata
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// nobodyInParticular is the user id by which the kernel tells every user that has none in
+// our user namespace; it is ambiguous unless each user has one there. In a rootless container many users look like this one.
+// Source: user_namespaces(7), "Unmapped user and group IDs"; proc(5).
+var nobodyInParticular = sync.OnceValues(func() (id uint32, ambiguous bool) {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	if err == nil && wholeMap(string(text)) {
+		return 0, false
+	}
+	overflow, err := os.ReadFile("/proc/sys/kernel/overflowuid")
+	n, err2 := strconv.ParseUint(strings.TrimSpace(string(overflow)), 10, 32)
+	if err != nil || err2 != nil {
+		n = 65534 // the kernel's default
+	}
+	return uint32(n), true
+})
+
+// wholeMap reports whether a map of user ids gives every user its own id: 2³²-1 of them,
+// since the last number is none.
+func wholeMap(text string) bool {
+	fields := strings.Fields(text)
+	return len(fields) == 3 && fields[0] == "0" && fields[1] == "0" && fields[2] == "4294967295"
+}
