@@ -151,7 +151,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // whether they may, and only then anything that tells what exists.
 func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 	segments, ok := rest.SplitPath(c.URL.EscapedPath())
-	if !ok {
+	long := len(c.URL.EscapedPath()) > maxPath
+	if !ok || long {
 		segments = nil // matches no route
 	}
 	found, methods := a.match(c, segments)
@@ -163,6 +164,9 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 		if err := a.authorize(c, found); err != nil {
 			return answer{}, err
 		}
+	}
+	if long {
+		return answer{}, errLongPath
 	}
 	if err := readQuery(c); err != nil {
 		return answer{}, err

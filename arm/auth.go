@@ -47,7 +47,7 @@ func (a *API) authorize(c *call, found *route) (err error) {
 	if c.access, err = a.Directory.Access(c.Context(), c.who.ObjectID); err != nil {
 		return err
 	}
-	action, scope, ok := "*", c.URL.EscapedPath(), false
+	action, scope, ok := "*", clip(c.URL.EscapedPath(), maxPath), false
 	_, own := a.Directory.Tenant()
 	switch {
 	case found == nil || c.vars["sub"] != "" && !strings.EqualFold(c.vars["sub"], own):

@@ -31,6 +31,11 @@ func TestDatabases(t *testing.T) {
 	if got := names(t, w.want(t, http.StatusOK, "owner", "GET", all+api, "")); len(got) != 1 || got[0] != "shop" {
 		t.Errorf("%v", got)
 	}
+	// The backend is that of all servers.
+	w.want(t, http.StatusCreated, "owner", "PUT", servers+"second"+api, `{"location":"eastus"}`)
+	if got := names(t, w.want(t, http.StatusOK, "owner", "GET", servers+"second/databases"+api, "")); len(got) != 1 || got[0] != "shop" {
+		t.Errorf("another server shows %v", got)
+	}
 	for _, name := range []string{"a`b", "a b", "ä", strings.Repeat("x", 65)} {
 		w.want(t, http.StatusBadRequest, "owner", "PUT", all+"/"+strings.NewReplacer("`", "%60", " ", "%20").Replace(name)+api, `{"properties":{}}`)
 	}

@@ -116,6 +116,7 @@ func (a *API) understand(c *call) (*deployment, error) {
 	if d.steps, err = t.steps(d.evaluation); err != nil {
 		return nil, errTemplate(err)
 	}
+	// Who may not make a resource learns so before the template costs more.
 	for _, s := range d.steps {
 		if strings.EqualFold(s.kind, deploymentType) {
 			return nil, errTemplate(fmt.Errorf("a deployment within a deployment is not supported here"))
@@ -123,6 +124,9 @@ func (a *API) understand(c *call) (*deployment, error) {
 		if _, err := a.prepare(c, http.MethodPut, s.id); err != nil {
 			return nil, err
 		}
+	}
+	if d.steps, err = ordered(d.evaluation, d.steps); err != nil {
+		return nil, errTemplate(err)
 	}
 	return d, nil
 }
@@ -184,7 +188,7 @@ func (a *API) within(c, in *call) {
 
 // prepare finds the operation and whether the caller may do it.
 func (a *API) prepare(c *call, method, id string) (*call, error) {
-	r := c.Clone(c.Context())
+	r := c.WithContext(c.Context()) // 800 copies of a header would be many
 	r.Method, r.URL = method, &url.URL{Path: id}
 	segments, _ := rest.SplitPath(r.URL.EscapedPath())
 	in := &call{Request: r, id: c.id, who: c.who, base: c.base, query: map[string]string{"api-version": c.query["api-version"]}}
@@ -225,7 +229,11 @@ func (d *deployment) body(s step) ([]byte, error) {
 		}
 		out["identity"] = identityMap(evaluated.(object))
 	}
-	return json.Marshal(out)
+	text, err := json.Marshal(out)
+	if len(text) > maxBody {
+		return nil, errTooMuch
+	}
+	return text, err
 }
 
 // identityMap takes the older form of user-assigned identities, a list, for the newer.

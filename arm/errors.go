@@ -36,6 +36,10 @@ var (
 		status: http.StatusUnauthorized, code: "AuthenticationFailed",
 		message: "Authentication failed. The 'Authorization' header is missing.",
 	}
+	errLongPath = &fault{
+		status: http.StatusRequestURITooLong, code: "RequestUriTooLong",
+		message: fmt.Sprintf("The path of the request exceeds the maximum size of %d bytes.", maxPath),
+	}
 	errTooLarge = &fault{
 		status: http.StatusRequestEntityTooLarge, code: "RequestContentTooLarge",
 		message: fmt.Sprintf("The request content size exceeds the maximum size of %d bytes.", maxBody), close: true,
@@ -103,6 +107,7 @@ var reasons = map[error]fault{
 	directory.ErrLocked:            {status: http.StatusConflict, code: "ScopeLocked"},
 	directory.ErrNoLock:            {status: http.StatusNotFound, code: "LockNotFound"},
 	directory.ErrPrecondition:      {status: http.StatusPreconditionFailed, code: "PreconditionFailed"},
+	directory.ErrTooLarge:          {status: http.StatusRequestEntityTooLarge, code: "RequestContentTooLarge"},
 	directory.ErrNoAssignment:      {status: http.StatusNotFound, code: "RoleAssignmentNotFound"},
 }
 

@@ -19,6 +19,8 @@ type evaluation struct {
 
 	depth int // of variables that name variables
 	steps int // done so far
+	nodes int // of values made so far
+	bytes int // of texts in them
 }
 
 // Variables that name each other twice would double the work, or a text, at each level.
@@ -32,8 +34,14 @@ func (e *evaluation) value(v any, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("the template nests too deep")
 	}
+	if e.nodes++; e.nodes > maxValueNodes {
+		return nil, errTooMuch
+	}
 	switch v := v.(type) {
 	case string:
+		if err := e.spendText(v); err != nil {
+			return nil, err
+		}
 		inner, ok := isExpression(v)
 		if !ok {
 			return strings.Replace(v, "[[", "[", 1), nil
@@ -46,6 +54,9 @@ func (e *evaluation) value(v any, depth int) (any, error) {
 	case object:
 		out := make(object, len(v))
 		for name, member := range v {
+			if err := e.spendText(name); err != nil {
+				return nil, err
+			}
 			inner, err := e.value(member, depth+1)
 			if err != nil {
 				return nil, err
@@ -95,7 +106,11 @@ func (e *evaluation) evaluate(parsed any) (any, error) {
 		if !known {
 			return nil, fmt.Errorf("the function '%s' is not known here", clipText(parsed.name))
 		}
-		return f(e, args)
+		value, err := f(e, args)
+		if err == nil {
+			err = e.spend(value)
+		}
+		return value, err
 	case memberOf:
 		of, err := e.evaluate(parsed.of)
 		if err != nil {
@@ -235,11 +250,18 @@ func typedPath(kind string, names []string) (string, error) {
 	if len(types) != len(names)+1 || slices.Contains(types, "") || slices.Contains(names, "") {
 		return "", fmt.Errorf("the type '%s' and the name '%s' are not of as many parts", clipText(kind), clipText(strings.Join(names, "/")))
 	}
-	path := "/providers/" + types[0]
-	for i, name := range names {
-		path += "/" + types[i+1] + "/" + name
+	if len(kind) > maxPath {
+		return "", fmt.Errorf("the type '%s' is too long", clipText(kind))
 	}
-	return path, nil
+	var path strings.Builder
+	path.WriteString("/providers/" + types[0])
+	for i, name := range names {
+		path.WriteString("/" + types[i+1] + "/" + name)
+	}
+	if path.Len() > maxPath {
+		return "", fmt.Errorf("the name '%s' is too long", clipText(strings.Join(names, "/")))
+	}
+	return path.String(), nil
 }
 
 func parameter(e *evaluation, args []any) (any, error) {

@@ -103,6 +103,7 @@ func FuzzTemplate(f *testing.F) {
 		_, _ = t.parametersOf(nil)
 		e.variables = t.Variables
 		steps, _ := t.steps(e)
+		steps, _ = ordered(e, steps)
 		for _, s := range steps {
 			_, _ = (&deployment{evaluation: e, template: t}).body(s)
 		}

@@ -35,8 +35,10 @@ func (a *API) begin(w http.ResponseWriter, c *call) {
 }
 
 // note keeps what has come of an operation, unless the change it made says so already.
+// Whoever has no role here writes no history of the subscription: what they tried is in
+// the process log alone.
 func (a *API) note(c *call, ans answer, code string) {
-	if c.op != nil && !c.op.Noted() {
+	if c.op != nil && !c.op.Noted() && c.access.Any() {
 		a.Directory.Note(c.op, ans.status, code)
 	}
 }

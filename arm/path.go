@@ -35,6 +35,10 @@ func (r *route) vars(segments []string) (map[string]string, bool) {
 	return rest.Vars(r.pattern, segments)
 }
 
+// maxPath is how many bytes of path, or of an ARM id, are taken: what is asked for is kept
+// in the activity log, and said in errors. Names and types that exist need a third of it.
+const maxPath = 2048
+
 func variable(segment string) bool { return strings.HasPrefix(segment, "{") }
 
 // scopeIn is the ARM id at which the route's action is needed for a path. Of the path it

@@ -139,6 +139,12 @@ func (a *API) putAdministrator(c *call) (answer, error) {
 	if p.AdministratorType != "" && !strings.EqualFold(p.AdministratorType, administratorName) {
 		return answer{}, midas.Errorf(midas.Invalid, "The value '%s' of the property 'administratorType' is invalid. It must be '%s'.", p.AdministratorType, administratorName)
 	}
+	if p.IdentityResourceID != "" {
+		// Or its answer would tell who may not see it whether the identity exists.
+		if _, err := a.mayAssign(c, map[string]bool{p.IdentityResourceID: true}); err != nil {
+			return answer{}, err
+		}
+	}
 	_, created, err := a.Directory.SetAdministrator(c.Context(), c.vars["group"], c.vars["name"], directory.Administrator{
 		Administrator: midas.Administrator{Login: p.Login, ObjectID: p.SID, TenantID: p.TenantID}, IdentityID: p.IdentityResourceID,
 	})

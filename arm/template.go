@@ -34,6 +34,11 @@ func (p templateParameter) secret() bool {
 	return strings.HasPrefix(strings.ToLower(p.Type), "secure")
 }
 
+func (p templateParameter) allows(value any) bool {
+	text := fmt.Sprint(value)
+	return slices.ContainsFunc(p.AllowedValues, func(a any) bool { return fmt.Sprint(a) == text })
+}
+
 type templateOutput struct {
 	Type  string `json:"type"`
 	Value any    `json:"value"`
@@ -55,8 +60,15 @@ type templateResource struct {
 	Kind       any            `json:"kind"`
 }
 
-// maxTemplateResources is Azure's limit.
-const maxTemplateResources = 800
+// Azure's limits; for dependencies it has none.
+// Source: Microsoft, "Azure subscription limits", section template limits.
+const (
+	maxTemplateResources  = 800
+	maxTemplateParameters = 256
+	maxTemplateVariables  = 256
+	maxTemplateOutputs    = 64
+	maxDependencies       = 10_000
+)
 
 func errTemplate(why error) *fault {
 	return &fault{
@@ -77,15 +89,37 @@ func parseTemplate(text json.RawMessage) (template, error) {
 	if err := decoder.Decode(&t); err != nil {
 		return t, err
 	}
-	if len(t.Resources) > maxTemplateResources {
-		return t, fmt.Errorf("the number of template resources limit exceeded. Limit: %d and actual: %d", maxTemplateResources, len(t.Resources))
+	return t, t.withinLimits()
+}
+
+func (t template) withinLimits() error {
+	on := 0
+	for _, r := range t.Resources {
+		on += len(r.DependsOn)
 	}
-	return t, nil
+	for _, one := range []struct {
+		what        string
+		limit, have int
+	}{
+		{"resources", maxTemplateResources, len(t.Resources)},
+		{"parameters", maxTemplateParameters, len(t.Parameters)},
+		{"variables", maxTemplateVariables, len(t.Variables)},
+		{"outputs", maxTemplateOutputs, len(t.Outputs)},
+		{"dependencies", maxDependencies, on},
+	} {
+		if one.have > one.limit {
+			return fmt.Errorf("the number of template %s limit exceeded. Limit: %d and actual: %d", one.what, one.limit, one.have)
+		}
+	}
+	return nil
 }
 
 // parametersOf are the values of the template's parameters: those given, or the defaults.
 func (t template) parametersOf(given map[string]any) (map[string]any, error) {
 	values := map[string]any{}
+	if len(given) > maxTemplateParameters {
+		return nil, fmt.Errorf("more than %d parameters are given", maxTemplateParameters)
+	}
 	for name, value := range given {
 		declared, ok := lookUpParameter(t.Parameters, name)
 		holder, isObject := value.(object)
@@ -95,7 +129,7 @@ func (t template) parametersOf(given map[string]any) (map[string]any, error) {
 			return nil, fmt.Errorf("the template parameter '%s' is not in the template", clipText(name))
 		case !isObject || !hasValue || len(holder) != 1:
 			return nil, fmt.Errorf("the parameter '%s' has no 'value', which is the only way to give one here", clipText(name))
-		case len(declared.AllowedValues) > 0 && !slices.ContainsFunc(declared.AllowedValues, func(a any) bool { return fmt.Sprint(a) == fmt.Sprint(inner) }):
+		case len(declared.AllowedValues) > 0 && !declared.allows(inner):
 			return nil, fmt.Errorf("the value of the parameter '%s' is not among the allowed ones", clipText(name))
 		}
 		values[name] = inner
@@ -124,77 +158,4 @@ func lookUpParameter(of map[string]templateParameter, name string) (templatePara
 		}
 	}
 	return templateParameter{}, false
-}
-
-// step is one resource of a deployment that is about to be made.
-type step struct {
-	resource templateResource
-	id       string // ARM id
-	kind     string
-	name     string
-	after    []string // what it depends on, as the template says it
-}
-
-// steps returns the resources in an order in which each comes after those that it depends
-// on. Names and types are evaluated; the rest is later, when those before are there.
-func (t template) steps(e *evaluation) ([]step, error) {
-	var all []step
-	scope, _ := e.resourceGroup["id"].(string)
-	for _, r := range t.Resources {
-		s := step{resource: r}
-		var err error
-		if s.kind, err = e.text(r.Type); err != nil {
-			return nil, err
-		}
-		if s.name, err = e.text(r.Name); err != nil {
-			return nil, err
-		}
-		path, err := typedPath(s.kind, strings.Split(s.name, "/"))
-		if err != nil {
-			return nil, err
-		}
-		s.id = scope + path
-		for _, on := range r.DependsOn {
-			name, err := e.text(on)
-			if err != nil {
-				return nil, err
-			}
-			s.after = append(s.after, name)
-		}
-		all = append(all, s)
-	}
-	return ordered(all)
-}
-
-// is tells whether what a template calls so is this resource: by its id, its type and
-// name, or its name.
-func (s step) is(called string) bool {
-	return strings.EqualFold(called, s.id) || strings.EqualFold(called, s.name) ||
-		strings.HasSuffix(strings.ToLower(s.id), "/"+strings.ToLower(strings.TrimPrefix(called, "/"))) && strings.Contains(called, "/")
-}
-
-// ordered sorts by dependencies, keeping the template's order where it can.
-func ordered(all []step) ([]step, error) {
-	for i, s := range all {
-		for _, on := range s.after {
-			if !slices.ContainsFunc(all, func(o step) bool { return o.is(on) }) {
-				return nil, fmt.Errorf("the resource '%s' depends on '%s', which is not in the template", s.id, clipText(on))
-			}
-		}
-		if slices.ContainsFunc(all[:i], func(o step) bool { return strings.EqualFold(o.id, s.id) }) {
-			return nil, fmt.Errorf("the resource '%s' is defined twice", s.id)
-		}
-	}
-	var out []step
-	for len(all) > 0 {
-		ready := slices.IndexFunc(all, func(s step) bool {
-			return !slices.ContainsFunc(all, func(o step) bool { return slices.ContainsFunc(s.after, o.is) })
-		})
-		if ready < 0 {
-			return nil, fmt.Errorf("the resources depend on each other in a circle: '%s'", all[0].id)
-		}
-		out = append(out, all[ready])
-		all = slices.Delete(all, ready, ready+1)
-	}
-	return out, nil
 }

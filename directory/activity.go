@@ -22,9 +22,12 @@ const (
 	activitySweep = 256
 )
 
-// maxUnwritten is how many events may wait to be written; more are dropped and counted
-// in the process log.
+// maxUnwritten is how many events may wait to be written; of more, those of what failed
+// are dropped and said in the process log. What handed something out never is.
 const maxUnwritten = 4096
+
+// maxResourceID is how many bytes of an id are kept.
+const maxResourceID = 2048
 
 // Activity is one event of the activity log: an operation and what became of it. It has
 // nothing of what the request held.
@@ -66,7 +69,7 @@ type activityBody struct {
 
 func (o *Operation) activity(at time.Time) Activity {
 	return Activity{
-		ID: o.event, Time: at, Action: o.Action, ResourceID: o.Scope, CorrelationID: o.CorrelationID, RequestID: o.RequestID,
+		ID: o.event, Time: at, Action: o.Action, ResourceID: clipTo(o.Scope, maxResourceID), CorrelationID: o.CorrelationID, RequestID: o.RequestID,
 		Caller: o.Caller, CallerName: o.CallerName, ClientID: o.ClientID, Method: o.Method, Address: o.Address, Command: clip(o.Command),
 	}
 }
@@ -90,9 +93,23 @@ func (d *Directory) insertActivity(ctx context.Context, tx *sql.Tx, a Activity) 
 	if id, err := made.LastInsertId(); err != nil || id%activitySweep != 0 {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `DELETE FROM activity WHERE at < ? OR id <= (SELECT max(id) FROM activity) - ?`,
-		d.now().Add(-activityAge).UnixMilli(), activityEvents)
-	return err
+	return d.sweepActivity(ctx, tx, activityEvents)
+}
+
+// sweepActivity removes events that are too old, and the oldest of those beyond most:
+// first those of what failed, or who is refused often enough would wash away what was done.
+func (d *Directory) sweepActivity(ctx context.Context, tx *sql.Tx, most int) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM activity WHERE at < ?`, d.now().Add(-activityAge).UnixMilli()); err != nil {
+		return err
+	}
+	for _, which := range []string{`WHERE NOT (body ->> 'succeeded')`, ``} {
+		_, err := tx.ExecContext(ctx, `DELETE FROM activity WHERE id IN (SELECT id FROM activity `+which+
+			` ORDER BY id LIMIT max(0, (SELECT count(*) FROM activity) - ?))`, most)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Note puts an operation that changed nothing into the activity log: one that was
@@ -106,7 +123,7 @@ func (d *Directory) Note(o *Operation, status int, code string) {
 	a.Succeeded, a.Status, a.Code = status < 400, status, code
 	d.unwrittenMu.Lock()
 	defer d.unwrittenMu.Unlock()
-	if len(d.unwritten) >= maxUnwritten {
+	if len(d.unwritten) >= maxUnwritten && !a.Succeeded {
 		d.log.Warn("activity log cannot keep up, an event is lost", "action", a.Action, "status", status, "correlation", a.CorrelationID)
 		return
 	}

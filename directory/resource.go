@@ -6,10 +6,18 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/midas-mysql/midas"
 )
+
+// ErrTooLarge: a resource would have more than is kept of one.
+var ErrTooLarge = errors.New("resource too large")
+
+// maxKept is how many bytes of JSON are kept of one resource: changes that each are small
+// would add up.
+const maxKept = 256 << 10
 
 // Resource is what identities, machines and servers have in common.
 type Resource struct {
@@ -205,7 +213,12 @@ func mergeBody(old, patch json.RawMessage) (json.RawMessage, error) {
 			return nil, midas.Errorf(midas.Invalid, "The request content was invalid and could not be deserialized: '%s'.", err)
 		}
 	}
-	return json.Marshal(merge(into, changes))
+	text, err := json.Marshal(merge(into, changes))
+	if len(text) > maxKept {
+		return nil, &midas.Error{Code: midas.Invalid, Err: ErrTooLarge, Message: fmt.Sprintf(
+			"The resource would have %d bytes. What is kept of one has up to %d.", len(text), maxKept)}
+	}
+	return text, err
 }
 
 func merge(into, changes map[string]any) map[string]any {

@@ -1,0 +1,128 @@
+package arm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// step is one resource of a deployment that is about to be made.
+type step struct {
+	resource templateResource
+	id       string // ARM id
+	kind     string
+	name     string
+}
+
+// steps returns the resources in the template's order. Names and types are evaluated; the
+// rest is later, when those before are there.
+func (t template) steps(e *evaluation) ([]step, error) {
+	var all []step
+	scope, _ := e.resourceGroup["id"].(string)
+	for _, r := range t.Resources {
+		s := step{resource: r}
+		var err error
+		if s.kind, err = e.text(r.Type); err != nil {
+			return nil, err
+		}
+		if s.name, err = e.text(r.Name); err != nil {
+			return nil, err
+		}
+		path, err := typedPath(s.kind, strings.Split(s.name, "/"))
+		if err != nil {
+			return nil, err
+		}
+		s.id = scope + path
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// called is by which names a template may call its resources: by id, by type and name, or
+// by name. A name may be that of several.
+func called(all []step) map[string][]int {
+	names := map[string][]int{}
+	for i, s := range all {
+		id := strings.ToLower(s.id)
+		mine := []string{id, strings.ToLower(s.name)}
+		segments := strings.Split(id[1:], "/")
+		for from := 1; from < len(segments)-1; from++ {
+			mine = append(mine, strings.Join(segments[from:], "/"))
+		}
+		slices.Sort(mine)
+		for _, name := range slices.Compact(mine) {
+			names[name] = append(names[name], i)
+		}
+	}
+	return names
+}
+
+// dependencies are, for each of the resources, those that come before it, each once.
+func dependencies(e *evaluation, all []step) ([][]int, error) {
+	names := called(all)
+	after := make([][]int, len(all))
+	for i, s := range all {
+		seen := map[string]bool{}
+		for _, on := range s.resource.DependsOn {
+			text, err := e.text(on)
+			if err != nil {
+				return nil, err
+			}
+			name := strings.ToLower(text)
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			found := names[name]
+			if found == nil {
+				found = names[strings.TrimPrefix(name, "/")]
+			}
+			if found == nil {
+				return nil, fmt.Errorf("the resource '%s' depends on '%s', which is not in the template", s.id, clipText(text))
+			}
+			after[i] = append(after[i], found...)
+		}
+		slices.Sort(after[i])
+		after[i] = slices.Compact(after[i])
+	}
+	return after, nil
+}
+
+// ordered sorts by dependencies, keeping the template's order where it can: each time, the
+// first resource that waits for none (A. B. Kahn, "Topological sorting of large networks").
+func ordered(e *evaluation, all []step) ([]step, error) {
+	ids := map[string]bool{}
+	for _, s := range all {
+		id := strings.ToLower(s.id)
+		if ids[id] {
+			return nil, fmt.Errorf("the resource '%s' is defined twice", s.id)
+		}
+		ids[id] = true
+	}
+	after, err := dependencies(e, all)
+	if err != nil {
+		return nil, err
+	}
+	waits := make([]int, len(all))
+	before := make([][]int, len(all))
+	for i, on := range after {
+		waits[i] = len(on)
+		for _, j := range on {
+			before[j] = append(before[j], i)
+		}
+	}
+	out := make([]step, 0, len(all))
+	for len(out) < len(all) {
+		ready := slices.Index(waits, 0)
+		if ready < 0 {
+			stuck := slices.IndexFunc(waits, func(n int) bool { return n > 0 })
+			return nil, fmt.Errorf("the resources depend on each other in a circle: '%s'", all[stuck].id)
+		}
+		waits[ready] = -1
+		for _, i := range before[ready] {
+			waits[i]--
+		}
+		out = append(out, all[ready])
+	}
+	return out, nil
+}
