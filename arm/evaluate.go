@@ -29,65 +29,6 @@ const (
 	maxText  = 128 << 10
 )
 
-// value returns v with the expressions within it evaluated.
-func (e *evaluation) value(v any, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("the template nests too deep")
-	}
-	if e.nodes++; e.nodes > maxValueNodes {
-		return nil, errTooMuch
-	}
-	switch v := v.(type) {
-	case string:
-		if err := e.spendText(v); err != nil {
-			return nil, err
-		}
-		inner, ok := isExpression(v)
-		if !ok {
-			return strings.Replace(v, "[[", "[", 1), nil
-		}
-		parsed, err := parseExpression(inner)
-		if err != nil {
-			return nil, err
-		}
-		return e.evaluate(parsed)
-	case object:
-		out := make(object, len(v))
-		for name, member := range v {
-			if err := e.spendText(name); err != nil {
-				return nil, err
-			}
-			inner, err := e.value(member, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			out[name] = inner
-		}
-		return out, nil
-	case []any:
-		out := make([]any, 0, len(v))
-		for _, member := range v {
-			inner, err := e.value(member, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, inner)
-		}
-		return out, nil
-	}
-	return v, nil
-}
-
-// text is value for what must be one.
-func (e *evaluation) text(v any) (string, error) {
-	out, err := e.value(v, 0)
-	text, ok := out.(string)
-	if err == nil && !ok {
-		err = fmt.Errorf("'%v' is not a text", v)
-	}
-	return text, err
-}
-
 func (e *evaluation) evaluate(parsed any) (any, error) {
 	if e.steps++; e.steps > maxSteps {
 		return nil, fmt.Errorf("the template takes too long to evaluate")
