@@ -34,7 +34,7 @@ servers:
 # and say in one line what was left out.
 test: build lean
 	@if [ -n "$$CI" ]; then $(SERVERS); else $(SERVERS) --optional; fi
-	$(GO) test -race -tags $(TAGS) ./...
+	$(GO) test -race -timeout 20m -tags $(TAGS) ./...
 
 # Without cgo, as it is built: on a machine with cold caches that saves a third of the time.
 lint: export CGO_ENABLED = 0

@@ -1,5 +1,6 @@
 # What a program on the machine myVM does with az, signed in by the machine's identity; $1
-# is the cloud that az is to believe in. It may read the group.
+# is the cloud that az is to believe in, $2 what it says of an identity that is not there.
+# The machine may read the group.
 . "$(dirname "$0")/expect.sh"
 cloud=$1
 
@@ -13,4 +14,4 @@ appid() { az account get-access-token "$@" --query accessToken --output tsv | cu
 is "$CLIENT_ID" appid --resource-type oss-rdbms
 is '' az login --identity --username $CLIENT_ID --output none
 is "MSIClient-$CLIENT_ID" az account show --query user.assignedIdentityInfo --output tsv
-refused 1 'Failed to connect to MSI' az login --identity --username 99999999-9999-9999-9999-999999999999
+refused 1 "$2" az login --identity --username 99999999-9999-9999-9999-999999999999
