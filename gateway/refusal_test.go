@@ -28,12 +28,27 @@ import (
 	"github.com/midas-mysql/midas/wire"
 )
 
-// signer has the issuer's own key, for tokens that the issuer would never make.
-func (w *world) signer() token.SigningKey {
+// signer has the issuer's own key, for tokens that the issuer would never make: of the
+// keys that it keeps, the one that a token of id is signed with.
+func (w *world) signer(id midas.Identity) token.SigningKey {
 	w.Helper()
-	text, err := os.ReadFile(filepath.Join(keyDir, "current.pem"))
+	header, _, err := token.DecodeUnverified(w.token(id))
 	w.must(err)
-	var key token.SigningKey
+	files, err := filepath.Glob(filepath.Join(keyDir, "*.pem"))
+	w.must(err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		w.must(err)
+		if key := w.readKey(text); key.KeyID == header.KeyID {
+			return key
+		}
+	}
+	w.Fatalf("no key %q in %q", header.KeyID, files)
+	return token.SigningKey{}
+}
+
+func (w *world) readKey(text []byte) (key token.SigningKey) {
+	w.Helper()
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {
 			sum := sha1.Sum(block.Bytes)
@@ -53,7 +68,7 @@ func (w *world) forged(id midas.Identity, change func(*token.Claims)) string {
 	_, claims, err := token.DecodeUnverified(w.token(id))
 	w.must(err)
 	change(&claims)
-	raw, err := token.Sign(w.signer(), claims)
+	raw, err := token.Sign(w.signer(id), claims)
 	w.must(err)
 	return raw
 }
@@ -62,7 +77,7 @@ func (w *world) forged(id midas.Identity, change func(*token.Claims)) string {
 func (w *world) resigned(id midas.Identity, algorithm string, sign func(signed string) []byte) string {
 	w.Helper()
 	parts := strings.Split(w.token(id), ".")
-	text, err := json.Marshal(map[string]string{"typ": "JWT", "alg": algorithm, "kid": w.signer().KeyID})
+	text, err := json.Marshal(map[string]string{"typ": "JWT", "alg": algorithm, "kid": w.signer(id).KeyID})
 	w.must(err)
 	signed := base64.RawURLEncoding.EncodeToString(text) + "." + parts[1]
 	return signed + "." + base64.RawURLEncoding.EncodeToString(sign(signed))
@@ -74,7 +89,7 @@ func (w *world) resigned(id midas.Identity, algorithm string, sign func(signed s
 func TestRefusals(t *testing.T) {
 	w := oneBackend(t)
 	user, id := w.user("app")
-	public, err := x509.MarshalPKIXPublicKey(&w.signer().Private.PublicKey)
+	public, err := x509.MarshalPKIXPublicKey(&w.signer(id).Private.PublicKey)
 	w.must(err)
 	raw := w.token(id)
 	before := w.accountsOfBackend()

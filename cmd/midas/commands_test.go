@@ -40,7 +40,7 @@ func identityPlane(t *testing.T) string {
 	tenant, subscription := d.Tenant()
 	minter, err := issuer.New(issuer.Config{
 		Dir: filepath.Join(state, "issuer"), TenantID: tenant, BaseURL: baseURL,
-		Applications: d, People: d, Members: d, Grants: d, Resources: d,
+		Applications: d, People: d, Principals: d, Members: d, Grants: d, Resources: d,
 	})
 	fatal(err)
 
