@@ -32,8 +32,8 @@ func inNamespaces(t *testing.T) bool {
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 	}
 	out, err := cmd.CombinedOutput()
-	if err != nil && len(out) == 0 && os.Getenv("CI") == "" {
-		t.Skipf("left out: this system has no namespaces for users: %v", err)
+	if err != nil && len(out) == 0 {
+		leaveOut(t, "this system has no namespaces for users: %v", err)
 	}
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 		t.Fatalf("in namespaces: %v\n%s", err, out)

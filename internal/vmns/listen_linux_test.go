@@ -1,6 +1,7 @@
 package vmns
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -28,7 +29,7 @@ func namespace(t *testing.T) (path string, run func(name string, args ...string)
 	}
 	holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 	if err := holder.Start(); err != nil {
-		t.Skipf("left out: no network namespace can be made here: %v", err)
+		skipOrFail(t, err)
 	}
 	t.Cleanup(func() {
 		in.Close()
@@ -45,7 +46,7 @@ func namespace(t *testing.T) (path string, run func(name string, args ...string)
 // where it is.
 func TestListenInTwoNamespaces(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("left out: only root can enter a namespace that another process made")
+		skipOrFail(t, errors.New("only root can enter one that another process made"))
 	}
 	before, err := os.Readlink("/proc/self/ns/net")
 	if err != nil {
