@@ -61,6 +61,7 @@ type Endpoint struct {
 	machines  *machines
 	listeners listeners
 	marks     markCache
+	cgroups   *cgroups
 	arc       *arc
 	faults    faults
 }
@@ -88,6 +89,9 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e.faults.now = e.now
 	var err error
+	if e.cgroups, err = newCgroups(listCgroups); err != nil {
+		return nil, err
+	}
 	if e.arc, err = newArc(cfg.Arc, e.now); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package metadata
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -92,8 +93,7 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 // process is what the kernel says of the process at the other end of a connection.
 type process struct {
 	userID uint32
-	// inCgroup reports whether it runs in the control group or below it.
-	inCgroup func(path string) (bool, error)
+	cgroup uint64 // its control group's id; 0 when this kernel does not tell it
 }
 
 // vmOfProcess returns the machine of the process that holds the connection's other
@@ -106,22 +106,36 @@ func (e *Endpoint) vmOfProcess(ctx context.Context, known *marks, source, here n
 		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s cannot be told", source)
 	}
 	vmID := known.users[p.userID]
-	for _, mark := range known.cgroups {
-		in, err := p.inCgroup(mark.path)
-		if err != nil {
-			e.log.DebugContext(ctx, "control group of a metadata request", "remote", source, "error", err)
-			return "", midas.Errorf(midas.Unauthenticated, "the control group of the process behind %s cannot be told", source)
-		}
-		if !in {
-			continue
-		}
-		if vmID != "" && vmID != mark.vmID {
-			return "", midas.Errorf(midas.Unauthenticated, "the process behind %s has the marks of several machines", source)
-		}
-		return mark.vmID, nil // the longest path: shorter ones hold it too
-	}
-	if vmID == "" {
+	byCgroup, err := e.vmOfCgroup(ctx, known.cgroups, p.cgroup)
+	switch {
+	case err != nil:
+		e.log.DebugContext(ctx, "control group of a metadata request", "remote", source, "error", err)
+		return "", midas.Errorf(midas.Unauthenticated, "the control group of the process behind %s cannot be told", source)
+	case vmID != "" && byCgroup != "" && vmID != byCgroup:
+		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s has the marks of several machines", source)
+	case vmID == "" && byCgroup == "":
 		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s (user id %d) is of no machine here", source, p.userID)
 	}
-	return vmID, nil
+	return cmp.Or(byCgroup, vmID), nil
+}
+
+// vmOfCgroup returns the machine of the longest path that is the control group's or
+// above it, or "".
+func (e *Endpoint) vmOfCgroup(ctx context.Context, known []cgroupMark, id uint64) (string, error) {
+	if len(known) == 0 {
+		return "", nil
+	}
+	if id == 0 {
+		return "", errors.New("this kernel does not tell the control group of a socket")
+	}
+	path, err := e.cgroups.path(ctx, id)
+	if err != nil || path == "" {
+		return "", err
+	}
+	for _, mark := range known {
+		if path == mark.path || strings.HasPrefix(path, strings.TrimSuffix(mark.path, "/")+"/") {
+			return mark.vmID, nil
+		}
+	}
+	return "", nil
 }

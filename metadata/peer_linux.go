@@ -103,32 +103,24 @@ func readSocket(answer []byte, source, here netip.AddrPort) (process, error) {
 	if err := attributes.Err(); err != nil {
 		return process{}, fmt.Errorf("attributes of a socket: %w", err)
 	}
-	return process{
-		userID:   binary.NativeEndian.Uint32(answer[offsetUserID:]),
-		inCgroup: func(path string) (bool, error) { return cgroupHolds(path, group) },
-	}, nil
+	return process{userID: binary.NativeEndian.Uint32(answer[offsetUserID:]), cgroup: group}, nil
 }
 
-// cgroupHolds reports whether the control group with that id is path or below it. The
-// id of a control group is the inode of its folder.
-func cgroupHolds(path string, id uint64) (bool, error) {
-	if id == 0 {
-		return false, errors.New("this kernel does not tell the control group of a socket")
-	}
+// listCgroups returns the path of every control group that can be seen, by id, which is
+// the inode of its folder. Folders that go while we look, or that are closed to us, are
+// left out: whoever runs there has no mark.
+func listCgroups() (map[uint64]string, error) {
 	root, err := cgroupRoot()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	found := false
-	err = filepath.WalkDir(filepath.Join(root, filepath.Clean("/"+path)), func(_ string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // there is none now, or it went while we looked
-		}
-		if err != nil {
-			return err
-		}
-		if !d.IsDir() {
+	paths := map[uint64]string{}
+	err = filepath.WalkDir(root, func(folder string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			return nil
+		}
+		if err != nil || !d.IsDir() {
+			return err
 		}
 		info, err := d.Info()
 		if errors.Is(err, fs.ErrNotExist) {
@@ -137,13 +129,12 @@ func cgroupHolds(path string, id uint64) (bool, error) {
 		if err != nil {
 			return err
 		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Ino == id {
-			found = true
-			return fs.SkipAll
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+			paths[stat.Ino] = "/" + strings.Trim(strings.TrimPrefix(folder, root), "/")
 		}
 		return nil
 	})
-	return found, err
+	return paths, err
 }
 
 // cgroupRoot is where the control groups of version 2 are mounted.
