@@ -33,9 +33,8 @@ var identitySources = map[string]func(ctx context.Context, m machine, r Running)
 		return []variable{{"MSI_ENDPOINT", m.as(r) + "/cloudshell/oauth2/token"}}, nil
 	},
 	"arc": func(_ context.Context, m machine, r Running) ([]variable, error) {
-		return append([]variable{
-			{"IDENTITY_ENDPOINT", m.as(r) + "/arc/metadata/identity/oauth2/token"}, {"IMDS_ENDPOINT", r.Metadata},
-		}, m.clientID("AZURE_CLIENT_ID")...), nil
+		// The SDK for Python takes the name of a user-assigned identity for a mistake here.
+		return []variable{{"IDENTITY_ENDPOINT", m.as(r) + "/arc/metadata/identity/oauth2/token"}, {"IMDS_ENDPOINT", r.Metadata}}, nil
 	},
 	"servicefabric": func(ctx context.Context, m machine, r Running) ([]variable, error) {
 		thumbprint, err := thumbprint(ctx, r)
@@ -69,7 +68,8 @@ it finds. --source says which to set:
   appservice     Azure App Service, Functions and Container Apps: every SDK, the default
   ml             Azure Machine Learning, and App Service's version of 2017
   cloudshell     Cloud Shell: the VM's own identity only
-  arc            Azure Arc; midas up needs --arc-tokens
+  arc            Azure Arc: the VM's own identity, or its only one; midas up needs
+                 --arc-tokens
   servicefabric  Service Fabric, over https
   imds           a VM, for SDKs that let its address be another: Node, Python, Java; Go
                  and .NET do not, and need midas vm run
