@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pipes is a listener for clients in the same bubble of time.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	conn, open := <-p
+	if !open {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+func (p pipes) Close() error { close(p); return nil }
+func (pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p pipes) dial() net.Conn {
+	ours, theirs := net.Pipe()
+	p <- theirs
+	return ours
+}
+
+// Clients that send a byte a second, or that never take their answer, are hung up on, and
+// what they began to ask for is never done. Others are served meanwhile.
+func TestSlowClients(t *testing.T) {
+	for name, c := range map[string]struct {
+		atOnce, slowly string
+		deaf           bool
+		most           time.Duration // that the client can keep its connection
+	}{
+		"silent":            {most: 6 * time.Second},
+		"a slow head":       {slowly: "GET / HTTP/1.1\r\nHost: x\r\n\r\n", most: 6 * time.Second},
+		"a slow body":       {atOnce: "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", slowly: strings.Repeat("x", 100), most: 31 * time.Second},
+		"an answer untaken": {atOnce: "GET /untaken HTTP/1.1\r\nHost: x\r\n\r\n", deaf: true, most: 31 * time.Second},
+		"silent afterwards": {atOnce: "GET /afterwards HTTP/1.1\r\nHost: x\r\n\r\n", most: 2*time.Minute + 3*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ln, done := serveInBubble(t)
+				began := time.Now()
+				conn := ln.dial()
+				var client sync.WaitGroup
+				client.Go(func() {
+					_, err := io.WriteString(conn, c.atOnce)
+					for i := 0; i < len(c.slowly) && err == nil; i++ {
+						time.Sleep(time.Second)
+						_, err = io.WriteString(conn, c.slowly[i:i+1])
+					}
+				})
+				time.Sleep(2 * time.Second)
+				ask(t, ln.dial())
+				if c.deaf {
+					time.Sleep(c.most - time.Since(began))
+				}
+				answer, _ := io.ReadAll(conn)
+				conn.Close()
+				client.Wait()
+				if held := time.Since(began); held > c.most {
+					t.Errorf("held its connection for %s", held)
+				}
+				if c.deaf && len(answer) > 0 {
+					t.Errorf("was written to for over %s", c.most)
+				}
+				if c.slowly != "" && len(done) > 1 {
+					t.Errorf("was done: %d", len(done))
+				}
+			})
+		})
+	}
+}
+
+// serveInBubble serves a handler that reads the whole request, says in done that it has,
+// and answers at length.
+func serveInBubble(t *testing.T) (ln pipes, done chan string) {
+	ln, done = make(pipes), make(chan string, 10)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		ended <- serveHTTP(ctx, ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := io.ReadAll(r.Body); err == nil {
+				done <- r.URL.Path
+				w.Write(make([]byte, 1<<20))
+			}
+		}))
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return ln, done
+}
+
+// ask is another client, which is served at once.
+func ask(t *testing.T, conn net.Conn) {
+	t.Helper()
+	began := time.Now()
+	go io.WriteString(conn, "GET /other HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	if answer, err := io.ReadAll(conn); err != nil || len(answer) < 1<<20 || time.Since(began) > 0 {
+		t.Errorf("another client got %d bytes after %s: %v", len(answer), time.Since(began), err)
+	}
+}
