@@ -4,13 +4,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 for_each=${1:-60s}
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
 count=0
 while IFS=: read -r file target; do
   package=./$(dirname "$file")
   echo "== $package $target ($for_each)"
   # What talks to a store or over a connection covers other lines each time, and would be
   # minimized for a minute where nothing is to be found.
-  go test -tags gms_pure_go -run '^$' -fuzz "^$target\$" -fuzztime "$for_each" -fuzzminimizetime 10x "$package"
+  # Before Go 1.27 the end of the time is reported as a failure now and then, without an
+  # input (go.dev/issue/75804).
+  go test -tags gms_pure_go -run '^$' -fuzz "^$target\$" -fuzztime "$for_each" -fuzzminimizetime 10x "$package" | tee "$said" ||
+    { grep -q '^ *context deadline exceeded$' "$said" && ! grep -q 'Failing input' "$said"; }
   count=$((count + 1))
 done < <(git ls-files '*_test.go' | xargs grep -oE '^func Fuzz[A-Za-z0-9_]+' /dev/null | sed 's/func //' | sort)
 [ "$count" -gt 0 ] || { echo "no fuzz target found" >&2; exit 1; }
