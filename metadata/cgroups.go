@@ -2,99 +2,138 @@ package metadata
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/midas-mysql/midas"
-
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/midas-mysql/midas"
 )
 
 const (
-	// walkInterval is the least time between the beginnings of two walks through the
-	// control groups: who asks from a group that nobody has seen must not keep a
-	// processor busy.
+	// walkInterval is the least rest between two walks, and walkRest that as a multiple
+	// of the last: who asks from ever new groups must not keep a processor busy.
 	walkInterval = 200 * time.Millisecond
-	// maxAbsent is how many ids without a folder are remembered.
+	walkRest     = 4
+	// maxAbsent is how many ids that are below no mark are remembered.
 	maxAbsent = 4096
 )
 
-// cgroups knows the control groups by id. A group is never moved and its id never
-// used again, so what was found of an id stays true for as long as the group is there;
-// and an id that a walk begun after it was seen does not find has no folder that we
-// can see, and will have none.
+// cgroupFS is the control groups of this machine. Paths begin with a slash, which is
+// the root of what can be seen. The id of a group is its folder's inode; a group is
+// never moved and its id never used again.
 // Source: Linux, Documentation/admin-guide/cgroup-v2.rst, fs/kernfs/dir.c.
+type cgroupFS interface {
+	// open returns the path of the group with that id, "" when none is to be seen, or
+	// errors.ErrUnsupported where the kernel opens groups by id for root only.
+	open(id uint64) (path string, err error)
+	// walk returns the paths of the groups at and below those, by id. With an error it
+	// returns what it found all the same.
+	walk(below []string) (map[uint64]string, error)
+	// stands reports whether the group with that id is at that path now.
+	stands(path string, id uint64) bool
+}
+
+// cgroups tells where a control group is: by asking the kernel where that is allowed,
+// else by looking for it below the paths that are marks, where alone it matters.
 type cgroups struct {
-	list func() (map[uint64]string, error) // every group's path by id
-	turn chan struct{}                     // one walk at a time
+	fs   cgroupFS
+	turn chan struct{} // one walk at a time
+	rest time.Time     // until then no walk begins; of whoever has the turn
 
 	mu     sync.Mutex
+	marked []string          // what the rest is of
 	paths  map[uint64]string // as the last walk found them
 	absent *lru.LRU[uint64, struct{}]
-	begun  time.Time
 	next   *cgroupWalk // one that has not begun, and that whoever comes now may wait for
 }
 
-// cgroupWalk is one look at all control groups. What it found may be read once it is done.
+// cgroupWalk is one look below the marked paths. What it found may be read once it is
+// done.
 type cgroupWalk struct {
-	done  chan struct{}
-	paths map[uint64]string
-	err   error
+	marked []string
+	done   chan struct{}
+	paths  map[uint64]string
+	err    error
 }
 
-func newCgroups(list func() (map[uint64]string, error)) (*cgroups, error) {
+func newCgroups(fs cgroupFS) (*cgroups, error) {
 	absent, err := lru.NewLRU[uint64, struct{}](maxAbsent, nil)
 	if err != nil {
 		return nil, midas.Errorf(midas.Internal, "make the cache of control groups: %w", err)
 	}
-	return &cgroups{list: list, turn: make(chan struct{}, 1), absent: absent}, nil
+	return &cgroups{fs: fs, turn: make(chan struct{}, 1), absent: absent}, nil
 }
 
-// path returns the path of the control group with that id, below the root of all and
-// beginning with a slash, or "" when there is none to be seen.
-func (c *cgroups) path(ctx context.Context, id uint64) (string, error) {
-	c.mu.Lock()
-	path, known := c.paths[id]
-	if !known {
-		_, known = c.absent.Get(id)
+// path returns the path of the control group with that id, or "" when it is not to be
+// seen or at and below none of those paths. Where it may be, and that cannot be told, it
+// is an error.
+func (c *cgroups) path(ctx context.Context, marked []string, id uint64) (string, error) {
+	path, err := c.fs.open(id)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		return path, err
 	}
-	if known {
-		c.mu.Unlock()
+	path, w := c.lookUp(marked, id)
+	if w == nil {
 		return path, nil
 	}
-	if c.next == nil {
-		c.next = &cgroupWalk{done: make(chan struct{})}
-		go c.take(c.next)
-	}
-	w := c.next
-	c.mu.Unlock()
 	select {
 	case <-ctx.Done():
 		return "", ctx.Err()
 	case <-w.done:
 	}
-	path, found := w.paths[id]
-	if w.err == nil && !found {
-		c.mu.Lock()
-		c.absent.Add(id, struct{}{})
-		c.mu.Unlock()
+	if path, found := w.paths[id]; found || w.err != nil {
+		return path, w.err
 	}
-	return path, w.err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if slices.Equal(c.marked, w.marked) {
+		c.absent.Add(id, struct{}{})
+	}
+	return "", nil
+}
+
+// lookUp returns what is known of id, or a walk to wait for, which begins after now: a
+// group that it does not find has no folder there, and will have none.
+func (c *cgroups) lookUp(marked []string, id uint64) (string, *cgroupWalk) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Equal(c.marked, marked) {
+		c.marked, c.paths, c.next = marked, nil, nil
+		c.absent.Purge()
+	}
+	if _, known := c.absent.Get(id); known {
+		return "", nil
+	}
+	if path, known := c.paths[id]; known && c.fs.stands(path, id) {
+		return path, nil
+	}
+	if c.next == nil {
+		c.next = &cgroupWalk{marked: marked, done: make(chan struct{})}
+		go c.take(c.next)
+	}
+	return "", c.next
 }
 
 // take walks when it is w's turn, and ends.
 func (c *cgroups) take(w *cgroupWalk) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
-	time.Sleep(walkInterval - time.Since(c.begun)) // only who has the turn changes begun
+	time.Sleep(time.Until(c.rest))
 	c.mu.Lock()
-	c.begun, c.next = time.Now(), nil
-	c.mu.Unlock()
-	w.paths, w.err = c.list()
-	if w.err == nil {
-		c.mu.Lock()
-		c.paths = w.paths
-		c.mu.Unlock()
+	if c.next == w {
+		c.next = nil
 	}
+	c.mu.Unlock()
+	began := time.Now()
+	w.paths, w.err = c.fs.walk(w.marked)
+	c.rest = time.Now().Add(max(walkInterval, walkRest*time.Since(began)))
+	c.mu.Lock()
+	if slices.Equal(c.marked, w.marked) {
+		c.paths = w.paths
+	}
+	c.mu.Unlock()
 	close(w.done)
 }

@@ -89,7 +89,7 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e.faults.now = e.now
 	var err error
-	if e.cgroups, err = newCgroups(listCgroups); err != nil {
+	if e.cgroups, err = newCgroups(newCgroupFS()); err != nil {
 		return nil, err
 	}
 	if e.arc, err = newArc(cfg.Arc, e.now); err != nil {

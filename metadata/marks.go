@@ -19,6 +19,7 @@ type marks struct {
 	lengths  []int                   // of those networks, longest first
 	users    map[uint32]string
 	cgroups  []cgroupMark // longest path first
+	paths    []string     // of those
 }
 
 type cgroupMark struct{ path, vmID string }
@@ -55,6 +56,9 @@ func newMarks(all []midas.Recognition) *marks {
 	slices.SortFunc(m.cgroups, func(a, b cgroupMark) int {
 		return cmp.Or(len(b.path)-len(a.path), strings.Compare(a.path, b.path))
 	})
+	for _, mark := range m.cgroups {
+		m.paths = append(m.paths, mark.path)
+	}
 	return m
 }
 
@@ -106,7 +110,7 @@ func (e *Endpoint) vmOfProcess(ctx context.Context, known *marks, source, here n
 		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s cannot be told", source)
 	}
 	vmID := known.users[p.userID]
-	byCgroup, err := e.vmOfCgroup(ctx, known.cgroups, p.cgroup)
+	byCgroup, err := e.vmOfCgroup(ctx, known, p.cgroup)
 	switch {
 	case err != nil:
 		e.log.DebugContext(ctx, "control group of a metadata request", "remote", source, "error", err)
@@ -121,18 +125,18 @@ func (e *Endpoint) vmOfProcess(ctx context.Context, known *marks, source, here n
 
 // vmOfCgroup returns the machine of the longest path that is the control group's or
 // above it, or "".
-func (e *Endpoint) vmOfCgroup(ctx context.Context, known []cgroupMark, id uint64) (string, error) {
-	if len(known) == 0 {
+func (e *Endpoint) vmOfCgroup(ctx context.Context, known *marks, id uint64) (string, error) {
+	if len(known.cgroups) == 0 {
 		return "", nil
 	}
 	if id == 0 {
 		return "", errors.New("this kernel does not tell the control group of a socket")
 	}
-	path, err := e.cgroups.path(ctx, id)
+	path, err := e.cgroups.path(ctx, known.paths, id)
 	if err != nil || path == "" {
 		return "", err
 	}
-	for _, mark := range known {
+	for _, mark := range known.cgroups {
 		if path == mark.path || strings.HasPrefix(path, strings.TrimSuffix(mark.path, "/")+"/") {
 			return mark.vmID, nil
 		}

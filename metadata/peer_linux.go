@@ -4,12 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
-	"syscall"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -104,52 +99,4 @@ func readSocket(answer []byte, source, here netip.AddrPort) (process, error) {
 		return process{}, fmt.Errorf("attributes of a socket: %w", err)
 	}
 	return process{userID: binary.NativeEndian.Uint32(answer[offsetUserID:]), cgroup: group}, nil
-}
-
-// listCgroups returns the path of every control group that can be seen, by id, which is
-// the inode of its folder. Folders that go while we look, or that are closed to us, are
-// left out: whoever runs there has no mark.
-func listCgroups() (map[uint64]string, error) {
-	root, err := cgroupRoot()
-	if err != nil {
-		return nil, err
-	}
-	paths := map[uint64]string{}
-	err = filepath.WalkDir(root, func(folder string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			return nil
-		}
-		if err != nil || !d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-			paths[stat.Ino] = "/" + strings.Trim(strings.TrimPrefix(folder, root), "/")
-		}
-		return nil
-	})
-	return paths, err
-}
-
-// cgroupRoot is where the control groups of version 2 are mounted.
-// Source: proc(5), /proc/pid/mountinfo.
-func cgroupRoot() (string, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(text)) {
-		mount, filesystem, _ := strings.Cut(line, " - ")
-		fields := strings.Fields(mount)
-		if strings.HasPrefix(filesystem, "cgroup2 ") && len(fields) > 4 {
-			return fields[4], nil
-		}
-	}
-	return "", errors.New("no control groups of version 2 are mounted")
 }
