@@ -5,19 +5,13 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/midas-mysql/midas"
 )
@@ -26,15 +20,12 @@ import (
 // Source: Microsoft identity platform, "Signing key rollover": keep keys for 24 hours,
 // look for new ones about hourly, and after an unknown key id at most every 5 minutes.
 const (
-	refreshAfter = time.Hour        // from then on a use starts a fetch, without waiting
-	freshFor     = 24 * time.Hour   // from then on a use waits for the fetch
-	staleFor     = 72 * time.Hour   // from then on keys are forgotten even if no fetch succeeds
-	askAgain     = 5 * time.Minute  // least time between a fetch and the next
-	retryAfter   = time.Minute      // the same after a failed one
-	firstRetry   = 2 * time.Second  // the same when there are no keys at all yet
-	fetchTimeout = 10 * time.Second // one fetch, from connecting to the last byte
-	fetchLimit   = 1 << 20          // bytes of a key set
-	maxRedirects = 3
+	refreshAfter = time.Hour       // from then on a use starts a fetch, without waiting
+	freshFor     = 24 * time.Hour  // from then on a use waits for the fetch
+	staleFor     = 72 * time.Hour  // from then on keys are forgotten even if no fetch succeeds
+	askAgain     = 5 * time.Minute // least time between a fetch and the next
+	retryAfter   = time.Minute     // the same after a failed one
+	firstRetry   = 2 * time.Second // the same when there are no keys at all yet
 )
 
 // RemoteConfig says where an issuer publishes its keys.
@@ -108,37 +99,6 @@ func NewRemoteKeys(cfg RemoteConfig) (*RemoteKeys, error) {
 	client.Jar = nil
 	r.client = &client
 	return r, nil
-}
-
-// checkAddress refuses an address that keys could be changed on the way from.
-func (r *RemoteKeys) checkAddress(address string) error {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil {
-		return midas.Errorf(midas.Invalid, "key set address %q is not a URL with a host and without a user", clip(address))
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !r.plain) {
-		return midas.Errorf(midas.Invalid, "key set address %s is not https", clip(address)).
-			WithHint("whoever can change keys on their way can sign in as anybody: only the loopback interface may use http")
-	}
-	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// stayOnHost keeps an open redirect on the issuer's host from naming another source of
-// keys.
-func stayOnHost(req *http.Request, via []*http.Request) error {
-	from := via[0].URL
-	if req.URL.Scheme != from.Scheme || req.URL.Host != from.Host {
-		return fmt.Errorf("redirected away from %s", from.Host)
-	}
-	if len(via) > maxRedirects {
-		return fmt.Errorf("redirected more than %d times", maxRedirects)
-	}
-	return nil
 }
 
 // Key implements KeySet.
@@ -243,72 +203,4 @@ func keepPointers(keys, before StaticKeys) {
 			}
 		}
 	}
-}
-
-// discoveryPath is where an issuer describes itself.
-// Source: OpenID Connect Discovery, section 4.
-const discoveryPath = "/.well-known/openid-configuration"
-
-// get fetches the key set. Its time limit is its own: one caller who gives up must not
-// end it for the others who wait.
-func (r *RemoteKeys) get() (StaticKeys, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-	defer cancel()
-	address := r.url
-	if r.issuer != "" {
-		var err error
-		if address, err = r.discover(ctx); err != nil {
-			return nil, err
-		}
-	}
-	body, err := r.load(ctx, address, "application/jwk-set+json, application/json")
-	if err != nil {
-		return nil, err
-	}
-	return DecodeKeys(body)
-}
-
-// discover returns where the issuer says that its keys are. The document must be of that
-// very issuer: one that names another speaks for the other.
-func (r *RemoteKeys) discover(ctx context.Context) (string, error) {
-	body, err := r.load(ctx, r.url, "application/json")
-	if err != nil {
-		return "", err
-	}
-	var document struct {
-		Issuer  string `json:"issuer"`
-		KeysURL string `json:"jwks_uri"`
-	}
-	if err := json.Unmarshal(body, &document); err != nil {
-		return "", errors.New("the discovery document is not JSON of the expected form")
-	}
-	if document.Issuer != r.issuer {
-		return "", fmt.Errorf("the discovery document at %s is of issuer %q", r.url, clip(document.Issuer))
-	}
-	return document.KeysURL, r.checkAddress(document.KeysURL)
-}
-
-// load fetches one document.
-func (r *RemoteKeys) load(ctx context.Context, address, accept string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", accept)
-	res, err := r.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %s", address, res.Status)
-	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, fetchLimit+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(body) > fetchLimit {
-		return nil, fmt.Errorf("%s answered with more than %d bytes", address, fetchLimit)
-	}
-	return body, nil
 }
