@@ -5,14 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/metadata"
 )
 
 // old is a right request of App Service's version of 2017, as Go's azidentity sends it
@@ -122,89 +118,5 @@ func TestCloudShellTakesChunks(t *testing.T) {
 	defer out.Body.Close()
 	if out.StatusCode != 200 {
 		t.Errorf("status %d", out.StatusCode)
-	}
-}
-
-// Azure Arc: who can read the file that the challenge names gets a token, once.
-func TestArcChallenge(t *testing.T) {
-	w := newWorld(t)
-	dir := t.TempDir()
-	stale := filepath.Join(dir, "midas-stale.key")
-	w.must(os.WriteFile(stale, []byte("old"), 0o600))
-	w.remake(func(c *metadata.Config) { c.Arc = metadata.ArcConfig{Dir: dir} })
-	if _, err := os.Stat(stale); err == nil {
-		t.Error("a key of an earlier run is still there")
-	}
-	user, _ := w.identity("user-assigned"), w.system()
-	arc := w.imds("client_id", user.ClientID)
-	arc.path = "/arc" + arc.path
-	challenge := func() (path, key string) {
-		t.Helper()
-		out := w.send(arc)
-		path, is := strings.CutPrefix(out.Header().Get("WWW-Authenticate"), "Basic realm=")
-		if out.Code != 401 || !is || filepath.Dir(path) != dir || filepath.Ext(path) != ".key" || out.Body.Len() > 0 {
-			t.Fatalf("status %d, %v, %s", out.Code, out.Header(), out.Body)
-		}
-		text, err := os.ReadFile(path)
-		w.must(err)
-		info, err := os.Stat(path)
-		w.must(err)
-		if info.Mode().Perm() != 0o640 || len(text) > 4096 || len(text) < 32 {
-			t.Errorf("key file of %d bytes, %s", len(text), info.Mode())
-		}
-		return path, string(text)
-	}
-	with := func(key string) request {
-		r := arc
-		r.header = arc.header.Clone()
-		r.header.Set("Authorization", "Basic "+key)
-		return r
-	}
-	path, key := challenge()
-	answer := w.token(with(key))
-	if p := w.principal(answer); p.ClientID != user.ClientID || answer["client_id"] != user.ClientID {
-		t.Errorf("token of %s", p.ClientID)
-	}
-	if _, err := os.Stat(path); err == nil {
-		t.Error("the key file is still there")
-	}
-	refused := func(name string, r request) {
-		t.Helper()
-		if out := w.send(r); out.Code != 401 || strings.Contains(out.Body.String(), "access_token") {
-			t.Errorf("%s: status %d, %s", name, out.Code, out.Body)
-		}
-	}
-	refused("a key for the second time", with(key))
-	refused("a guess", with("guess"))
-	refused("no key", with(""))
-	path, key = challenge()
-	w.now = w.now.Add(61 * time.Second)
-	refused("an old key", with(key))
-	if _, err := os.Stat(path); err == nil {
-		t.Error("the file of an old key is still there")
-	}
-	_, key = challenge()
-	w.vm, _, _ = w.directory.PutVM(t.Context(), group, "another", w.change("SystemAssigned"))
-	other := w.imds()
-	other.path = "/arc" + other.path
-	other.header.Set("Authorization", "Basic "+key)
-	refused("the key of another machine", other)
-	stranger := with(key)
-	stranger.header.Del("X-Identity-Header")
-	refused("nobody's", stranger)
-
-	w.endpoint.Close()
-	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
-		t.Errorf("keys are left after the end: %v", left)
-	}
-}
-
-// A folder that is not there is an error at the start.
-func TestArcNeedsItsFolder(t *testing.T) {
-	w := newWorld(t)
-	cfg := w.config
-	cfg.Arc.Dir = filepath.Join(t.TempDir(), "none")
-	if _, err := metadata.New(cfg); midas.CodeOf(err) != midas.Invalid {
-		t.Errorf("%v", err)
 	}
 }

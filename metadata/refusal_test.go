@@ -12,8 +12,135 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// TestRefusals holds every refusal of both protocols, with status and body, in one
-// golden file.
+type refusalCase struct {
+	title   string
+	request request
+}
+
+// with is a copy of a right request that is no longer right.
+func (r request) with(change func(*request)) request {
+	r.header = r.header.Clone()
+	change(&r)
+	return r
+}
+
+func having(name string, values ...string) func(*request) {
+	return func(r *request) { r.header[name] = values }
+}
+
+func lacking(name string) func(*request) { return func(r *request) { r.header.Del(name) } }
+
+func asking(query string) func(*request) { return func(r *request) { r.query = query } }
+
+func byMethod(name string) func(*request) { return func(r *request) { r.method = name } }
+
+// good is a query that IMDS takes.
+const good = "api-version=2018-02-01&resource=https%3A%2F%2Fx"
+
+func (w *world) imdsRefusals() []refusalCase {
+	imds := w.imds()
+	return []refusalCase{
+		{"an SDK's probe: no header, no query", request{method: http.MethodGet, path: imds.path, header: http.Header{}}},
+		{"no Metadata header", imds.with(lacking("Metadata"))},
+		{"Metadata: True", imds.with(having("Metadata", "True"))},
+		{"Metadata twice", imds.with(having("Metadata", "true", "true"))},
+		{"X-Forwarded-For", imds.with(having("X-Forwarded-For", "10.0.0.1"))},
+		{"an empty X-Forwarded-For", imds.with(having("X-Forwarded-For", ""))},
+		{"POST", imds.with(byMethod(http.MethodPost))},
+		{"HEAD", imds.with(byMethod(http.MethodHead))},
+		{"no api-version", imds.with(asking("resource=https%3A%2F%2Fx"))},
+		{"an unknown api-version", imds.with(asking("api-version=2018-02-02&resource=https%3A%2F%2Fx"))},
+		{"an api-version before identities", imds.with(asking("api-version=2017-12-01&resource=https%3A%2F%2Fx"))},
+		{"no resource", imds.with(asking("api-version=2018-02-01"))},
+		{"an empty resource", imds.with(asking("api-version=2018-02-01&resource="))},
+		{"a resource that is nobody's", imds.with(asking("api-version=2018-02-01&resource=mysql"))},
+		{"a resource twice", imds.with(asking(good + "&resource=https%3A%2F%2Fy"))},
+		{"client_id twice", imds.with(asking(good + "&client_id=a&client_id=b"))},
+		{"client_id and object_id", imds.with(asking(good + "&client_id=a&object_id=b"))},
+		{"msi_res_id and mi_res_id", imds.with(asking(good + "&msi_res_id=a&mi_res_id=b"))},
+		{"an empty client_id", imds.with(asking(good + "&client_id="))},
+		{"a broken query", imds.with(asking(good + "&client_id=%zz"))},
+		{"a semicolon in the query", imds.with(asking(good + ";client_id=a"))},
+		{"no secret", imds.with(lacking("X-Identity-Header"))},
+		{"the secret twice", imds.with(having("X-Identity-Header", secretOf(w.vm.VMID), secretOf(w.vm.VMID)))},
+		{"an empty secret", imds.with(having("X-Identity-Header", ""))},
+		{"a wrong secret", imds.with(having("X-Identity-Header", w.vm.VMID+".proof-of-another"))},
+		{"a secret of no machine", imds.with(having("X-Identity-Header", secretOf("22222222-2222-2222-2222-222222222222")))},
+		{"a long secret", imds.with(having("X-Identity-Header", strings.Repeat("x.", 5000)))},
+		{"several identities and no selector", imds},
+	}
+}
+
+func (w *world) appServiceRefusals() []refusalCase {
+	app := w.appService()
+	return []refusalCase{
+		{"no secret", app.with(lacking("X-Identity-Header"))},
+		{"a wrong secret", app.with(having("X-Identity-Header", w.vm.VMID+".proof-of-another"))},
+		{"POST", app.with(byMethod(http.MethodPost))},
+		{"no api-version", app.with(asking("resource=https%3A%2F%2Fx"))},
+		{"IMDS's api-version", app.with(asking(good))},
+		{"no resource", app.with(asking("api-version=2019-08-01"))},
+		{"two selectors", app.with(asking("api-version=2019-08-01&resource=https%3A%2F%2Fx&client_id=a&mi_res_id=b"))},
+		{"no selector and no system-assigned identity", app},
+		{"an identity that is not assigned", w.appService("client_id", "11111111-1111-1111-1111-111111111111")},
+	}
+}
+
+func (w *world) oldRefusals() []refusalCase {
+	old := w.old()
+	return []refusalCase{
+		{"no secret", old.with(lacking("Secret"))},
+		{"the secret in the new header", old.with(func(r *request) { r.header = http.Header{"X-Identity-Header": r.header["Secret"]} })},
+		{"a wrong secret", old.with(having("Secret", w.vm.VMID+".proof-of-another"))},
+		{"clientid twice", old.with(asking("api-version=2017-09-01&resource=https%3A%2F%2Fx&clientid=a&clientid=b"))},
+		{"clientid and object_id", old.with(asking("api-version=2017-09-01&resource=https%3A%2F%2Fx&clientid=a&object_id=b"))},
+		{"an identity that is not assigned", old.with(asking("api-version=2017-09-01&resource=https%3A%2F%2Fx&clientid=11111111-1111-1111-1111-111111111111"))},
+		{"an empty clientid and no system-assigned identity", old},
+	}
+}
+
+func (w *world) cloudShellRefusals() []refusalCase {
+	shell := w.cloudShell()
+	return []refusalCase{
+		{"GET", shell.with(byMethod(http.MethodGet))},
+		{"no Metadata header", shell.with(lacking("Metadata"))},
+		{"X-Forwarded-For", shell.with(having("X-Forwarded-For", "10.0.0.1"))},
+		{"no form", shell.with(having("Content-Type", "application/json"))},
+		{"no resource", shell.with(func(r *request) { r.body = "" })},
+		{"a resource that is nobody's", shell.with(func(r *request) { r.body = "resource=mysql" })},
+		{"a resource twice", shell.with(func(r *request) { r.body += "&resource=https%3A%2F%2Fy" })},
+		{"a large body", shell.with(func(r *request) { r.body += "&x=" + strings.Repeat("x", 20<<10) })},
+		{"a user-assigned identity", shell.with(func(r *request) { r.body += "&client_id=a" })},
+		{"no secret", shell.with(func(r *request) { r.path = "/cloudshell/oauth2/token" })},
+		{"a wrong secret", shell.with(func(r *request) { r.path = "/as/" + w.vm.VMID + ".wrong/cloudshell/oauth2/token" })},
+		{"a secret in path and header", shell.with(having("X-Identity-Header", secretOf(w.vm.VMID)))},
+		{"no system-assigned identity", shell},
+	}
+}
+
+func (w *world) fabricRefusals() []refusalCase {
+	fabric := w.fabric()
+	return []refusalCase{
+		{"no TLS", fabric.with(func(r *request) { r.tls = false })},
+		{"POST", fabric.with(byMethod(http.MethodPost))},
+		{"no secret", fabric.with(lacking("Secret"))},
+		{"a wrong secret", fabric.with(having("Secret", w.vm.VMID+".wrong"))},
+		{"another api-version", fabric.with(asking("api-version=2018-02-01&resource=https%3A%2F%2Fx"))},
+		{"no resource", fabric.with(asking("api-version=2020-05-01"))},
+		{"several identities and no selector", fabric},
+		{"an identity that is not assigned", fabric.with(asking("api-version=2020-05-01&resource=https%3A%2F%2Fx&principalId=a"))},
+	}
+}
+
+func (w *world) arcRefusals() []refusalCase {
+	imds := w.imds()
+	return []refusalCase{
+		{"when it is off", imds.with(func(r *request) { r.path = "/arc" + r.path })},
+	}
+}
+
+// TestRefusals holds every refusal of both protocols, with status and body, in a
+// golden file for each.
 //
 // Fact 3 of Azure's wire: the SDKs' probe has no Metadata header; it must be answered
 // with 400 and JSON.
@@ -21,112 +148,21 @@ func TestRefusals(t *testing.T) {
 	w := newWorld(t)
 	w.identity("identity-one")
 	w.identity("identity-two")
-	with := func(r request, change func(*request)) request {
-		r.header = r.header.Clone()
-		change(&r)
-		return r
-	}
-	header := func(name string, values ...string) func(*request) {
-		return func(r *request) { r.header[name] = values }
-	}
-	without := func(name string) func(*request) { return func(r *request) { r.header.Del(name) } }
-	query := func(text string) func(*request) { return func(r *request) { r.query = text } }
-	method := func(name string) func(*request) { return func(r *request) { r.method = name } }
-	imds, app, old, shell, fabric := w.imds(), w.appService(), w.old(), w.cloudShell(), w.fabric()
-	const good = "api-version=2018-02-01&resource=https%3A%2F%2Fx"
-
 	for _, protocol := range []struct {
 		name  string
 		cases []refusalCase
 	}{
-		{"imds", []refusalCase{
-			{"an SDK's probe: no header, no query", request{method: http.MethodGet, path: imds.path, header: http.Header{}}},
-			{"no Metadata header", with(imds, without("Metadata"))},
-			{"Metadata: True", with(imds, header("Metadata", "True"))},
-			{"Metadata twice", with(imds, header("Metadata", "true", "true"))},
-			{"X-Forwarded-For", with(imds, header("X-Forwarded-For", "10.0.0.1"))},
-			{"an empty X-Forwarded-For", with(imds, header("X-Forwarded-For", ""))},
-			{"POST", with(imds, method(http.MethodPost))},
-			{"HEAD", with(imds, method(http.MethodHead))},
-			{"no api-version", with(imds, query("resource=https%3A%2F%2Fx"))},
-			{"an unknown api-version", with(imds, query("api-version=2018-02-02&resource=https%3A%2F%2Fx"))},
-			{"an api-version before identities", with(imds, query("api-version=2017-12-01&resource=https%3A%2F%2Fx"))},
-			{"no resource", with(imds, query("api-version=2018-02-01"))},
-			{"an empty resource", with(imds, query("api-version=2018-02-01&resource="))},
-			{"a resource that is nobody's", with(imds, query("api-version=2018-02-01&resource=mysql"))},
-			{"a resource twice", with(imds, query(good+"&resource=https%3A%2F%2Fy"))},
-			{"client_id twice", with(imds, query(good+"&client_id=a&client_id=b"))},
-			{"client_id and object_id", with(imds, query(good+"&client_id=a&object_id=b"))},
-			{"msi_res_id and mi_res_id", with(imds, query(good+"&msi_res_id=a&mi_res_id=b"))},
-			{"an empty client_id", with(imds, query(good+"&client_id="))},
-			{"a broken query", with(imds, query(good+"&client_id=%zz"))},
-			{"a semicolon in the query", with(imds, query(good+";client_id=a"))},
-			{"no secret", with(imds, without("X-Identity-Header"))},
-			{"the secret twice", with(imds, header("X-Identity-Header", secretOf(w.vm.VMID), secretOf(w.vm.VMID)))},
-			{"an empty secret", with(imds, header("X-Identity-Header", ""))},
-			{"a wrong secret", with(imds, header("X-Identity-Header", w.vm.VMID+".proof-of-another"))},
-			{"a secret of no machine", with(imds, header("X-Identity-Header", secretOf("22222222-2222-2222-2222-222222222222")))},
-			{"a long secret", with(imds, header("X-Identity-Header", strings.Repeat("x.", 5000)))},
-			{"several identities and no selector", imds},
-		}},
-		{"appservice", []refusalCase{
-			{"no secret", with(app, without("X-Identity-Header"))},
-			{"a wrong secret", with(app, header("X-Identity-Header", w.vm.VMID+".proof-of-another"))},
-			{"POST", with(app, method(http.MethodPost))},
-			{"no api-version", with(app, query("resource=https%3A%2F%2Fx"))},
-			{"IMDS's api-version", with(app, query(good))},
-			{"no resource", with(app, query("api-version=2019-08-01"))},
-			{"two selectors", with(app, query("api-version=2019-08-01&resource=https%3A%2F%2Fx&client_id=a&mi_res_id=b"))},
-			{"no selector and no system-assigned identity", app},
-			{"an identity that is not assigned", w.appService("client_id", "11111111-1111-1111-1111-111111111111")},
-		}},
-		{"old", []refusalCase{
-			{"no secret", with(old, without("Secret"))},
-			{"the secret in the new header", with(old, func(r *request) { r.header = http.Header{"X-Identity-Header": r.header["Secret"]} })},
-			{"a wrong secret", with(old, header("Secret", w.vm.VMID+".proof-of-another"))},
-			{"clientid twice", with(old, query("api-version=2017-09-01&resource=https%3A%2F%2Fx&clientid=a&clientid=b"))},
-			{"clientid and object_id", with(old, query("api-version=2017-09-01&resource=https%3A%2F%2Fx&clientid=a&object_id=b"))},
-			{"an identity that is not assigned", with(old, query("api-version=2017-09-01&resource=https%3A%2F%2Fx&clientid=11111111-1111-1111-1111-111111111111"))},
-			{"an empty clientid and no system-assigned identity", old},
-		}},
-		{"cloudshell", []refusalCase{
-			{"GET", with(shell, method(http.MethodGet))},
-			{"no Metadata header", with(shell, without("Metadata"))},
-			{"X-Forwarded-For", with(shell, header("X-Forwarded-For", "10.0.0.1"))},
-			{"no form", with(shell, header("Content-Type", "application/json"))},
-			{"no resource", with(shell, func(r *request) { r.body = "" })},
-			{"a resource that is nobody's", with(shell, func(r *request) { r.body = "resource=mysql" })},
-			{"a resource twice", with(shell, func(r *request) { r.body += "&resource=https%3A%2F%2Fy" })},
-			{"a large body", with(shell, func(r *request) { r.body += "&x=" + strings.Repeat("x", 20<<10) })},
-			{"a user-assigned identity", with(shell, func(r *request) { r.body += "&client_id=a" })},
-			{"no secret", with(shell, func(r *request) { r.path = "/cloudshell/oauth2/token" })},
-			{"a wrong secret", with(shell, func(r *request) { r.path = "/as/" + w.vm.VMID + ".wrong/cloudshell/oauth2/token" })},
-			{"a secret in path and header", with(shell, header("X-Identity-Header", secretOf(w.vm.VMID)))},
-			{"no system-assigned identity", shell},
-		}},
-		{"fabric", []refusalCase{
-			{"no TLS", with(fabric, func(r *request) { r.tls = false })},
-			{"POST", with(fabric, method(http.MethodPost))},
-			{"no secret", with(fabric, without("Secret"))},
-			{"a wrong secret", with(fabric, header("Secret", w.vm.VMID+".wrong"))},
-			{"another api-version", with(fabric, query("api-version=2018-02-01&resource=https%3A%2F%2Fx"))},
-			{"no resource", with(fabric, query("api-version=2020-05-01"))},
-			{"several identities and no selector", fabric},
-			{"an identity that is not assigned", with(fabric, query("api-version=2020-05-01&resource=https%3A%2F%2Fx&principalId=a"))},
-		}},
-		{"arc", []refusalCase{
-			{"when it is off", with(imds, func(r *request) { r.path = "/arc" + r.path })},
-		}},
+		{"imds", w.imdsRefusals()},
+		{"appservice", w.appServiceRefusals()},
+		{"old", w.oldRefusals()},
+		{"cloudshell", w.cloudShellRefusals()},
+		{"fabric", w.fabricRefusals()},
+		{"arc", w.arcRefusals()},
 	} {
 		t.Run(protocol.name, func(t *testing.T) {
 			golden.Assert(t, w.refusals(protocol.cases), "refusals-"+protocol.name+".golden")
 		})
 	}
-}
-
-type refusalCase struct {
-	title   string
-	request request
 }
 
 var random = regexp.MustCompile(`"correlationId":"[0-9a-f-]{36}"`)
