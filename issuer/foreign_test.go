@@ -19,9 +19,24 @@ const (
 	nodeLock = clients + "/node/package-lock.json"
 )
 
-// verifiers are programs that know nothing of midas: they check a token by the issuer's
-// discovery document, with go-oidc and jwx, jose for Node, and PyJWT.
-func verifiers(t *testing.T) map[string][]string {
+// foreign is a program that knows nothing of midas and believes an authority.
+type foreign struct {
+	program   []string
+	authority string
+}
+
+// objectID is whose a token is to the program, which checks it by the issuer's discovery
+// document.
+func (f foreign) objectID(issuer, audience, raw string) (string, error) {
+	cmd := exec.Command(f.program[0], append(f.program[1:], issuer, audience, f.authority)...)
+	cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+f.authority, "SSL_CERT_FILE="+f.authority)
+	cmd.Stdin = strings.NewReader(raw)
+	out, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+// verifiers use go-oidc and jwx, jose for Node, and PyJWT.
+func verifiers(t *testing.T, r *realm) map[string]foreign {
 	t.Helper()
 	mysqltest.Require(t, mysqltest.Node)
 	mysqltest.Require(t, mysqltest.Python)
@@ -45,29 +60,22 @@ func verifiers(t *testing.T) map[string][]string {
 	if err := os.Symlink(modules, filepath.Join(node, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
-	return map[string][]string{
-		"go-oidc and jwx": {filepath.Join(dir, "verify")},
-		"jose":            {mysqltest.Find(mysqltest.Node), filepath.Join(node, "verify.js")},
-		"PyJWT":           {mysqltest.Find(mysqltest.Python), clients + "/python/verify.py"},
+	authority := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.certificate}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]foreign{
+		"go-oidc and jwx": {[]string{filepath.Join(dir, "verify")}, authority},
+		"jose":            {[]string{mysqltest.Find(mysqltest.Node), filepath.Join(node, "verify.js")}, authority},
+		"PyJWT":           {[]string{mysqltest.Find(mysqltest.Python), clients + "/python/verify.py"}, authority},
 	}
 }
 
 // TestForeignVerifiers: tokens of every shape are good to all of them, and what is not
 // good to us is not good to any.
 func TestForeignVerifiers(t *testing.T) {
-	programs := verifiers(t)
 	r := newRealm(t)
-	authority := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.certificate}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	check := func(program []string, issuer, audience, raw string) (string, error) {
-		cmd := exec.Command(program[0], append(program[1:], issuer, audience, authority)...)
-		cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+authority, "SSL_CERT_FILE="+authority)
-		cmd.Stdin = strings.NewReader(raw)
-		out, err := cmd.CombinedOutput()
-		return strings.TrimSpace(string(out)), err
-	}
+	programs := verifiers(t, r)
 	second := r.app(t, 2, "api://orders").ClientID
 	id := r.federated(t)
 	v1, v2 := r.IssuerURLs()[0], r.IssuerURLs()[1]
@@ -102,19 +110,36 @@ func TestForeignVerifiers(t *testing.T) {
 		{"expired", v1, midas.Resource, identity(midas.TokenRequest{Resource: midas.Resource, Expired: true}), ""},
 	} {
 		for name, program := range programs {
-			object, err := check(program, c.issuer, c.audience, c.raw)
+			object, err := program.objectID(c.issuer, c.audience, c.raw)
 			if c.object != "" && (err != nil || object != c.object) || c.object == "" && err == nil {
 				t.Errorf("%s, %s: %q, %v", c.name, name, object, err)
 			}
 		}
 	}
+	r.rotate(t, programs, id)
+}
+
+// rotate has them find a new key, know the one before it still, and believe none that was
+// revoked.
+func (r *realm) rotate(t *testing.T, programs map[string]foreign, id midas.Identity) {
+	t.Helper()
+	v1 := r.IssuerURLs()[0]
+	made := func() string {
+		t.Helper()
+		minted, err := r.Mint(t.Context(), midas.TokenRequest{Identity: id, Resource: midas.Resource})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return minted.Raw
+	}
+	old := made()
 	if _, err := r.RotateKeys(t.Context(), true, false); err != nil {
 		t.Fatal(err)
 	}
-	young := identity(midas.TokenRequest{Resource: midas.Resource})
+	young := made()
 	for name, program := range programs {
-		for when, raw := range map[string]string{"of the key before": good, "of the new key": young} {
-			if object, err := check(program, v1, midas.Resource, raw); err != nil || object != id.PrincipalID {
+		for when, raw := range map[string]string{"of the key before": old, "of the new key": young} {
+			if object, err := program.objectID(v1, midas.Resource, raw); err != nil || object != id.PrincipalID {
 				t.Errorf("%s, after a rotation, %s: %q, %v", name, when, object, err)
 			}
 		}
@@ -123,7 +148,7 @@ func TestForeignVerifiers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, program := range programs {
-		if object, err := check(program, v1, midas.Resource, young); err == nil {
+		if object, err := program.objectID(v1, midas.Resource, young); err == nil {
 			t.Errorf("%s, of a revoked key: %q", name, object)
 		}
 	}

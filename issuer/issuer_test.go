@@ -23,22 +23,18 @@ const (
 	uami = "/subscriptions/s/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id1"
 )
 
-func TestMintClaims(t *testing.T) {
-	i, base := serve(t)
-	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+// minting is a request for a token, and what is special in its claims.
+type minting struct {
+	name    string
+	request midas.TokenRequest
+	change  func(*token.Claims)
+}
+
+func mintings(now time.Time) []minting {
 	identity := midas.Identity{ResourceID: uami, TenantID: tenant, ClientID: app, PrincipalID: object}
 	system := identity
 	system.ResourceID = vm
-	common := token.Claims{
-		Audience: token.Strings{midas.Resource}, Issuer: base + "/" + tenant + "/", IDP: base + "/" + tenant + "/",
-		IssuedAt: token.At(now) - 300, NotBefore: token.At(now) - 300, Expiry: token.At(now) + 86400,
-		AppID: app, AppIDACR: "2", IDType: "app", ObjectID: object, Subject: object, TenantID: tenant, Version: "1.0",
-	}
-	for _, c := range []struct {
-		name    string
-		request midas.TokenRequest
-		change  func(*token.Claims)
-	}{
+	return []minting{
 		{
 			"user-assigned: 24 h and 5 min long, host named apart from the identity",
 			midas.TokenRequest{Identity: identity, Resource: midas.Resource, Host: vm},
@@ -59,7 +55,18 @@ func TestMintClaims(t *testing.T) {
 			midas.TokenRequest{Identity: identity, Resource: midas.Resource, Lifetime: time.Minute},
 			func(c *token.Claims) { c.XMSMIRID, c.Expiry = uami, token.At(now)+60 },
 		},
-	} {
+	}
+}
+
+func TestMintClaims(t *testing.T) {
+	i, base := serve(t)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	common := token.Claims{
+		Audience: token.Strings{midas.Resource}, Issuer: base + "/" + tenant + "/", IDP: base + "/" + tenant + "/",
+		IssuedAt: token.At(now) - 300, NotBefore: token.At(now) - 300, Expiry: token.At(now) + 86400,
+		AppID: app, AppIDACR: "2", IDType: "app", ObjectID: object, Subject: object, TenantID: tenant, Version: "1.0",
+	}
+	for _, c := range mintings(now) {
 		t.Run(c.name, func(t *testing.T) {
 			minted, err := i.Mint(t.Context(), c.request)
 			if err != nil {

@@ -1,119 +1,19 @@
 package issuer_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/issuer"
 )
-
-func rfcID() string { return uuid.NewString() }
-
-var otherKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
-var ecKey = sync.OnceValue(func() *ecdsa.PrivateKey {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return key
-})
-
-// unsigned is a token with alg none.
-func unsigned(claims any) string {
-	body, err := json.Marshal(claims)
-	if err != nil {
-		panic(err)
-	}
-	enc := base64.RawURLEncoding.EncodeToString
-	return enc([]byte(`{"alg":"none","kid":"k1"}`)) + "." + enc(body) + "." + enc([]byte("x"))
-}
-
-// outsideIssuer is an OpenID Connect issuer of its own, with its keys and its TLS.
-type outsideIssuer struct {
-	url     string // as its tokens name it
-	fetches atomic.Int64
-	change  atomic.Pointer[http.HandlerFunc] // in place of what it serves
-}
-
-func newOutside(t testing.TB, path string) (*outsideIssuer, *x509.CertPool) {
-	t.Helper()
-	o := &outsideIssuer{}
-	mux := http.NewServeMux()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		o.fetches.Add(1)
-		if f := o.change.Load(); f != nil {
-			(*f)(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	}))
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	o.url = server.URL + path
-	at := strings.TrimSuffix(path, "/")
-	mux.HandleFunc(at+"/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": o.url, "jwks_uri": server.URL + at + "/openid/v1/jwks", "id_token_signing_alg_values_supported": []string{"RS256"}})
-	})
-	mux.HandleFunc(at+"/openid/v1/jwks", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
-			{KeyID: "rsa", Key: signingKey().Public(), Use: "sig", Algorithm: "RS256"},
-			{KeyID: "svid", Key: ecKey().Public(), Use: "jwt-svid", Algorithm: "ES256"},
-			{KeyID: "enc", Key: otherKey().Public(), Use: "enc"},
-		}})
-	})
-	return o, server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-}
-
-func loopback(roots *x509.CertPool) func(*issuer.Config) {
-	return func(c *issuer.Config) {
-		c.Federation = issuer.FederationConfig{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RootCAs: roots}
-	}
-}
-
-// federated is a user-assigned identity that trusts one token.
-func (r *realm) federated(t testing.TB, credentials ...midas.FederatedCredential) midas.Identity {
-	t.Helper()
-	if _, _, err := r.directory.PutGroup(t.Context(), "g", "eastus", nil); err != nil {
-		t.Fatal(err)
-	}
-	m, _, err := r.directory.PutIdentity(t.Context(), "g", "app-id", "eastus", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range credentials {
-		if _, _, err := r.directory.PutIdentityFederation(t.Context(), "g", "app-id", directory.FederatedCredential{FederatedCredential: c}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return m.Identity
-}
-
-const exchange = "api://AzureADTokenExchange"
 
 // TestFederation trades tokens shaped as GitHub Actions, Kubernetes and SPIRE make them.
 func TestFederation(t *testing.T) {
@@ -301,15 +201,16 @@ func TestOwnTokensStandForAnApplication(t *testing.T) {
 	refused(t, "a deleted identity's token, which still runs", status, doc, 401, "invalid_client", "AADSTS7000112")
 }
 
-// TestOutsideIssuerIsFetchedWithinLimits has an outside issuer that misbehaves; none of it
-// gets its keys believed.
-func TestOutsideIssuerIsFetchedWithinLimits(t *testing.T) {
-	evil, evilRoots := newOutside(t, "")
-	for name, c := range map[string]struct {
-		change func(o *outsideIssuer) http.HandlerFunc
-		allow  []netip.Prefix
-		public bool
-	}{
+// misbehaviour is what an issuer serves in place of its keys, or where it is.
+type misbehaviour struct {
+	change func(o *outsideIssuer) http.HandlerFunc
+	allow  []netip.Prefix
+	public bool
+}
+
+// misbehaviours may send for the keys of another issuer, which are good.
+func misbehaviours(evil *outsideIssuer) map[string]misbehaviour {
+	return map[string]misbehaviour{
 		"redirects elsewhere": {change: func(*outsideIssuer) http.HandlerFunc {
 			return func(w http.ResponseWriter, r *http.Request) {
 				http.Redirect(w, r, evil.url+r.URL.Path, http.StatusFound)
@@ -339,14 +240,20 @@ func TestOutsideIssuerIsFetchedWithinLimits(t *testing.T) {
 		}},
 		"is on an address that is not allowed": {public: true},
 		"an allowance for another network":     {allow: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
-	} {
+	}
+}
+
+// TestOutsideIssuerIsFetchedWithinLimits has an outside issuer that misbehaves; none of it
+// gets its keys believed.
+func TestOutsideIssuerIsFetchedWithinLimits(t *testing.T) {
+	evil, _ := newOutside(t, "")
+	for name, c := range misbehaviours(evil) {
 		t.Run(name, func(t *testing.T) {
 			o, roots := newOutside(t, "")
 			if c.change != nil {
 				f := c.change(o)
 				o.change.Store(&f)
 			}
-			_ = evilRoots
 			r := newRealm(t, loopback(roots), func(cfg *issuer.Config) {
 				if c.public || c.allow != nil {
 					cfg.Federation.Allow = c.allow

@@ -15,6 +15,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/issuer"
+	"github.com/midas-mysql/midas/token"
 )
 
 const (
@@ -127,4 +128,77 @@ func readJSON(tb testing.TB, res *http.Response) (int, http.Header, map[string]a
 		}
 	}
 	return res.StatusCode, res.Header, doc
+}
+
+var request = midas.TokenRequest{
+	Identity: midas.Identity{ResourceID: uami, TenantID: tenant, ClientID: app, PrincipalID: object},
+	Resource: midas.Resource,
+}
+
+// clock is moved by hand.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) read() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func open(t testing.TB, dir string, c *clock, change ...func(*issuer.Config)) (*issuer.Issuer, error) {
+	t.Helper()
+	cfg := issuer.Config{
+		Dir: dir, TenantID: tenant, Applications: applications{}, BaseURL: func() string { return "https://h" }, Now: c.read,
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	return issuer.New(cfg)
+}
+
+func mustOpen(t testing.TB, dir string, c *clock, change ...func(*issuer.Config)) *issuer.Issuer {
+	t.Helper()
+	i, err := open(t, dir, c, change...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// states lists the keys by what they are for.
+func states(i *issuer.Issuer) map[string][]string {
+	out := map[string][]string{}
+	for _, k := range i.PublishedKeys() {
+		out[k.State] = append(out[k.State], k.ID)
+	}
+	return out
+}
+
+func mint(t testing.TB, i *issuer.Issuer) string {
+	t.Helper()
+	minted, err := i.Mint(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return minted.Raw
+}
+
+func verifier(t testing.TB, i *issuer.Issuer, c *clock) *token.Verifier {
+	t.Helper()
+	v, err := token.NewVerifier(token.VerifierConfig{
+		Issuers:   []token.Issuer{{URLs: i.IssuerURLs(), TenantID: tenant, Keys: i.Keys()}},
+		Audiences: []string{midas.Resource}, Now: c.read,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
