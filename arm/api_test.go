@@ -1,136 +1,13 @@
 package arm
 
 import (
-	"context"
 	"encoding/json"
-	"io"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/directory"
 )
-
-// tokens verifies by looking up; signatures are tested where they are made.
-type tokens map[string]midas.Principal
-
-func (t tokens) Verify(_ context.Context, raw string) (midas.Principal, error) {
-	p, ok := t[raw]
-	if !ok {
-		return midas.Principal{}, midas.Errorf(midas.Unauthenticated, "signature by an unknown key")
-	}
-	if p.TokenID == "expired" {
-		err := midas.Errorf(midas.Unauthenticated, "token expired 4 min ago")
-		err.Public = true
-		return midas.Principal{}, err
-	}
-	return p, nil
-}
-
-const (
-	ownerID    = "aaaaaaaa-0000-4000-8000-000000000001"
-	strangerID = "aaaaaaaa-0000-4000-8000-000000000002"
-	clientID   = "aaaaaaaa-0000-4000-8000-000000000003"
-)
-
-// world is a running API with an owner, over a real directory.
-type world struct {
-	*httptest.Server
-	api  *API
-	dir  *directory.Directory
-	sub  string
-	file string
-}
-
-func newWorld(t testing.TB) *world {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "directory.db")
-	dir, err := directory.Open(t.Context(), directory.Config{Path: file})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := dir.AssignOwner(t.Context(), ownerID); err != nil {
-		t.Fatal(err)
-	}
-	principal := func(oid, audience, id string) midas.Principal {
-		return midas.Principal{ObjectID: oid, ClientID: clientID, Audience: audience, TokenID: id}
-	}
-	arm := Audiences()[0]
-	w := &world{dir: dir, file: file}
-	w.api, err = New(Config{
-		Directory: dir,
-		Verifier: tokens{
-			"owner":         principal(ownerID, arm, ""),
-			"stranger":      principal(strangerID, arm, ""),
-			"nobody":        principal("", arm, ""),
-			"expired":       principal(ownerID, arm, "expired"),
-			"for-mysql":     principal(ownerID, midas.Resource, ""),
-			"for-no-one":    principal(ownerID, "", ""),
-			"other-arm-aud": principal(ownerID, Audiences()[1], ""),
-		},
-		BaseURL:        func() string { return "https://localhost:7443" },
-		MetadataURL:    func() string { return "http://127.0.0.1:7169" },
-		WorkloadSecret: func(vmID string) string { return vmID + ".mac" },
-		DefaultAdmin:   &midas.Administrator{Login: "operator", ObjectID: ownerID},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, w.sub = dir.Tenant()
-	w.Server = httptest.NewServer(w.api)
-	t.Cleanup(func() {
-		w.Close()
-		_ = dir.Close()
-	})
-	return w
-}
-
-// do sends a request as the holder of token ("" for none); {sub} in its path is the
-// subscription.
-func (w *world) do(t testing.TB, token, method, path, body string) (*http.Response, string) {
-	t.Helper()
-	var content io.Reader
-	if body != "" {
-		content = strings.NewReader(body)
-	}
-	r, err := http.NewRequestWithContext(t.Context(), method, w.URL+strings.ReplaceAll(path, "{sub}", w.sub), content)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := w.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if resp.Header.Get("x-ms-request-id") == "" || resp.Header.Get("x-ms-correlation-request-id") == "" {
-		t.Errorf("%s %s: answer without x-ms-request-id or x-ms-correlation-request-id", method, path)
-	}
-	return resp, string(text)
-}
-
-// wantFault checks an answer for its status and ARM's code.
-func wantFault(t *testing.T, resp *http.Response, body string, status int, code string) {
-	t.Helper()
-	var envelope struct {
-		Error struct{ Code, Message string }
-	}
-	if err := json.Unmarshal([]byte(body), &envelope); err != nil {
-		t.Fatalf("%d %q is no error envelope: %v", resp.StatusCode, body, err)
-	}
-	if resp.StatusCode != status || envelope.Error.Code != code || envelope.Error.Message == "" {
-		t.Errorf("got %d %s, want %d %s", resp.StatusCode, body, status, code)
-	}
-}
 
 // sample is a path that a route's pattern matches.
 func (w *world) sample(r route) string {

@@ -40,22 +40,20 @@ func (s *slow) Read(p []byte) (int, error) {
 	return copy(p, `{"location":`), nil
 }
 
-// TestBadInputChangesNothing: each request gets ARM's own error, and what the directory
-// keeps is after all of them what it was before.
-func TestBadInputChangesNothing(t *testing.T) {
-	w := newWorld(t)
-	w.populate(t)
-	who := w.principal(t, "app")
+// badRequest is a request, and ARM's error about it.
+type badRequest struct {
+	method, target string
+	body           io.Reader
+	status         int
+	code           string
+}
+
+// badRequests are named by what is bad about them; who is some principal.
+func (w *world) badRequests(who string) map[string]badRequest {
 	long := strings.Repeat("a", 300)
 	const where = `{"location":"eastus"}`
 	const role = rg + "/providers/Microsoft.Authorization/roleAssignments/eeeeeeee-0000-4000-8000-000000000001"
-	before := w.dump(t)
-	for name, tc := range map[string]struct {
-		method, target string
-		body           io.Reader
-		status         int
-		code           string
-	}{
+	return map[string]badRequest{
 		"no JSON":                        {"PUT", vms + "new" + api, strings.NewReader("location=eastus"), 400, "InvalidRequestContent"},
 		"half an object":                 {"PUT", vms + "new" + api, strings.NewReader(`{"location":"eastus"`), 400, "InvalidRequestContent"},
 		"an object and more":             {"PUT", vms + "new" + api, strings.NewReader(where + "x"), 400, "InvalidRequestContent"},
@@ -100,7 +98,17 @@ func TestBadInputChangesNothing(t *testing.T) {
 		"role that is a path":            {"PUT", role + api, strings.NewReader(w.assignment("../roleDefinitions/"+roleIDs["Owner"], who)), 400, "InvalidRoleDefinitionId"},
 		"role at no scope":               {"PUT", "/providers/Microsoft.Authorization/roleAssignments/eeeeeeee-0000-4000-8000-000000000001" + api, strings.NewReader(w.assignment("Owner", who)), 404, "InvalidResourceType"},
 		"filter that is none":            {"GET", rg + "/providers/Microsoft.Authorization/roleAssignments" + api + "&$filter=1%20eq%201", nil, 400, "InvalidFilterInQueryString"},
-	} {
+	}
+}
+
+// TestBadInputChangesNothing: each request gets ARM's own error, and what the directory
+// keeps is after all of them what it was before.
+func TestBadInputChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	bad := w.badRequests(w.principal(t, "app"))
+	before := w.dump(t)
+	for name, tc := range bad {
 		t.Run(name, func(t *testing.T) {
 			got := w.raw(tc.method, tc.target, tc.body, nil)
 			wantFault(t, got.Result(), got.Body.String(), tc.status, tc.code)

@@ -1,0 +1,61 @@
+package arm
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestAsyncOperations(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	w.grant(t, w.principal(t, "other"), "Reader", strings.Replace(rg, "/rg", "/other", 1))
+	follow := func(link string) string {
+		t.Helper()
+		u, err := url.Parse(link)
+		if err != nil || u.Host != "localhost:7443" {
+			t.Fatalf("%q, %v", link, err)
+		}
+		return u.RequestURI()
+	}
+	for _, tc := range []struct {
+		method, path, body string
+		status             int
+		location           bool
+	}{
+		{"PUT", vms + "async", `{"location":"eastus"}`, 201, false},
+		{"PATCH", vms + "async", `{}`, 200, false},
+		{"PATCH", servers + "mydb", `{}`, 200, false},
+		{"DELETE", servers + "mydb/administrators/ActiveDirectory", "", 202, true},
+		{"PUT", servers + "mydb/administrators/ActiveDirectory", `{"properties":{"login":"a","sid":"` + ownerID + `"}}`, 201, false},
+		{"DELETE", servers + "mydb", "", 202, true},
+		{"DELETE", vms + "async", "", 202, true},
+	} {
+		resp, text := w.do(t, "owner", tc.method, tc.path+api, tc.body)
+		monitor, location := resp.Header.Get("Azure-AsyncOperation"), resp.Header.Get("Location")
+		if resp.StatusCode != tc.status || monitor == "" || (location != "") != tc.location || resp.Header.Get("Retry-After") == "" {
+			t.Fatalf("%s %s: %d %s %v", tc.method, tc.path, resp.StatusCode, text, resp.Header)
+		}
+		if text := w.want(t, http.StatusOK, "owner", "GET", follow(monitor), ""); !strings.Contains(text, `"status":"Succeeded"`) {
+			t.Error(text)
+		}
+		if tc.location {
+			w.want(t, http.StatusOK, "owner", "GET", follow(location), "")
+		}
+		w.want(t, http.StatusNotFound, "other", "GET", follow(monitor), "")
+		w.want(t, http.StatusForbidden, "stranger", "GET", follow(monitor), "")
+	}
+	resp, _ := w.do(t, "owner", "DELETE", vms+"async"+api, "")
+	if resp.StatusCode != http.StatusNoContent || resp.Header.Get("Location") != "" {
+		t.Errorf("deletion of nothing: %d %v", resp.StatusCode, resp.Header)
+	}
+	resp, _ = w.do(t, "owner", "DELETE", rg+api, "")
+	if resp.StatusCode != http.StatusAccepted || resp.Header.Get("Azure-AsyncOperation") != "" {
+		t.Errorf("group: %d %v", resp.StatusCode, resp.Header)
+	}
+	w.want(t, http.StatusOK, "owner", "GET", follow(resp.Header.Get("Location")), "")
+	for _, id := range []string{strangerID, "1", "'", "%25"} {
+		w.want(t, http.StatusNotFound, "owner", "GET", sub+"/providers/Microsoft.Compute/locations/eastus/operations/"+id+api, "")
+	}
+}
