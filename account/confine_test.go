@@ -20,21 +20,7 @@ func TestConfinedAdministrator(t *testing.T) {
 	w.exec("CREATE DATABASE " + w.database())
 
 	db := w.poolOf(login, w.secret(s, admin), "", nil)
-	for _, statement := range []string{
-		"UPDATE mysql.user SET Super_priv = 'Y' WHERE User = '" + login + "'",
-		"INSERT INTO mysql.global_grants VALUES ('" + login + "', '%', 'SYSTEM_USER', 'Y')",
-		"DELETE FROM mysql.db",
-		"INSTALL PLUGIN x SONAME 'x.so'",
-		"INSTALL COMPONENT 'file://component_validate_password'",
-		"CREATE EVENT mysql.x ON SCHEDULE EVERY 1 DAY DO SELECT 1",
-		"CREATE PROCEDURE mysql.x() SELECT 1",
-		"UPDATE midas.aaduser SET principal = '" + idA + "'",
-		"DROP TABLE midas.aaduser",
-		"DROP DATABASE midas",
-		"CREATE TRIGGER midas.x BEFORE UPDATE ON midas.aaduser FOR EACH ROW SET NEW.principal = '" + idA + "'",
-		"GRANT UPDATE ON mysql.* TO " + quoteAccount(login, "%"),
-		"GRANT UPDATE ON *.* TO " + quoteAccount(login, "%"),
-	} {
+	for _, statement := range breakouts(login) {
 		_, err := db.ExecContext(t.Context(), statement)
 		if held := w.query("SELECT COUNT(*) FROM mysql.user WHERE User = ? AND (Super_priv = 'Y' OR User_attributes->>'$.Restrictions' IS NULL)", login); held[0] != "0" {
 			t.Errorf("%s: it is no longer confined (%v)", statement, err)
@@ -69,6 +55,25 @@ func TestConfinedAdministrator(t *testing.T) {
 	}
 	if again := w.admin(w.store(), login, idA); again != admin {
 		t.Errorf("%+v became %+v", admin, again)
+	}
+}
+
+// breakouts are statements by which an administrator would get out of its confinement.
+func breakouts(login string) []string {
+	return []string{
+		"UPDATE mysql.user SET Super_priv = 'Y' WHERE User = '" + login + "'",
+		"INSERT INTO mysql.global_grants VALUES ('" + login + "', '%', 'SYSTEM_USER', 'Y')",
+		"DELETE FROM mysql.db",
+		"INSTALL PLUGIN x SONAME 'x.so'",
+		"INSTALL COMPONENT 'file://component_validate_password'",
+		"CREATE EVENT mysql.x ON SCHEDULE EVERY 1 DAY DO SELECT 1",
+		"CREATE PROCEDURE mysql.x() SELECT 1",
+		"UPDATE midas.aaduser SET principal = '" + idA + "'",
+		"DROP TABLE midas.aaduser",
+		"DROP DATABASE midas",
+		"CREATE TRIGGER midas.x BEFORE UPDATE ON midas.aaduser FOR EACH ROW SET NEW.principal = '" + idA + "'",
+		"GRANT UPDATE ON mysql.* TO " + quoteAccount(login, "%"),
+		"GRANT UPDATE ON *.* TO " + quoteAccount(login, "%"),
 	}
 }
 

@@ -14,47 +14,50 @@ const (
 	idB = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 )
 
+const setOff = "SET aad_auth_validate_oids_in_tenant = OFF"
+
+// wellFormed are statements of ours, in every form that the grammar has.
+var wellFormed = []struct {
+	name, sql string
+	opts      Options
+	want      Statement
+	rest      string
+}{
+	{"user principal name", `CREATE AADUSER 'me@contoso.com'`, Options{}, CreateUser{Name: "me@contoso.com", Host: "%"}, ""},
+	{"alias", `CREATE AADUSER 'a.very.long.name.indeed@contoso.onmicrosoft.com' AS 'short'`, Options{}, CreateUser{Name: "a.very.long.name.indeed@contoso.onmicrosoft.com", Host: "%", Alias: "short"}, ""},
+	{"group with spaces", `CREATE AADUSER 'Group With Spaces'`, Options{}, CreateUser{Name: "Group With Spaces", Host: "%"}, ""},
+	{"client id, after SET in one text", setOff + `; CREATE AADUSER 'myuser' IDENTIFIED BY '` + idA + `';`, Options{}, SetValidate{}, " CREATE AADUSER 'myuser' IDENTIFIED BY '" + idA + "';"},
+	{"client id", `CREATE AADUSER 'myuser' IDENTIFIED BY '` + strings.ToUpper(idB) + `';`, Options{}, CreateUser{Name: "myuser", Host: "%", ID: idB}, ""},
+	{"if not exists", `create aaduser if not exists 'n' as 'a'`, Options{}, CreateUser{Name: "n", Host: "%", Alias: "a", IfNotExists: true}, ""},
+	{"if not exists with id", `CREATE AADUSER IF NOT EXISTS 'n' IDENTIFIED BY '` + idA + `'`, Options{}, CreateUser{Name: "n", Host: "%", ID: idA, IfNotExists: true}, ""},
+	{"host", `CREATE AADUSER 'n'@'10.0.%' IDENTIFIED BY '` + idA + `'`, Options{}, CreateUser{Name: "n", Host: "10.0.%", ID: idA}, ""},
+	{"host apart, in capitals", `CREATE AADUSER 'n' @ 'DB.Example'`, Options{}, CreateUser{Name: "n", Host: "db.example"}, ""},
+	{"host with the identity, not the alias", `CREATE AADUSER 'identity'@'host' AS 'alias'`, Options{}, CreateUser{Name: "identity", Host: "host", Alias: "alias"}, ""},
+	{"empty host is any", `CREATE AADUSER n@''`, Options{}, CreateUser{Name: "n", Host: "%"}, ""},
+	{"bare words", `CREATE AADUSER my_user1@db-1.example.com AS other`, Options{}, CreateUser{Name: "my_user1", Host: "db-1.example.com", Alias: "other"}, ""},
+	{"bare umlaut", `CREATE AADUSER über`, Options{}, CreateUser{Name: "über", Host: "%"}, ""},
+	{"double quotes, backquotes", "CREATE AADUSER \"n\"@`h` AS \"a\"", Options{}, CreateUser{Name: "n", Host: "h", Alias: "a"}, ""},
+	{"doubled quotes", `CREATE AADUSER 'o''neil'`, Options{}, CreateUser{Name: "o'neil", Host: "%"}, ""},
+	{"backslash", `CREATE AADUSER 'o\'ne\\il\_'`, Options{}, CreateUser{Name: `o'ne\il\_`, Host: "%"}, ""},
+	{"NO_BACKSLASH_ESCAPES", `CREATE AADUSER 'dom\user'`, Options{NoBackslashEscapes: true}, CreateUser{Name: `dom\user`, Host: "%"}, ""},
+	{"ANSI_QUOTES", `CREATE AADUSER "dom\user"`, Options{AnsiQuotes: true}, CreateUser{Name: `dom\user`, Host: "%"}, ""},
+	{"backquotes know no escapes", "CREATE AADUSER `dom\\``user`", Options{}, CreateUser{Name: "dom\\`user", Host: "%"}, ""},
+	{"comments", "/* a */ # b\n-- c\nCREATE/**/AADUSER/*d*/'n'-- e", Options{}, CreateUser{Name: "n", Host: "%"}, ""},
+	{"executable comment is text", "/*!50000 CREATE */ /*M!100100 AADUSER */ 'n'", Options{}, CreateUser{Name: "n", Host: "%"}, ""},
+	{"rest", "CREATE AADUSER 'n'; SELECT ';'", Options{}, CreateUser{Name: "n", Host: "%"}, " SELECT ';'"},
+	{"comment alone is no rest", "CREATE AADUSER 'n'; -- done", Options{}, CreateUser{Name: "n", Host: "%"}, ""},
+	{"all placeholders", "CREATE AADUSER ?@? AS ?", Options{}, CreateUser{Host: "%", Placeholders: []Field{FieldName, FieldHost, FieldAlias}}, ""},
+	{"id placeholder", "CREATE AADUSER 'n' IDENTIFIED BY ?", Options{}, CreateUser{Name: "n", Host: "%", Placeholders: []Field{FieldID}}, ""},
+	{"set on", "SET aad_auth_validate_oids_in_tenant=1", Options{}, SetValidate{On: true}, ""},
+	{"set session", "set session AAD_auth_validate_oids_in_tenant := 'off'", Options{}, SetValidate{}, ""},
+	{"set @@session", "SET @@session.`aad_auth_validate_oids_in_tenant` = FALSE;", Options{}, SetValidate{}, ""},
+	{"set @@local", "SET @@ local . aad_auth_validate_oids_in_tenant = DEFAULT", Options{}, SetValidate{On: true}, ""},
+	{"set placeholder", "SET @@aad_auth_validate_oids_in_tenant = ?", Options{}, SetValidate{Placeholders: []Field{FieldValue}}, ""},
+	{"long text after a short statement", setOff + ";" + strings.Repeat(" x", MaxStatement), Options{}, SetValidate{}, strings.Repeat(" x", MaxStatement)},
+}
+
 func TestParse(t *testing.T) {
-	off := "SET aad_auth_validate_oids_in_tenant = OFF"
-	tests := []struct {
-		name, sql string
-		opts      Options
-		want      Statement
-		rest      string
-	}{
-		{"user principal name", `CREATE AADUSER 'me@contoso.com'`, Options{}, CreateUser{Name: "me@contoso.com", Host: "%"}, ""},
-		{"alias", `CREATE AADUSER 'a.very.long.name.indeed@contoso.onmicrosoft.com' AS 'short'`, Options{}, CreateUser{Name: "a.very.long.name.indeed@contoso.onmicrosoft.com", Host: "%", Alias: "short"}, ""},
-		{"group with spaces", `CREATE AADUSER 'Group With Spaces'`, Options{}, CreateUser{Name: "Group With Spaces", Host: "%"}, ""},
-		{"client id, after SET in one text", off + `; CREATE AADUSER 'myuser' IDENTIFIED BY '` + idA + `';`, Options{}, SetValidate{}, " CREATE AADUSER 'myuser' IDENTIFIED BY '" + idA + "';"},
-		{"client id", `CREATE AADUSER 'myuser' IDENTIFIED BY '` + strings.ToUpper(idB) + `';`, Options{}, CreateUser{Name: "myuser", Host: "%", ID: idB}, ""},
-		{"if not exists", `create aaduser if not exists 'n' as 'a'`, Options{}, CreateUser{Name: "n", Host: "%", Alias: "a", IfNotExists: true}, ""},
-		{"if not exists with id", `CREATE AADUSER IF NOT EXISTS 'n' IDENTIFIED BY '` + idA + `'`, Options{}, CreateUser{Name: "n", Host: "%", ID: idA, IfNotExists: true}, ""},
-		{"host", `CREATE AADUSER 'n'@'10.0.%' IDENTIFIED BY '` + idA + `'`, Options{}, CreateUser{Name: "n", Host: "10.0.%", ID: idA}, ""},
-		{"host apart, in capitals", `CREATE AADUSER 'n' @ 'DB.Example'`, Options{}, CreateUser{Name: "n", Host: "db.example"}, ""},
-		{"host with the identity, not the alias", `CREATE AADUSER 'identity'@'host' AS 'alias'`, Options{}, CreateUser{Name: "identity", Host: "host", Alias: "alias"}, ""},
-		{"empty host is any", `CREATE AADUSER n@''`, Options{}, CreateUser{Name: "n", Host: "%"}, ""},
-		{"bare words", `CREATE AADUSER my_user1@db-1.example.com AS other`, Options{}, CreateUser{Name: "my_user1", Host: "db-1.example.com", Alias: "other"}, ""},
-		{"bare umlaut", `CREATE AADUSER über`, Options{}, CreateUser{Name: "über", Host: "%"}, ""},
-		{"double quotes, backquotes", "CREATE AADUSER \"n\"@`h` AS \"a\"", Options{}, CreateUser{Name: "n", Host: "h", Alias: "a"}, ""},
-		{"doubled quotes", `CREATE AADUSER 'o''neil'`, Options{}, CreateUser{Name: "o'neil", Host: "%"}, ""},
-		{"backslash", `CREATE AADUSER 'o\'ne\\il\_'`, Options{}, CreateUser{Name: `o'ne\il\_`, Host: "%"}, ""},
-		{"NO_BACKSLASH_ESCAPES", `CREATE AADUSER 'dom\user'`, Options{NoBackslashEscapes: true}, CreateUser{Name: `dom\user`, Host: "%"}, ""},
-		{"ANSI_QUOTES", `CREATE AADUSER "dom\user"`, Options{AnsiQuotes: true}, CreateUser{Name: `dom\user`, Host: "%"}, ""},
-		{"backquotes know no escapes", "CREATE AADUSER `dom\\``user`", Options{}, CreateUser{Name: "dom\\`user", Host: "%"}, ""},
-		{"comments", "/* a */ # b\n-- c\nCREATE/**/AADUSER/*d*/'n'-- e", Options{}, CreateUser{Name: "n", Host: "%"}, ""},
-		{"executable comment is text", "/*!50000 CREATE */ /*M!100100 AADUSER */ 'n'", Options{}, CreateUser{Name: "n", Host: "%"}, ""},
-		{"rest", "CREATE AADUSER 'n'; SELECT ';'", Options{}, CreateUser{Name: "n", Host: "%"}, " SELECT ';'"},
-		{"comment alone is no rest", "CREATE AADUSER 'n'; -- done", Options{}, CreateUser{Name: "n", Host: "%"}, ""},
-		{"all placeholders", "CREATE AADUSER ?@? AS ?", Options{}, CreateUser{Host: "%", Placeholders: []Field{FieldName, FieldHost, FieldAlias}}, ""},
-		{"id placeholder", "CREATE AADUSER 'n' IDENTIFIED BY ?", Options{}, CreateUser{Name: "n", Host: "%", Placeholders: []Field{FieldID}}, ""},
-		{"set on", "SET aad_auth_validate_oids_in_tenant=1", Options{}, SetValidate{On: true}, ""},
-		{"set session", "set session AAD_auth_validate_oids_in_tenant := 'off'", Options{}, SetValidate{}, ""},
-		{"set @@session", "SET @@session.`aad_auth_validate_oids_in_tenant` = FALSE;", Options{}, SetValidate{}, ""},
-		{"set @@local", "SET @@ local . aad_auth_validate_oids_in_tenant = DEFAULT", Options{}, SetValidate{On: true}, ""},
-		{"set placeholder", "SET @@aad_auth_validate_oids_in_tenant = ?", Options{}, SetValidate{Placeholders: []Field{FieldValue}}, ""},
-		{"long text after a short statement", off + ";" + strings.Repeat(" x", MaxStatement), Options{}, SetValidate{}, strings.Repeat(" x", MaxStatement)},
-	}
-	for _, tt := range tests {
+	for _, tt := range wellFormed {
 		t.Run(tt.name, func(t *testing.T) {
 			got, rest, ok, err := Parse(tt.sql, tt.opts)
 			if err != nil || !ok {

@@ -15,20 +15,23 @@ const (
 	groupID  = "91111111-1111-1111-1111-111111111111"
 )
 
-func TestAdmit(t *testing.T) {
+// admission is an account, who comes to it, and the answer.
+type admission struct {
+	name    string
+	account Account
+	who     midas.Principal
+	number  uint16 // 0: admitted
+	says    string
+}
+
+func admissions() []admission {
 	app := midas.Principal{ClientID: clientID, ObjectID: objectID, AppOnly: true, Name: "myuser"}
 	person := midas.Principal{ClientID: clientID, ObjectID: personID, Name: "me@contoso.com", Groups: []string{idA, strings.ToUpper(groupID)}}
 	crowded := midas.Principal{ObjectID: personID, GroupsOmitted: true}
 	service := func(id string) Account { return Account{User: "myuser", Kind: midas.KindService, ID: id} }
 	group := Account{User: "Group With Spaces", Kind: midas.KindGroup, ID: groupID}
 
-	tests := []struct {
-		name    string
-		account Account
-		who     midas.Principal
-		number  uint16 // 0: admitted
-		says    string
-	}{
+	return []admission{
 		{"application by client id", service(clientID), app, 0, ""},
 		{"application by object id, as some scripts write it", service(objectID), app, 0, ""},
 		{"ids compare without case", service(strings.ToUpper(clientID)), app, 0, ""},
@@ -56,7 +59,10 @@ func TestAdmit(t *testing.T) {
 		{"empty ids never match: group", Account{Kind: midas.KindGroup}, midas.Principal{Groups: []string{""}}, 9106, ""},
 		{"empty ids never match: administrator", Account{Admin: true}, midas.Principal{AppOnly: true, Groups: []string{""}}, 1045, ""},
 	}
-	for _, tt := range tests {
+}
+
+func TestAdmit(t *testing.T) {
+	for _, tt := range admissions() {
 		t.Run(tt.name, func(t *testing.T) {
 			err := Admit(tt.account, tt.who)
 			if tt.number == 0 {

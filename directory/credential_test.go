@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/midas-mysql/midas"
 )
 
@@ -29,6 +31,17 @@ func clocked(t *testing.T) (d *Directory, now *time.Time) {
 	t.Cleanup(func() { _ = d.Close() })
 	must(t)(ignore(d.PutGroup(t.Context(), "rg", "eastus", nil)))
 	return d, now
+}
+
+// checker returns what checks whether a text is a secret of p.
+func checker(t *testing.T, d *Directory, p ServicePrincipal) func(text string, want bool) {
+	return func(text string, want bool) {
+		t.Helper()
+		id, err := d.CheckSecret(t.Context(), p.ClientID, text)
+		if (err == nil) != want || want && id.PrincipalID != p.ObjectID {
+			t.Errorf("%+v, %v; wanted %v", id, err, want)
+		}
+	}
 }
 
 func TestSecretsSideBySide(t *testing.T) {
@@ -45,13 +58,7 @@ func TestSecretsSideBySide(t *testing.T) {
 	if first.Hint != firstText[:3] || !first.Ends.Equal(noon.AddDate(2, 0, 0)) || first.KeyID == onPrincipal.KeyID {
 		t.Errorf("got %+v", first)
 	}
-	check := func(text string, want bool) {
-		t.Helper()
-		id, err := d.CheckSecret(ctx, p.ClientID, text)
-		if (err == nil) != want || want && id.PrincipalID != p.ObjectID {
-			t.Errorf("%+v, %v; wanted %v", id, err, want)
-		}
-	}
+	check := checker(t, d, p)
 	check(operator, true)
 	check(firstText, true)
 	check(principalText, false) // has not begun
@@ -80,7 +87,20 @@ func TestSecretsSideBySide(t *testing.T) {
 	wantCode(t, err, midas.NotFound)
 	_, _, err = d.AddSecret(ctx, a.ObjectID, "", noon, noon)
 	wantCode(t, err, midas.Invalid)
+}
 
+// TestSecretsEnd has them end with a reset, with their principal and with its application.
+func TestSecretsEnd(t *testing.T) {
+	d, _ := clocked(t)
+	ctx := t.Context()
+	p, operator, err := d.CreateApplication(ctx, "app")
+	must(t)(err)
+	a, err := d.ApplicationByClientID(ctx, p.ClientID)
+	must(t)(err)
+	must(t)(ignore(d.AddSecret(ctx, a.ObjectID, "app", time.Time{}, time.Time{})))
+	must(t)(ignore(d.AddSecret(ctx, p.ObjectID, "sp", time.Time{}, time.Time{})))
+	check := checker(t, d, p)
+	check(operator, true)
 	must(t)(second(d.UpdateServicePrincipal(ctx, p.ObjectID, ServicePrincipalChange{Enabled: new(false)})))
 	check(operator, false)
 	must(t)(second(d.UpdateServicePrincipal(ctx, p.ObjectID, ServicePrincipalChange{Enabled: new(true)})))
@@ -173,13 +193,32 @@ func TestCertificates(t *testing.T) {
 	if left, err := d.CertificatesOf(ctx, a.ObjectID); err != nil || len(left) != 1 || !bytes.Equal(left[0].DER, next) {
 		t.Errorf("one without its key is kept as it was: %+v, %v", left, err)
 	}
+}
+
+func TestBadCertificatesAreRefused(t *testing.T) {
+	d, _ := clocked(t)
+	ctx := t.Context()
+	p, _, err := d.CreateApplication(ctx, "app")
+	must(t)(err)
+	a, err := d.ApplicationByClientID(ctx, p.ClientID)
+	must(t)(err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t)(err)
+	next := certificate(t, key, noon, noon.Add(48*time.Hour))
+	must(t)(d.SetCertificates(ctx, a.ObjectID, []Certificate{{DER: next}, {DER: next}}))
+	before, err := d.CertificatesOf(ctx, a.ObjectID)
+	must(t)(err)
+	gone := before[0].KeyID
+	must(t)(d.SetCertificates(ctx, a.ObjectID, []Certificate{{KeyID: before[1].KeyID}}))
+	before, err = d.CertificatesOf(ctx, a.ObjectID)
+	must(t)(err)
 
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	must(t)(err)
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
 	must(t)(err)
 	for name, bad := range map[string][]Certificate{
-		"no DER":             {{KeyID: list[0].KeyID}},
+		"no DER":             {{KeyID: gone}},
 		"not a certificate":  {{DER: []byte("x")}},
 		"two certificates":   {{DER: append(bytes.Clone(next), next...)}},
 		"a small key":        {{DER: certificate(t, small, noon, noon.Add(time.Hour))}},
@@ -194,7 +233,9 @@ func TestCertificates(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	valid(next, next) // a refusal changes nothing
+	if left, err := d.CertificatesOf(ctx, a.ObjectID); err != nil || cmp.Diff(before, left) != "" {
+		t.Errorf("a refusal changes something: %+v, %v", left, err)
+	}
 }
 
 // TestApplicationsOfAnOldDirectory: what schema 2 kept of an application, which was its

@@ -57,6 +57,10 @@ func TestUsersByCondition(t *testing.T) {
 			t.Errorf("%+v: got %q (%d), want %q", test.where, got, page.Total, test.want)
 		}
 	}
+}
+
+func TestBadConditionsAreRefused(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
 	deep := eq("displayName", "x")
 	for range maxDepth + 1 {
 		deep = Condition{Op: OpNot, Of: []Condition{deep}}

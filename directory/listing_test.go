@@ -8,9 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// TestListsShowWhatGetShows: what is read for all at once is what is read for one.
-func TestListsShowWhatGetShows(t *testing.T) {
-	d, ctx := fresh(t), t.Context()
+// various makes machines and servers in two groups, with each kind of identity.
+func various(t *testing.T, d *Directory) {
+	t.Helper()
+	ctx := t.Context()
 	var ids []string
 	for i := range 3 {
 		for _, group := range []string{"rg", "other"} {
@@ -41,6 +42,12 @@ func TestListsShowWhatGetShows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestListsShowWhatGetShows: what is read for all at once is what is read for one.
+func TestListsShowWhatGetShows(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
+	various(t, d)
 	same := func(kind string, got, want any) {
 		t.Helper()
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Resource{})); diff != "" {

@@ -13,7 +13,6 @@ import (
 // what they are, and without a token nothing.
 func TestEveryRouteIsDeniedByDefault(t *testing.T) {
 	w := newWorld(t)
-	const nobody = "cccccccc-0000-4000-8000-000000000001"
 	for _, r := range (&API{Config: Config{Directory: w.dir}}).table() {
 		path := "/" + strings.NewReplacer("{id}", nobody, "{other}", nobody, "{credential}", nobody).Replace(strings.Join(r.pattern, "/"))
 		if a := w.do(t, "", r.method, path, "{}"); a.StatusCode != http.StatusUnauthorized || a.str("error", "code") != "InvalidAuthenticationToken" {

@@ -55,18 +55,33 @@ func TestSID(t *testing.T) {
 	}
 }
 
-func TestMembers(t *testing.T) {
-	w := newWorld(t)
-	inner := w.want(t, http.StatusCreated, "POST", "/groups", strings.Replace(group, `"dba"`, `"inner"`, 1)).str("id")
-	outer := w.want(t, http.StatusCreated, "POST", "/groups", strings.Replace(group, `"description"`,
+// nobody is an object id that is not there.
+const nobody = "cccccccc-0000-4000-8000-000000000001"
+
+// nested makes a group with alice and an application in it, and one around it.
+func (w *world) nested(t *testing.T) (inner, outer string) {
+	t.Helper()
+	inner = w.want(t, http.StatusCreated, "POST", "/groups", strings.Replace(group, `"dba"`, `"inner"`, 1)).str("id")
+	outer = w.want(t, http.StatusCreated, "POST", "/groups", strings.Replace(group, `"description"`,
 		`"members@odata.bind":["https://graph.microsoft.com/v1.0/groups/`+inner+`"],"owners@odata.bind":["https://graph.microsoft.com/v1.0/users/`+w.alice.ObjectID+`"],"description"`, 1)).str("id")
 	w.want(t, http.StatusNoContent, "POST", "/groups/"+inner+"/members/$ref", w.ref(w.alice.ObjectID))
 	w.want(t, http.StatusNoContent, "POST", "/groups/"+inner+"/members/$ref", `{"@odata.id":"`+w.URL+`/graph/v1.0/servicePrincipals('`+w.app.ObjectID+`')"}`)
+	return inner, outer
+}
+
+// ids are object ids as a column shows them.
+func ids(all ...string) string {
+	slices.Sort(all)
+	return strings.Join(all, ",")
+}
+
+func TestMembers(t *testing.T) {
+	w := newWorld(t)
+	inner, outer := w.nested(t)
 	a := w.want(t, http.StatusBadRequest, "POST", "/groups/"+inner+"/members/$ref", w.ref(w.alice.ObjectID))
 	if !strings.Contains(a.str("error", "message"), "One or more added object references already exist for the following modified properties: 'members'.") {
 		t.Errorf("got %s", a.text)
 	}
-	ids := func(all ...string) string { slices.Sort(all); return strings.Join(all, ",") }
 	for path, want := range map[string]string{
 		"/groups/" + outer + "/members":                                ids(inner),
 		"/groups/" + inner + "/members":                                ids(w.alice.ObjectID, w.app.ObjectID),
@@ -91,7 +106,20 @@ func TestMembers(t *testing.T) {
 	if a := w.want(t, http.StatusOK, "GET", "/groups/"+outer+"/transitiveMembers/$count", ""); a.text != "3" {
 		t.Errorf("got %s", a.text)
 	}
-	const nobody = "cccccccc-0000-4000-8000-000000000001"
+	w.want(t, http.StatusNotFound, "POST", "/groups/"+inner+"/members/$ref", w.ref(nobody))
+	w.want(t, http.StatusBadRequest, "POST", "/groups/"+inner+"/members/$ref", `{"@odata.id":"https://graph.microsoft.com/v1.0/users/alice@contoso.example"}`)
+	w.want(t, http.StatusBadRequest, "POST", "/groups/"+inner+"/members/$ref", w.ref(inner))
+	w.want(t, http.StatusBadRequest, "POST", "/groups/"+inner+"/owners/$ref", w.ref(outer))
+	w.want(t, http.StatusNoContent, "DELETE", "/groups/"+inner+"/members/"+w.alice.ObjectID+"/$ref", "")
+	w.want(t, http.StatusNotFound, "DELETE", "/groups/"+inner+"/members/"+w.alice.ObjectID+"/$ref", "")
+	w.want(t, http.StatusNoContent, "DELETE", "/groups/"+outer+"/owners/"+w.alice.ObjectID+"/$ref", "")
+	w.want(t, http.StatusBadRequest, "GET", "/groups/"+inner+"/members?$filter=id+eq+'x'", "")
+}
+
+// TestMemberships asks the other way round: which groups somebody is in.
+func TestMemberships(t *testing.T) {
+	w := newWorld(t)
+	inner, outer := w.nested(t)
 	for _, on := range []string{"/users/alice@contoso.example", "/directoryObjects/" + w.alice.ObjectID} {
 		for _, action := range []string{"/getMemberGroups", "/getMemberObjects"} {
 			if got := w.want(t, http.StatusOK, "POST", on+action, `{"securityEnabledOnly":true}`).column(""); got != ids(inner, outer) {
@@ -109,14 +137,6 @@ func TestMembers(t *testing.T) {
 		w.want(t, http.StatusBadRequest, "POST", "/users/alice@contoso.example/checkMemberGroups", body)
 	}
 	w.want(t, http.StatusNotFound, "POST", "/directoryObjects/"+nobody+"/getMemberGroups", `{}`)
-	w.want(t, http.StatusNotFound, "POST", "/groups/"+inner+"/members/$ref", w.ref(nobody))
-	w.want(t, http.StatusBadRequest, "POST", "/groups/"+inner+"/members/$ref", `{"@odata.id":"https://graph.microsoft.com/v1.0/users/alice@contoso.example"}`)
-	w.want(t, http.StatusBadRequest, "POST", "/groups/"+inner+"/members/$ref", w.ref(inner))
-	w.want(t, http.StatusBadRequest, "POST", "/groups/"+inner+"/owners/$ref", w.ref(outer))
-	w.want(t, http.StatusNoContent, "DELETE", "/groups/"+inner+"/members/"+w.alice.ObjectID+"/$ref", "")
-	w.want(t, http.StatusNotFound, "DELETE", "/groups/"+inner+"/members/"+w.alice.ObjectID+"/$ref", "")
-	w.want(t, http.StatusNoContent, "DELETE", "/groups/"+outer+"/owners/"+w.alice.ObjectID+"/$ref", "")
-	w.want(t, http.StatusBadRequest, "GET", "/groups/"+inner+"/members?$filter=id+eq+'x'", "")
 }
 
 func TestGetByIDs(t *testing.T) {

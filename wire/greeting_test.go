@@ -8,13 +8,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestGreetingGolden(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		payload []byte
-		want    Greeting
-		again   bool // encoding gives the same bytes
-	}{
+// goldenGreeting is a greeting as a server sends it, and what it says.
+type goldenGreeting struct {
+	name    string
+	payload []byte
+	want    Greeting
+	again   bool // encoding gives the same bytes
+}
+
+func goldenGreetings(t *testing.T) []goldenGreeting {
+	t.Helper()
+	return []goldenGreeting{
 		{
 			name: "MySQL manual, 5.6.4",
 			payload: fromHex(t, `0a 35 2e 36 2e 34 2d 6d 37 2d 6c 6f 67 00 56 0a 00 00 52 42 33 76 7a 26 47 72 00 ff ff 08
@@ -58,7 +62,11 @@ func TestGreetingGolden(t *testing.T) {
 			},
 			again: true,
 		},
-	} {
+	}
+}
+
+func TestGreetingGolden(t *testing.T) {
+	for _, test := range goldenGreetings(t) {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := ParseGreeting(test.payload)
 			if err != nil {
