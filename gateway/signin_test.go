@@ -1,20 +1,16 @@
 package gateway_test
 
 import (
-	"context"
 	"crypto/tls"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
-	"github.com/midas-mysql/midas/gateway"
 )
 
 func TestSignInGrantAndRevoke(t *testing.T) {
@@ -211,45 +207,6 @@ func TestAuditRecordsWhoAndWhy(t *testing.T) {
 	w.refused(w.open("nobody", w.token(id)).Ping(), 1045)
 	if got := w.lastSignIn(); got.Outcome != midas.Refused || !strings.Contains(got.Reason, "there is no AADUSER") {
 		t.Errorf("audit record of a refusal %+v", got)
-	}
-}
-
-func TestDatabaseOfTheBackendRefuses(t *testing.T) {
-	w := oneBackend(t)
-	user, id := w.user("app")
-	err := w.open(user, w.token(id), func(c *mysql.Config) { c.DBName = "no_such_database" }).Ping()
-	w.refused(err, 1044)
-}
-
-// deadBackend answers until it is cut.
-type deadBackend struct {
-	testBackend
-	dead bool
-}
-
-func (d *deadBackend) Dial(ctx context.Context) (net.Conn, error) {
-	if d.dead {
-		return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", "127.0.0.1:1")
-	}
-	return d.testBackend.Dial(ctx)
-}
-
-var _ gateway.Backend = (*deadBackend)(nil)
-
-func TestDeadBackendIsAPromptClearError(t *testing.T) {
-	b := &deadBackend{testBackend: backends["MariaDB"](t)}
-	w := newWorld(t, b)
-	user, id := w.user("app")
-	b.dead = true
-	began := time.Now()
-	err := w.open(user, w.token(id)).Ping()
-	w.refused(err, 1429, "Can't connect to the database behind server 'mydb'")
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("took %v", took)
-	}
-	b.dead = false
-	if err := w.open(user, w.token(id)).Ping(); err != nil {
-		t.Errorf("after the backend came back: %v", err)
 	}
 }
 

@@ -22,11 +22,9 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
-	"github.com/midas-mysql/midas/backend"
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/gateway"
 	"github.com/midas-mysql/midas/internal/ca"
-	"github.com/midas-mysql/midas/internal/mysqltest"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/token"
 )
@@ -49,39 +47,6 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
-
-// testBackend is what a world runs on.
-type testBackend interface {
-	gateway.Backend
-	Dialect() string
-	Version() string
-	Close() error
-}
-
-// backends are the three kinds; embedded_test.go adds the engine of its build tag.
-var backends = map[string]func(t *testing.T) testBackend{
-	"MariaDB":   func(t *testing.T) testBackend { return external(t, mysqltest.MariaDB(t)) },
-	"MySQL 9.7": func(t *testing.T) testBackend { return external(t, mysqltest.MySQL97(t)) },
-}
-
-func external(t *testing.T, server *mysqltest.Server) testBackend {
-	t.Helper()
-	b, err := backend.External(t.Context(), backend.ExternalConfig{URL: server.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// everyBackend runs a test in a new world on each kind of backend.
-func everyBackend(t *testing.T, test func(t *testing.T, w *world)) {
-	for name, open := range backends {
-		t.Run(name, func(t *testing.T) { test(t, newWorld(t, open(t))) })
-	}
-}
-
-// oneBackend is for tests of the gateway's own behaviour.
-func oneBackend(t *testing.T) *world { return newWorld(t, backends["MariaDB"](t)) }
 
 // world is an identity plane and a gateway in front of a real server, with one MySQL
 // server "mydb" whose administrator is the application admin.
