@@ -44,11 +44,7 @@ func (a *API) patchGroup(c *call) (answer, error) {
 	if err := c.decode(&body); err != nil {
 		return answer{}, err
 	}
-	g, err := a.Directory.GetGroup(c.Context(), c.vars["group"])
-	if err != nil || body.Tags == nil {
-		return answer{status: http.StatusOK, body: showGroup(g)}, err
-	}
-	g, _, err = a.Directory.PutGroup(c.Context(), g.Name, g.Location, body.Tags)
+	g, err := a.Directory.PatchGroup(c.Context(), c.vars["group"], body.Tags)
 	return answer{status: http.StatusOK, body: showGroup(g)}, err
 }
 

@@ -107,48 +107,6 @@ func (d *Directory) DeleteIdentityFederation(ctx context.Context, group, identit
 	return existed, err
 }
 
-// ApplicationFederation returns the federated credentials of an application, by the object
-// id of the application object, or NotFound.
-func (d *Directory) ApplicationFederation(ctx context.Context, objectID string) (all []FederatedCredential, err error) {
-	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		a, err := d.loadApplication(ctx, tx, objectID)
-		if err != nil {
-			return err
-		}
-		all, err = d.loadFederated(ctx, tx, a.ClientID)
-		return err
-	})
-	return all, err
-}
-
-// PutApplicationFederation makes a federated credential of an application, or replaces the
-// one of that name. Errors are those of PutIdentityFederation.
-func (d *Directory) PutApplicationFederation(ctx context.Context, objectID string, c FederatedCredential) (kept FederatedCredential, created bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		a, err := d.loadApplication(ctx, tx, objectID)
-		if err != nil {
-			return err
-		}
-		kept, created, err = d.putFederated(ctx, tx, a.ClientID, "application", c)
-		return err
-	})
-	return kept, created, err
-}
-
-// DeleteApplicationFederation removes a federated credential of an application, by its id
-// or name; existed is false when there was none.
-func (d *Directory) DeleteApplicationFederation(ctx context.Context, objectID, which string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		a, err := d.loadApplication(ctx, tx, objectID)
-		if err != nil {
-			return err
-		}
-		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM federated_credential WHERE client_id = ?1 AND (key = ?2 OR id = ?2)`, a.ClientID, fold(which)))
-		return err
-	})
-	return existed, err
-}
-
 // federatedIdentity returns the client id of a user-assigned identity.
 func (d *Directory) federatedIdentity(ctx context.Context, tx *sql.Tx, group, identity string) (string, error) {
 	r, err := d.loadResource(ctx, tx, identityKind, group, identity)
@@ -180,38 +138,65 @@ func (d *Directory) loadFederated(ctx context.Context, tx *sql.Tx, clientID stri
 	return all, rows.Err()
 }
 
+// putFederated makes the credential or replaces the one of its name.
 func (d *Directory) putFederated(ctx context.Context, tx *sql.Tx, clientID, owner string, c FederatedCredential) (FederatedCredential, bool, error) {
-	if err := checkFederated(c); err != nil {
-		return c, false, err
-	}
 	all, err := d.loadFederated(ctx, tx, clientID)
 	if err != nil {
 		return c, false, err
 	}
-	same := func(o FederatedCredential) bool { return fold(o.Name) == fold(c.Name) }
-	for _, other := range all {
-		if !same(other) && other.Issuer == c.Issuer && other.Subject == c.Subject {
-			return c, false, midas.Errorf(midas.Conflict, "Issuer and subject combination already exists for this %s.", owner)
-		}
-	}
-	audiences, err := json.Marshal(c.Audiences)
-	if err != nil {
-		return c, false, err
-	}
-	if at := slices.IndexFunc(all, same); at >= 0 {
+	if at := federatedNamed(all, c.Name); at >= 0 {
 		c.ID, c.Name = all[at].ID, all[at].Name
-		_, err := tx.ExecContext(ctx, `UPDATE federated_credential SET issuer = ?, subject = ?, audiences = ?, description = ?, changed = ? WHERE id = ?`,
-			c.Issuer, c.Subject, string(audiences), c.Description, d.millis(), c.ID)
-		return c, false, err
+		return c, false, d.storeFederated(ctx, tx, owner, all, c)
+	}
+	c, err = d.insertFederated(ctx, tx, clientID, owner, all, c)
+	return c, true, err
+}
+
+// federatedNamed is where among all the one of that name is, or -1.
+func federatedNamed(all []FederatedCredential, name string) int {
+	return slices.IndexFunc(all, func(c FederatedCredential) bool { return fold(c.Name) == fold(name) })
+}
+
+// insertFederated adds a credential to all that its owner has, none of that name.
+func (d *Directory) insertFederated(ctx context.Context, tx *sql.Tx, clientID, owner string, all []FederatedCredential, c FederatedCredential) (FederatedCredential, error) {
+	c.ID = uuid.NewString()
+	audiences, err := fitFederated(owner, all, c)
+	if err != nil {
+		return c, err
 	}
 	if len(all) >= maxFederated {
-		return c, false, midas.Errorf(midas.Conflict, "Too many Federated Identity Credentials are configured on this %s: at most %d are allowed.", owner, maxFederated)
+		return c, midas.Errorf(midas.Conflict, "Too many Federated Identity Credentials are configured on this %s: at most %d are allowed.", owner, maxFederated)
 	}
-	c.ID = uuid.NewString()
 	_, err = tx.ExecContext(ctx, `INSERT INTO federated_credential (id, client_id, key, name, issuer, subject, audiences, description, created, changed)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		c.ID, clientID, fold(c.Name), c.Name, c.Issuer, c.Subject, string(audiences), c.Description, d.millis(), d.millis())
-	return c, true, err
+		c.ID, clientID, fold(c.Name), c.Name, c.Issuer, c.Subject, audiences, c.Description, d.millis(), d.millis())
+	return c, err
+}
+
+// storeFederated changes the one among all that has c's id.
+func (d *Directory) storeFederated(ctx context.Context, tx *sql.Tx, owner string, all []FederatedCredential, c FederatedCredential) error {
+	audiences, err := fitFederated(owner, all, c)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE federated_credential SET issuer = ?, subject = ?, audiences = ?, description = ?, changed = ? WHERE id = ?`,
+		c.Issuer, c.Subject, audiences, c.Description, d.millis(), c.ID)
+	return err
+}
+
+// fitFederated checks a credential by itself and beside the others of its owner, and
+// returns its audiences as they are kept.
+func fitFederated(owner string, all []FederatedCredential, c FederatedCredential) (audiences string, err error) {
+	if err := checkFederated(c); err != nil {
+		return "", err
+	}
+	for _, other := range all {
+		if other.ID != c.ID && other.Issuer == c.Issuer && other.Subject == c.Subject {
+			return "", midas.Errorf(midas.Conflict, "Issuer and subject combination already exists for this %s.", owner)
+		}
+	}
+	text, err := json.Marshal(c.Audiences)
+	return string(text), err
 }
 
 // checkFederated refuses what could match no token, or too many.

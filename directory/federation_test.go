@@ -48,9 +48,9 @@ func TestFederationEndsWithItsOwner(t *testing.T) {
 	must(t)(err)
 	a, err := d.ApplicationByClientID(ctx, p.ClientID)
 	must(t)(err)
-	kept, created, err := d.PutApplicationFederation(ctx, a.ObjectID, credential("fic", "s"))
-	if err != nil || !created || kept.ID == "" {
-		t.Fatal(kept, created, err)
+	kept, err := d.CreateApplicationFederation(ctx, a.ObjectID, credential("fic", "s"))
+	if err != nil || kept.ID == "" {
+		t.Fatal(kept, err)
 	}
 	if all, err := d.ApplicationFederation(ctx, a.ObjectID); err != nil || len(all) != 1 {
 		t.Error(all, err)
@@ -58,7 +58,7 @@ func TestFederationEndsWithItsOwner(t *testing.T) {
 	if existed, err := d.DeleteApplicationFederation(ctx, a.ObjectID, kept.ID); err != nil || !existed {
 		t.Error(existed, err)
 	}
-	must(t)(ignore(d.PutApplicationFederation(ctx, a.ObjectID, credential("fic", "s"))))
+	must(t)(second(d.CreateApplicationFederation(ctx, a.ObjectID, credential("fic", "s"))))
 	must(t)(ignore(p, a, func() error { _, err := d.DeleteApplication(ctx, a.ObjectID); return err }()))
 	var left int
 	must(t)(d.reader.QueryRowContext(ctx, `SELECT count(*) FROM federated_credential`).Scan(&left))

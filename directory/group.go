@@ -62,6 +62,25 @@ func (d *Directory) PutGroup(ctx context.Context, name, where string, tags map[s
 	return g, created, err
 }
 
+// PatchGroup replaces the tags of a group that exists, unless tags is nil. Errors are
+// NotFound or Invalid.
+func (d *Directory) PatchGroup(ctx context.Context, name string, tags map[string]string) (g Group, err error) {
+	text, err := encodeTags(tags)
+	if err != nil {
+		return Group{}, err
+	}
+	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if tags != nil {
+			if _, err := tx.ExecContext(ctx, `UPDATE resource_group SET tags = ?, changed = ? WHERE key = ?`, text, d.millis(), fold(name)); err != nil {
+				return err
+			}
+		}
+		g, err = d.loadGroup(ctx, tx, name)
+		return err
+	})
+	return g, err
+}
+
 // GetGroup returns the group, or NotFound.
 func (d *Directory) GetGroup(ctx context.Context, name string) (g Group, err error) {
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {

@@ -25,12 +25,17 @@ func showFederated(f directory.FederatedCredential) object {
 	}
 }
 
+// federatedOwner returns the object id of the application that a request names.
+func (a *API) federatedOwner(c *call) (string, error) {
+	if err := c.query.only(); err != nil {
+		return "", err
+	}
+	return a.applicationID(c)
+}
+
 // federated returns the application and all its federated credentials.
 func (a *API) federated(c *call) (id string, all []directory.FederatedCredential, err error) {
-	if err := c.query.only(); err != nil {
-		return "", nil, err
-	}
-	if id, err = a.applicationID(c); err != nil {
+	if id, err = a.federatedOwner(c); err != nil {
 		return "", nil, err
 	}
 	all, err = a.Directory.ApplicationFederation(c.Context(), id)
@@ -84,7 +89,7 @@ type federatedBody struct {
 	Audiences                          []string
 }
 
-func (b *federatedBody) over(f directory.FederatedCredential) directory.FederatedCredential {
+func (b *federatedBody) over(f *directory.FederatedCredential) {
 	for from, into := range map[*string]*string{b.Issuer: &f.Issuer, b.Subject: &f.Subject, b.Description: &f.Description} {
 		if from != nil {
 			*into = *from
@@ -93,11 +98,10 @@ func (b *federatedBody) over(f directory.FederatedCredential) directory.Federate
 	if b.Audiences != nil {
 		f.Audiences = b.Audiences
 	}
-	return f
 }
 
 func (a *API) createFederated(c *call) (answer, error) {
-	id, all, err := a.federated(c)
+	id, err := a.federatedOwner(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -108,19 +112,14 @@ func (a *API) createFederated(c *call) (answer, error) {
 	if body.Name == nil {
 		return answer{}, errBad("A value is required for property 'name' of resource 'FederatedIdentityCredential'.")
 	}
-	for _, f := range all {
-		if strings.EqualFold(f.Name, *body.Name) {
-			return answer{}, midas.Errorf(midas.Conflict, "FederatedIdentityCredential with name %s already exists.", *body.Name)
-		}
-	}
-	kept, _, err := a.Directory.PutApplicationFederation(c.Context(), id, body.over(directory.FederatedCredential{
-		FederatedCredential: midas.FederatedCredential{Name: *body.Name},
-	}))
+	f := directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{Name: *body.Name}}
+	body.over(&f)
+	kept, err := a.Directory.CreateApplicationFederation(c.Context(), id, f)
 	return c.federated(http.StatusCreated, id, kept), err
 }
 
 func (a *API) updateFederated(c *call) (answer, error) {
-	id, found, err := a.oneFederated(c)
+	id, err := a.federatedOwner(c)
 	if err != nil {
 		return answer{}, err
 	}
@@ -128,10 +127,13 @@ func (a *API) updateFederated(c *call) (answer, error) {
 	if err := c.decodeInto(&body); err != nil {
 		return answer{}, err
 	}
-	if body.Name != nil && !strings.EqualFold(*body.Name, found.Name) {
-		return answer{}, errBad("Property 'name' is read-only and cannot be changed.")
-	}
-	_, _, err = a.Directory.PutApplicationFederation(c.Context(), id, body.over(found))
+	_, err = a.Directory.UpdateApplicationFederation(c.Context(), id, c.vars["credential"], func(f *directory.FederatedCredential) error {
+		if body.Name != nil && !strings.EqualFold(*body.Name, f.Name) {
+			return midas.Errorf(midas.Invalid, "Property 'name' is read-only and cannot be changed.")
+		}
+		body.over(f)
+		return nil
+	})
 	return done(err)
 }
 

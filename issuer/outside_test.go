@@ -167,15 +167,11 @@ func TestOwnTokensStandForAnApplication(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trust := func(issuer string) {
-		t.Helper()
-		if _, _, err := r.directory.PutApplicationFederation(t.Context(), a.ObjectID, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
-			Name: "msi", Issuer: issuer, Subject: id.PrincipalID, Audiences: []string{exchange},
-		}}); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := r.directory.CreateApplicationFederation(t.Context(), a.ObjectID, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
+		Name: "msi", Issuer: r.IssuerURLs()[0], Subject: id.PrincipalID, Audiences: []string{exchange},
+	}}); err != nil {
+		t.Fatal(err)
 	}
-	trust(r.IssuerURLs()[0])
 	minted, err := r.Mint(t.Context(), midas.TokenRequest{Identity: id, Resource: exchange})
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +186,12 @@ func TestOwnTokensStandForAnApplication(t *testing.T) {
 	}
 	status, doc = r.assert(t, p.ClientID, elsewhere.Raw)
 	refused(t, "a token for the database", status, doc, 401, "invalid_client", "AADSTS700212")
-	trust(r.IssuerURLs()[1]) // as Azure's documentation has it
+	if _, err := r.directory.UpdateApplicationFederation(t.Context(), a.ObjectID, "msi", func(c *directory.FederatedCredential) error {
+		c.Issuer = r.IssuerURLs()[1] // as Azure's documentation has it
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	if status, doc := r.assert(t, p.ClientID, minted.Raw); status != http.StatusOK {
 		t.Errorf("by the issuer's name of version 2: %d %v", status, doc)
 	}

@@ -114,7 +114,7 @@ func TestLoginWithAFederatedToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = d.PutApplicationFederation(t.Context(), objectID, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
+	_, err = d.CreateApplicationFederation(t.Context(), objectID, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
 		Name: "own", Issuer: claims["iss"].(string), Subject: claims["sub"].(string), Audiences: []string{tokenExchange},
 	}})
 	if err != nil {
