@@ -185,12 +185,17 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 	if c.body, err = rest.ReadBody(w, c.Request, maxBody); err != nil {
 		return answer{}, err
 	}
-	if c.Method == http.MethodPost { // no change of the directory will ask
+	return a.run(c)
+}
+
+// run does what the call's route does, unless a lock forbids it.
+func (a *API) run(c *call) (answer, error) {
+	if c.route.admit {
 		if err := a.Directory.Admit(c.Context(), c.op); err != nil {
 			return answer{}, err
 		}
 	}
-	return found.do(c)
+	return c.route.do(c)
 }
 
 // match finds the route of a request; without one, methods lists those that the path

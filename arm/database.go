@@ -32,7 +32,7 @@ func (a *API) routeDatabases(t *routes) {
 	if a.Databases != nil {
 		t.add(http.MethodGet, child+"/databases", databaseType+"/read", a.listDatabases)
 		t.add(http.MethodGet, child+"/databases/{database}", databaseType+"/read", a.getDatabase)
-		t.add(http.MethodPut, child+"/databases/{database}", databaseType+"/write", a.putDatabase)
+		t.add(http.MethodPut, child+"/databases/{database}", databaseType+"/write", a.putDatabase).admit = true
 	}
 	t.add(http.MethodGet, child+"/firewallRules", firewallRuleType+"/read", a.listFirewallRules)
 	t.add(http.MethodPut, child+"/firewallRules/{rule}", firewallRuleType+"/write", a.putFirewallRule)

@@ -77,3 +77,25 @@ func TestServerCatalog(t *testing.T) {
 		}
 	}
 }
+
+// TestLockedServerGetsNoDatabase: neither by itself nor as part of a deployment.
+func TestLockedServerGetsNoDatabase(t *testing.T) {
+	w := newWorld(t)
+	var made shelf
+	w.api.Databases = &made
+	w.api.routes = w.api.table()
+	w.populate(t)
+	w.want(t, http.StatusCreated, "owner", "PUT", servers+"mydb"+locks+"l"+api, `{"properties":{"level":"ReadOnly"}}`)
+	resp, text := w.do(t, "owner", "PUT", servers+"mydb/databases/shop"+api, `{"properties":{}}`)
+	wantFault(t, resp, text, http.StatusConflict, "ScopeLocked")
+	template := deploymentBody(`{"resources":[{"type":"Microsoft.DBforMySQL/flexibleServers/databases","name":"mydb/shop","apiVersion":"1","properties":{}}]}`, `{}`)
+	resp, text = w.do(t, "owner", "PUT", deployments+"d"+api, template)
+	if resp.StatusCode != http.StatusConflict || !strings.Contains(text, "ScopeLocked") {
+		t.Errorf("%d %s", resp.StatusCode, text)
+	}
+	if len(made) > 0 {
+		t.Errorf("made %v", made)
+	}
+	w.want(t, http.StatusOK, "owner", "DELETE", servers+"mydb"+locks+"l"+api, "")
+	w.want(t, http.StatusCreated, "owner", "PUT", deployments+"d"+api, template)
+}

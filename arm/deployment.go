@@ -163,7 +163,7 @@ func (a *API) inner(c *call, method, id string, body []byte) (answer, error) {
 	}
 	in.body = body
 	a.within(c, in)
-	ans, err := in.route.do(in)
+	ans, err := a.run(in)
 	code := ""
 	if err != nil {
 		f := faultOf(err)

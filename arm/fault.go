@@ -29,11 +29,11 @@ func (a *API) routeFaults(t *routes) {
 	const compute = "Microsoft.Compute"
 	t.add(http.MethodPost, machine+"/{name}/injectFault", machineType+"/injectFault/action", a.injectFault)
 	t.add(http.MethodGet, machine+"/{name}/faults", machineType+"/faults/read", a.listFaults)
-	t.add(http.MethodDelete, machine+"/{name}/faults", machineType+"/faults/delete", a.clearFaults)
+	t.add(http.MethodDelete, machine+"/{name}/faults", machineType+"/faults/delete", a.clearFaults).admit = true
 	const all = subscription + "/providers/" + compute
 	t.add(http.MethodPost, all+"/injectFault", compute+"/injectFault/action", a.injectFault)
 	t.add(http.MethodGet, all+"/faults", compute+"/faults/read", a.listFaults)
-	t.add(http.MethodDelete, all+"/faults", compute+"/faults/delete", a.clearFaults)
+	t.add(http.MethodDelete, all+"/faults", compute+"/faults/delete", a.clearFaults).admit = true
 }
 
 // faultMachine returns the VM id that a call about faults is about, "" for all.

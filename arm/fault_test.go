@@ -82,6 +82,12 @@ func TestFaults(t *testing.T) {
 	if _, text := w.do(t, "owner", "GET", all+"faults?api-version=2022-11-01", ""); strings.Count(text, `"kind"`) != 1 {
 		t.Errorf("of all: %s", text)
 	}
+	// A lock on one machine holds the switch of that one, not of all.
+	w.want(t, 201, "owner", "PUT", strings.TrimSuffix(machine, "/")+locks+"l"+api, `{"properties":{"level":"CanNotDelete"}}`)
+	w.want(t, 409, "owner", "DELETE", machine+"faults"+api, "")
+	w.want(t, 200, "owner", "DELETE", all+"faults"+api, "")
+	post(all, `{"kind":"slow"}`, 200)
+	w.want(t, 200, "owner", "DELETE", strings.TrimSuffix(machine, "/")+locks+"l"+api, "")
 	for _, status := range []int{200, 204} {
 		if resp, text := w.do(t, "owner", "DELETE", machine+"faults?api-version=2022-11-01", ""); resp.StatusCode != status || len(faults) != 1 {
 			t.Errorf("cleared: status %d, %s, %d left", resp.StatusCode, text, len(faults))

@@ -27,6 +27,7 @@ func TestLocks(t *testing.T) {
 		{"deletion far below a lock", sub, "CanNotDelete", "DELETE", vms + "vm", "", true},
 		{"deletion of a child", servers + "mydb", "CanNotDelete", "DELETE", servers + "mydb/administrators/ActiveDirectory", "", true},
 		{"deletion of a group with a lock in it", ids + "app", "CanNotDelete", "DELETE", rg, "", true},
+		{"deletion of the tags of a group with a lock in it", ids + "app", "CanNotDelete", "DELETE", rg + "/providers/Microsoft.Resources/tags/default", "", false},
 		{"deletion in another case", ids + "app", "CanNotDelete", "DELETE", strings.ToUpper(ids[len(sub):]) + "APP", "", true},
 		{"deletion beside a lock", vms + "vm", "CanNotDelete", "DELETE", vms + none, "", false},
 		{"change below a lock on deletions", rg, "CanNotDelete", "PATCH", vms + "vm", "{}", false},

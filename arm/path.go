@@ -27,7 +27,10 @@ type route struct {
 	audience audience
 	// conditional says that If-Match and If-None-Match are about what the path names.
 	conditional bool
-	do          func(*call) (answer, error)
+	// admit says that locks are asked before the operation: it may do something without a
+	// change of the directory, which would ask them.
+	admit bool
+	do    func(*call) (answer, error)
 }
 
 // vars returns what the pattern's variables take from a path that it matches.

@@ -23,16 +23,17 @@ const (
 // routes collects the operations of the API.
 type routes []route
 
-// add adds an operation and returns it, to be given another audience. Its scope ends
-// with the last variable of its pattern: an operation on a thing needs a permission at
-// the thing, and a list one at what it is a list of.
+// add adds an operation and returns it, to be given another audience, or to be asked of
+// the locks where it is no POST and changes what the directory does not keep. Its scope
+// ends with the last variable of its pattern: an operation on a thing needs a permission
+// at the thing, and a list one at what it is a list of.
 func (t *routes) add(method, pattern, action string, do func(*call) (answer, error)) *route {
 	segments := strings.Split(pattern[1:], "/")
 	scope := len(segments)
 	for scope > 0 && !variable(segments[scope-1]) {
 		scope--
 	}
-	*t = append(*t, route{method: method, pattern: segments, scope: scope, action: action, do: do})
+	*t = append(*t, route{method: method, pattern: segments, scope: scope, action: action, admit: method == http.MethodPost, do: do})
 	return &(*t)[len(*t)-1]
 }
 

@@ -110,15 +110,17 @@ func (d *Directory) Locks(ctx context.Context, scope string, below bool) ([]Lock
 }
 
 // checkLocks refuses an operation that a lock forbids: a deletion by any lock at its
-// scope, above or below it, another change by a ReadOnly one at its scope or above. Locks
-// themselves are not locked, or none could be taken away.
+// scope or above, that of a group by one below, too, since it takes all in it along; another
+// change by a ReadOnly one at its scope or above. Locks themselves are not locked, or none
+// could be taken away.
 func (d *Directory) checkLocks(ctx context.Context, tx *sql.Tx, o *Operation) error {
 	verb := o.verb()
 	if verb == "read" || strings.HasPrefix(fold(o.Action), "microsoft.authorization/locks/") {
 		return nil
 	}
 	key := scopeKey(o.Scope)
-	locks, err := d.loadLocks(ctx, tx, func(scope string) bool { return covers(scope, key) || verb == "delete" && covers(key, scope) })
+	below := fold(o.Action) == "microsoft.resources/subscriptions/resourcegroups/delete"
+	locks, err := d.loadLocks(ctx, tx, func(scope string) bool { return covers(scope, key) || below && covers(key, scope) })
 	if err != nil {
 		return err
 	}
