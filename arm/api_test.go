@@ -64,10 +64,7 @@ func TestEveryRouteIsDeniedByDefault(t *testing.T) {
 
 func TestWhatDoesNotExistIsDeniedAlike(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range []string{"/", "/nothing", "/subscriptions/{sub}/x/y", "/metadata", "/metadata/endpoints/x", "/metadata/%65ndpoints/", "/%2e%2e/metadata/endpoints"} {
-		if path == "/metadata/%65ndpoints/" {
-			continue // decodes to the open route, rightly
-		}
+	for _, path := range []string{"/", "/nothing", "/subscriptions/{sub}/x/y", "/metadata", "/metadata/endpoints/x", "/%2e%2e/metadata/endpoints"} {
 		resp, body := w.do(t, "", "GET", path+"?api-version=2024-01-01", "")
 		wantFault(t, resp, body, 401, "AuthenticationFailed")
 		resp, body = w.do(t, "stranger", "GET", path+"?api-version=2024-01-01", "")
