@@ -148,12 +148,15 @@ func TestWaitingCodesStandAFlood(t *testing.T) {
 	if _, ok := ask("victim"); ok {
 		t.Error("one source may have any number")
 	}
-	now = now.Add(abandoned)
-	if !waits(first) {
+	now = now.Add(spared)
+	typed := d.sources["victim"][0]
+	if d.find(typed.userCode, now) == nil || !waits(first) {
 		t.Error("it waits no more")
 	}
-	if _, ok := ask("victim"); !ok || !waits(first) || len(d.sources["victim"]) != devicesPerSource {
-		t.Error("codes that nobody asks about keep others out")
+	second := d.sources["victim"][1]
+	second.polled = now // by a program that keeps what it has
+	if _, ok := ask("victim"); !ok || !waits(first) || d.byUser[second.userCode] != nil || len(d.sources["victim"]) != devicesPerSource {
+		t.Error("codes that nobody types in keep others out, or one goes that is typed in")
 	}
 	for i := range maxDevices + 100 {
 		ask(fmt.Sprint("stranger", i))
@@ -168,5 +171,58 @@ func TestWaitingCodesStandAFlood(t *testing.T) {
 	ask("later")
 	if d.byDigest.Len() > 2 || len(d.sources) != d.byDigest.Len() {
 		t.Errorf("%d codes of %d sources are kept for ever", d.byDigest.Len(), len(d.sources))
+	}
+}
+
+// One program takes all codes that its machine may have, asks about each of them all the
+// time and types them in; others of that machine get one all the same.
+func TestCodesThatAreHeldKeepNobodyOut(t *testing.T) {
+	d, err := newDeviceCodes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	held := map[string]string{}
+	for range devicesLoopback {
+		code, userCode, ok := d.add(device{clientID: "c", source: loopback, began: now})
+		if !ok {
+			t.Fatal("refused")
+		}
+		held[code] = userCode
+	}
+	hold := func(until time.Time, typed bool) {
+		for ; now.Before(until); now = now.Add(devicePoll) {
+			for code, userCode := range held {
+				d.poll(code, "c", now)
+				if typed {
+					d.find(userCode, now)
+				}
+			}
+		}
+	}
+	comes := func() (string, bool) {
+		_, userCode, ok := d.add(device{clientID: "c", source: loopback, began: now})
+		return userCode, ok
+	}
+	hold(now.Add(spared), false)
+	mine, ok := comes()
+	if !ok {
+		t.Fatal("codes that are asked about keep others out")
+	}
+	if _, ok := comes(); !ok || d.find(mine, now) == nil {
+		t.Error("a code goes before its minute is over")
+	}
+	hold(now.Add(sparedTyped+devicePoll), true)
+	if _, ok := comes(); !ok {
+		t.Error("codes that are typed in again and again keep others out")
+	}
+	if !d.decide(mine, &midas.User{}, now) {
+		t.Fatal("the code is gone though it was typed in")
+	}
+	for range devicesLoopback {
+		comes()
+	}
+	if d.byUser[mine] == nil {
+		t.Error("a code goes before its program has heard who signed in")
 	}
 }

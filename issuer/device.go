@@ -27,9 +27,13 @@ const (
 	// How many of one source's wait keeps it from pushing out everybody else's.
 	devicesPerSource = 50
 	devicesLoopback  = 1000
-	// abandoned is how long after its last question a program is taken to be gone, when
-	// others of its source need the room.
-	abandoned = time.Minute
+	// spared is how long a code stays, whoever else of its source needs the room: long
+	// enough to be typed in. Asking about it prolongs nothing, or one program could keep
+	// everybody else on its machine out.
+	spared = time.Minute
+	// sparedTyped is that once the code was first typed in: there is a password to type,
+	// and the program has to hear of it.
+	sparedTyped = 3 * time.Minute
 
 	// userCodeLetters make no word and are not mistaken for each other
 	// (RFC 8628 section 6.1).
@@ -46,6 +50,7 @@ type device struct {
 	address  string // and as people are told
 	began    time.Time
 	polled   time.Time
+	typed    time.Time // first, or decided; zero while nobody has
 	digest   [32]byte    // of the device code
 	user     *midas.User // who signed in; nil for nobody yet
 	declined bool
@@ -96,7 +101,7 @@ func (d *deviceCodes) add(n device) (deviceCode, userCode string, ok bool) {
 	return deviceCode, n.userCode, true
 }
 
-// room makes room for one more code of a source: one goes whose program asks no more. The
+// room makes room for one more code of a source: the oldest goes that nobody is at. The
 // lock is held.
 func (d *deviceCodes) room(source string, now time.Time) bool {
 	waiting, most := d.sources[source], devicesPerSource
@@ -107,7 +112,7 @@ func (d *deviceCodes) room(source string, now time.Time) bool {
 		return true
 	}
 	at := slices.IndexFunc(waiting, func(n *device) bool {
-		return now.Sub(n.began) >= abandoned && now.Sub(n.polled) >= abandoned
+		return now.Sub(n.began) >= spared && (n.typed.IsZero() || now.Sub(n.typed) >= sparedTyped)
 	})
 	if at >= 0 {
 		d.byDigest.Remove(waiting[at].digest)
@@ -140,6 +145,9 @@ func (d *deviceCodes) find(typed string, now time.Time) *device {
 	if n == nil || now.Sub(n.began) >= deviceLife || n.user != nil || n.declined {
 		return nil
 	}
+	if n.typed.IsZero() {
+		n.typed = now
+	}
 	copied := *n
 	return &copied
 }
@@ -153,7 +161,7 @@ func (d *deviceCodes) decide(userCode string, u *midas.User, now time.Time) bool
 	if n == nil || now.Sub(n.began) >= deviceLife || n.user != nil || n.declined {
 		return false
 	}
-	n.user, n.declined = u, u == nil
+	n.user, n.declined, n.typed = u, u == nil, now
 	return true
 }
 
