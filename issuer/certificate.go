@@ -12,10 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/token"
@@ -28,8 +25,6 @@ const (
 	// libraries make them for ten minutes. A restart forgets which ones were shown, so
 	// that this is how long one that was copied may be good for.
 	maxOwnLifetime = time.Hour
-	// maxReplays is how many assertions are remembered.
-	maxReplays = 16 << 10
 )
 
 // ownAssertion checks an assertion that the client signed with the key of a certificate
@@ -64,9 +59,16 @@ func (i *Issuer) ownAssertion(r *http.Request, clientID string, a *token.Asserti
 	if failed := checkTimes(claims, now, maxOwnLifetime); failed != nil {
 		return midas.Identity{}, failed
 	}
-	if !i.seen.first(a, clientID, claims, source(r)) {
+	switch i.seen.show(a, clientID, claims, source(r), now) {
+	case shownElsewhere:
 		i.log.Warn("client assertion shown again from elsewhere", "client", clip(clientID), "source", source(r))
 		return midas.Identity{}, invalidClient(700025, "Client assertion was already used from another address. Make a new one for each.")
+	case shownTooMany:
+		i.log.Warn("client assertion refused", "client", clip(clientID), "why", "too many of its assertions have not expired")
+		return midas.Identity{}, &oauthError{
+			status: http.StatusTooManyRequests, code: "temporarily_unavailable", number: 50196,
+			text: fmt.Sprintf("The application has shown %d assertions that have not expired. Show one of them again, or make them for a shorter time.", maxReplays),
+		}
 	}
 	return id, nil
 }
@@ -155,34 +157,4 @@ func stamp(t time.Time) string {
 		return "(not said)"
 	}
 	return t.UTC().Format("2006-01-02T15:04:05.0000000Z")
-}
-
-// replays remembers the clients' own assertions and where each was first shown. One that
-// is shown again is let in from there alone: client libraries use one for some minutes,
-// and who took it on the way is elsewhere. Assertions of outside issuers are not held to
-// it: a pod shows the same one for an hour, and through any address of its cluster.
-type replays struct {
-	mu   sync.Mutex
-	seen *lru.Cache[[32]byte, string]
-}
-
-func newReplays() (*replays, error) {
-	seen, err := lru.New[[32]byte, string](maxReplays)
-	return &replays{seen: seen}, err
-}
-
-// first reports whether the assertion was never shown before from another source.
-func (p *replays) first(a *token.Assertion, clientID string, c token.AssertionClaims, source string) bool {
-	id := a.Signed()
-	if c.JTI != "" {
-		id = c.JTI
-	}
-	key := sha256.Sum256([]byte(strings.ToLower(clientID) + "\x00" + id))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if before, again := p.seen.Get(key); again {
-		return before == source
-	}
-	p.seen.Add(key, source)
-	return true
 }

@@ -158,9 +158,7 @@ func New(cfg Config) (*Issuer, error) {
 	if i.outside, err = newOutsideIssuers(cfg.Federation, i.now, i.log); err != nil {
 		return nil, err
 	}
-	if i.seen, err = newReplays(); err != nil {
-		return nil, err
-	}
+	i.seen = newReplays()
 	if i.devices, err = newDeviceCodes(); err != nil {
 		return nil, err
 	}
