@@ -50,7 +50,7 @@ type device struct {
 	address  string // and as people are told
 	began    time.Time
 	polled   time.Time
-	typed    time.Time // first, or decided; zero while nobody has
+	typed    time.Time   // first, or decided; zero while nobody has
 	digest   [32]byte    // of the device code
 	user     *midas.User // who signed in; nil for nobody yet
 	declined bool

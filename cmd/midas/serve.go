@@ -6,11 +6,30 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/midas-mysql/midas/internal/connections"
 )
 
-// serveHTTP serves h on ln until ctx ends, then lets requests finish for a moment.
-// The limits are for clients that open a connection and never say what they want.
-func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler) error {
+// httpPort is how a port that speaks HTTP is served.
+type httpPort struct {
+	connections int // at most open at a time
+}
+
+// httpPort is that of each port of the stack.
+func (s *stack) httpPort() httpPort {
+	ports := 2 + len(s.ownListeners) // control and metadata
+	if s.opsLn != nil {
+		ports++
+	}
+	if s.proxyLn != nil {
+		ports += 2 // its tunnels are counted apart
+	}
+	return httpPort{connections: connections.Share(ports)}
+}
+
+// serve serves h on ln until ctx ends, then lets requests finish for a moment. The limits
+// are for clients that open a connection and never say what they want.
+func (p httpPort) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -20,6 +39,7 @@ func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler) error {
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
+	connections.Limit(server, p.connections)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	select {

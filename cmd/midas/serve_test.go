@@ -2,14 +2,21 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/midas-mysql/midas/internal/ca"
 )
 
 // pipes is a listener for clients in the same bubble of time.
@@ -87,7 +94,7 @@ func serveInBubble(t *testing.T) (ln pipes, done chan string) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		ended <- serveHTTP(ctx, ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ended <- httpPort{connections: 100}.serve(ctx, ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, err := io.ReadAll(r.Body); err == nil {
 				done <- r.URL.Path
 				w.Write(make([]byte, 1<<20))
@@ -111,4 +118,58 @@ func ask(t *testing.T, conn net.Conn) {
 	if answer, err := io.ReadAll(conn); err != nil || len(answer) < 1<<20 || time.Since(began) > 0 {
 		t.Errorf("another client got %d bytes after %s: %v", len(answer), time.Since(began), err)
 	}
+}
+
+// However many connections wait over TLS, one more is served at once.
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	authority, err := ca.Open(ca.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, protocol := range []string{"h2", "http/1.1"} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := authority.TLSConfig(nil)
+		config.NextProtos = []string{protocol}
+		go httpPort{connections: 4}.serve(t.Context(), tls.NewListener(ln, config), http.NotFoundHandler())
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(authority.PEM())
+		var closed atomic.Int32
+		for range 12 {
+			client := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: protocol == "h2"}
+			defer client.CloseIdleConnections()
+			client.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+				return &untilEnd{conn, &closed}, err
+			}
+			answer, err := client.RoundTrip(httptest.NewRequest(http.MethodGet, "https://"+ln.Addr().String(), nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.Copy(io.Discard, answer.Body)
+			answer.Body.Close()
+		}
+		for deadline := time.Now().Add(10 * time.Second); closed.Load() != 8 && time.Now().Before(deadline); {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if closed.Load() != 8 {
+			t.Errorf("%s: %d of 12 connections were closed, 4 may stay", protocol, closed.Load())
+		}
+	}
+}
+
+// untilEnd counts connections that the other end closes.
+type untilEnd struct {
+	net.Conn
+	ended *atomic.Int32
+}
+
+func (c *untilEnd) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		c.ended.Add(1)
+	}
+	return n, err
 }

@@ -248,19 +248,20 @@ func (s *stack) run(ctx context.Context) error {
 			}
 		})
 	}
+	port := s.httpPort()
 	control := s.ca.TLSConfig(s.controlNames)
 	control.NextProtos = []string{"h2", "http/1.1"}
 	part(func(ctx context.Context) error {
-		return serveHTTP(ctx, tls.NewListener(s.controlLn, control), s.controlHandler)
+		return port.serve(ctx, tls.NewListener(s.controlLn, control), s.controlHandler)
 	})
-	part(func(ctx context.Context) error { return serveHTTP(ctx, s.metadataLn, s.metadataHandler) })
+	part(func(ctx context.Context) error { return port.serve(ctx, s.metadataLn, s.metadataHandler) })
 	for _, own := range s.ownListeners {
-		part(func(ctx context.Context) error { return serveHTTP(ctx, own.Listener, own.handler) })
+		part(func(ctx context.Context) error { return port.serve(ctx, own.Listener, own.handler) })
 	}
 	part(func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mysqlLn) })
 	part(s.issuer.Run)
 	if s.opsLn != nil {
-		part(func(ctx context.Context) error { return serveHTTP(ctx, s.opsLn, s.opsHandler()) })
+		part(func(ctx context.Context) error { return port.serve(ctx, s.opsLn, s.opsHandler()) })
 	}
 	if s.proxyLn != nil {
 		part(s.serveProxy)

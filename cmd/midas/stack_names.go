@@ -100,6 +100,7 @@ func (s *stack) serveProxy(ctx context.Context) error {
 	config.NextProtos = []string{"h2", "http/1.1"}
 	proxy, err := publicnames.NewProxy(publicnames.ProxyConfig{
 		TLS: config, Names: s.controlHandler, Metadata: s.metadataHandler, Log: s.Log,
+		Connections: s.httpPort().connections,
 	})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/connections"
 	"github.com/midas-mysql/midas/internal/relay"
 	"github.com/midas-mysql/midas/internal/vmns"
 )
@@ -169,9 +170,10 @@ func metadataProxy(endpoint, secret string) (http.Handler, error) {
 
 func serveInside(l net.Listener, handler http.Handler) error {
 	s := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 64 << 10,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: log.New(io.Discard, "", 0), // the terminal is the command's
 	}
+	connections.Limit(s, connections.Share(0))
 	return s.Serve(l)
 }
 

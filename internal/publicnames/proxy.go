@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/connections"
 )
 
 // ProxyConfig says who answers.
@@ -25,7 +26,10 @@ type ProxyConfig struct {
 	// Metadata answers requests to http://169.254.169.254. A user name and password in the
 	// proxy's address are sent on as the workload's secret, which is the password.
 	Metadata http.Handler
-	Log      *slog.Logger // nil for silence
+	// Connections are at most open at a time, and as many tunnels, but not over 512; 512
+	// when 0.
+	Connections int
+	Log         *slog.Logger // nil for silence
 }
 
 // Proxy is an HTTP proxy for programs on this machine.
@@ -39,6 +43,7 @@ type Proxy struct {
 // asks through it is authenticated at its end.
 const (
 	maxTunnels    = 512
+	onTheWay      = 16 // tunnels that their server has not taken yet
 	headerTimeout = 5 * time.Second
 	readTimeout   = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
@@ -53,15 +58,21 @@ func NewProxy(cfg ProxyConfig) (*Proxy, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Proxy{ProxyConfig: cfg, tunnels: make(chan net.Conn), slots: make(chan struct{}, maxTunnels)}, nil
+	if cfg.Connections == 0 {
+		cfg.Connections = maxTunnels
+	}
+	return &Proxy{ProxyConfig: cfg, tunnels: make(chan net.Conn), slots: make(chan struct{}, cfg.maxTunnels()+onTheWay)}, nil
 }
+
+// maxTunnels is how many the server of the names holds; then the longest idle makes room.
+func (c ProxyConfig) maxTunnels() int { return min(c.Connections, maxTunnels) }
 
 // Serve serves on l until ctx ends; then it closes l and all tunnels.
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	front := p.newServer(ctx, p)
-	behind := p.newServer(ctx, p.Names)
+	front := p.newServer(ctx, p, p.Connections)
+	behind := p.newServer(ctx, p.Names, p.maxTunnels())
 	inner := &tunnelListener{ctx: ctx, tunnels: p.tunnels, address: l.Addr()}
 	ended := make(chan error, 2)
 	go func() { ended <- behind.Serve(tls.NewListener(inner, p.TLS)) }()
@@ -85,13 +96,15 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	return err
 }
 
-func (p *Proxy) newServer(ctx context.Context, h http.Handler) *http.Server {
-	return &http.Server{
+func (p *Proxy) newServer(ctx context.Context, h http.Handler, most int) *http.Server {
+	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog:    slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
+	connections.Limit(server, most)
+	return server
 }
 
 // ServeHTTP answers one request to the proxy itself.
@@ -134,10 +147,13 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	tunnel := &tunnel{Conn: conn, early: buffered.Reader, free: p.slots}
-	// The server's deadlines were for the request that has ended.
-	err = conn.SetDeadline(time.Time{})
+	// Who does not read keeps no room on the way.
+	err = conn.SetDeadline(time.Now().Add(headerTimeout))
 	if err == nil {
 		_, err = io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n")
+	}
+	if err == nil {
+		err = conn.SetDeadline(time.Time{}) // the server of the names has its own
 	}
 	if err != nil {
 		tunnel.Close()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -33,7 +34,9 @@ func says(who string) http.Handler {
 	})
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOf(t, 0) }
+
+func newWorldOf(t *testing.T, connections int) *world {
 	t.Helper()
 	authority, err := ca.Open(ca.Config{Dir: t.TempDir(), Only: All()})
 	if err != nil {
@@ -42,7 +45,7 @@ func newWorld(t *testing.T) *world {
 	proxy, err := NewProxy(ProxyConfig{
 		TLS:      authority.TLSConfig(nil),
 		Names:    Handlers{Login: says("login"), Manager: says("manager"), Graph: says("graph"), Default: says("default")},
-		Metadata: says("metadata"),
+		Metadata: says("metadata"), Connections: connections,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +227,7 @@ func (c *hastyConn) Read(b []byte) (int, error) {
 
 func TestTunnelsAreGivenBack(t *testing.T) {
 	w := newWorld(t)
-	for range maxTunnels {
+	for range cap(w.proxy.slots) {
 		w.proxy.slots <- struct{}{}
 	}
 	if _, _, err := w.get(t, "https://graph.microsoft.com/", nil, nil); err == nil || err.Error() != "Service Unavailable" {
@@ -237,6 +240,27 @@ func TestTunnelsAreGivenBack(t *testing.T) {
 		<-w.proxy.slots
 		if _, body, err := w.get(t, "https://graph.microsoft.com/", nil, nil); err != nil {
 			t.Fatalf("%v %s", err, body)
+		}
+	}
+}
+
+// More tunnels than there is room for, and more connections to the proxy itself, none of
+// which their clients close: each is served at once.
+func TestIdleTunnelsMakeRoom(t *testing.T) {
+	w := newWorldOf(t, 2)
+	for i := range 3 * (2 + onTheWay) {
+		for _, target := range []string{"https://graph.microsoft.com/", "http://169.254.169.254/metadata/instance"} {
+			transport := &http.Transport{
+				Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: w.address}),
+				TLSClientConfig: &tls.Config{RootCAs: w.roots},
+			}
+			defer transport.CloseIdleConnections()
+			answer, err := transport.RoundTrip(httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
+			if err != nil {
+				t.Fatalf("%d, %s: %v", i, target, err)
+			}
+			io.Copy(io.Discard, answer.Body)
+			answer.Body.Close()
 		}
 	}
 }

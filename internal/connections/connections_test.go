@@ -1,0 +1,173 @@
+package connections
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// from is a connection of somebody.
+type from struct {
+	net.Conn
+	remote, local net.Addr
+}
+
+func (f *from) RemoteAddr() net.Addr { return f.remote }
+func (f *from) LocalAddr() net.Addr  { return f.local }
+
+func tcp(address string) net.Addr {
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(address), 999))
+}
+
+type listener chan net.Conn
+
+func (l listener) Accept() (net.Conn, error) {
+	conn, open := <-l
+	if !open {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+func (l listener) Close() error { close(l); return nil }
+func (listener) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (l listener) dial(address string) *client {
+	ours, theirs := net.Pipe()
+	l <- &from{theirs, tcp(address), tcp("192.0.2.1")}
+	synctest.Wait()
+	return &client{Conn: ours, read: bufio.NewReader(ours)}
+}
+
+type client struct {
+	net.Conn
+	read *bufio.Reader
+}
+
+// ask is whether a request is answered at once; the connection stays open.
+func (c *client) ask(path string) bool {
+	began := time.Now()
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		return false
+	}
+	res, err := http.ReadResponse(c.read, nil)
+	if err != nil {
+		return false
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	synctest.Wait()
+	return err == nil && time.Since(began) == 0
+}
+
+// serve serves at most 8 in a bubble: /slow takes a minute.
+func serve(t *testing.T) listener {
+	l := make(listener)
+	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			time.Sleep(time.Minute)
+		}
+	})}
+	Limit(server, 8)
+	go server.Serve(l)
+	t.Cleanup(func() {
+		server.Close()
+		time.Sleep(2 * time.Minute) // for the slow ones
+	})
+	return l
+}
+
+func TestLongestIdleMakesRoom(t *testing.T) {
+	for name, address := range map[string]string{"loopback": "127.0.0.1", "this machine by another address": "192.0.2.1"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := serve(t)
+				silent := l.dial(address) // idle as well
+				var all []*client
+				for range 7 {
+					all = append(all, l.dial(address))
+				}
+				for _, c := range all {
+					if !c.ask("/") {
+						t.Fatal("not served")
+					}
+				}
+				if !all[0].ask("/") { // so that another is the longest idle
+					t.Fatal("not served again")
+				}
+				if !l.dial(address).ask("/") || silent.ask("/") {
+					t.Error("the one that never asked should make room")
+				}
+				if !l.dial(address).ask("/") || all[1].ask("/") || !all[0].ask("/") || !all[2].ask("/") {
+					t.Error("the longest idle should make room, and no other")
+				}
+				all[3].Close()
+				synctest.Wait()
+				if !l.dial(address).ask("/") || !all[4].ask("/") {
+					t.Error("the room of one that has gone was not used")
+				}
+			})
+		})
+	}
+}
+
+func TestBusyOnesAreLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := serve(t)
+		var busy []*client
+		for range 8 {
+			c := l.dial("127.0.0.1")
+			busy = append(busy, c)
+			go io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+		}
+		synctest.Wait()
+		if l.dial("127.0.0.1").ask("/") || l.dial("198.51.100.7").ask("/") {
+			t.Error("a newcomer was served beyond the limit")
+		}
+		for i, c := range busy {
+			if res, err := http.ReadResponse(c.read, nil); err != nil || res.StatusCode != http.StatusOK {
+				t.Errorf("request %d was cut short: %v", i, err)
+			}
+		}
+		if synctest.Wait(); !l.dial("198.51.100.7").ask("/") {
+			t.Error("afterwards nobody is served")
+		}
+	})
+}
+
+// A source that has its share pushes out its own, and is refused when these are busy.
+func TestNoSourceHasAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := serve(t)
+		victim := l.dial("198.51.100.7")
+		for i := range 20 {
+			if !l.dial([]string{"2001:db8::1", "2001:db8::2:1", "2001:db8:0:0:ffff::"}[i%3]).ask("/") {
+				t.Error("refused, though it has idle ones")
+			}
+		}
+		if !victim.ask("/") {
+			t.Error("one source's flood pushed out another's")
+		}
+		for range 2 {
+			go io.WriteString(l.dial("2001:db8::1"), "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+			synctest.Wait()
+		}
+		if l.dial("2001:db8::1").ask("/") {
+			t.Error("one source has more than its share")
+		}
+		if !l.dial("2001:db8:0:1::1").ask("/") || !victim.ask("/") {
+			t.Error("another source was refused")
+		}
+	})
+}
+
+func TestShareLeavesAReserve(t *testing.T) {
+	for _, ports := range []int{0, 3, 8, 100} {
+		if n := uint64(Share(ports)); n < 8 || n > 4096 || n > 8 && n*uint64(ports) > descriptors()/2 {
+			t.Errorf("%d ports: %d connections each of %d descriptors", ports, n, descriptors())
+		}
+	}
+}
