@@ -40,11 +40,11 @@ func (i *Issuer) ownAssertion(r *http.Request, clientID string, a *token.Asserti
 	}
 	cert := named(certificates, a.Header)
 	if cert == nil {
-		return midas.Identity{}, i.unknownCertificate(clientID, a, "no certificate of that thumbprint is registered")
+		return midas.Identity{}, i.unknownCertificate(r, clientID, a, "no certificate of that thumbprint is registered")
 	}
 	claims, err := a.Verify(cert.PublicKey, "RS256", "PS256", "ES256")
 	if err != nil {
-		return midas.Identity{}, i.unknownCertificate(clientID, a, err.Error())
+		return midas.Identity{}, i.unknownCertificate(r, clientID, a, err.Error())
 	}
 	now := i.now()
 	switch {
@@ -61,10 +61,10 @@ func (i *Issuer) ownAssertion(r *http.Request, clientID string, a *token.Asserti
 	}
 	switch i.seen.show(a, clientID, claims, source(r), now) {
 	case shownElsewhere:
-		i.log.Warn("client assertion shown again from elsewhere", "client", clip(clientID), "source", source(r))
+		i.refusals.Warn(addressOf(r), "client assertion shown again from elsewhere", "client", clip(clientID), "source", source(r))
 		return midas.Identity{}, invalidClient(700025, "Client assertion was already used from another address. Make a new one for each.")
 	case shownTooMany:
-		i.log.Warn("client assertion refused", "client", clip(clientID), "why", "too many of its assertions have not expired")
+		i.refusals.Warn(addressOf(r), "client assertion refused", "client", clip(clientID), "source", source(r), "why", "too many of its assertions have not expired")
 		return midas.Identity{}, &oauthError{
 			status: http.StatusTooManyRequests, code: "temporarily_unavailable", number: 50196,
 			text: fmt.Sprintf("The application has shown %d assertions that have not expired. Show one of them again, or make them for a shorter time.", maxReplays),
@@ -73,8 +73,8 @@ func (i *Issuer) ownAssertion(r *http.Request, clientID string, a *token.Asserti
 	return id, nil
 }
 
-func (i *Issuer) unknownCertificate(clientID string, a *token.Assertion, why string) *oauthError {
-	i.log.Warn("client assertion refused", "client", clip(clientID), "why", why)
+func (i *Issuer) unknownCertificate(r *http.Request, clientID string, a *token.Assertion, why string) *oauthError {
+	i.refusals.Warn(addressOf(r), "client assertion refused", "client", clip(clientID), "source", source(r), "why", why)
 	return invalidClient(700027, fmt.Sprintf("The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found, or did not sign it., Thumbprint of key used by client: '%s']", thumbprint(a.Header)))
 }
 

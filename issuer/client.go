@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -42,7 +41,7 @@ func (i *Issuer) authenticate(r *http.Request, form url.Values) (client, *oauthE
 	case s.assertion != "":
 		return i.byAssertion(r, s)
 	case s.secret != "":
-		return i.bySecret(r.Context(), s)
+		return i.bySecret(r, s)
 	}
 	return client{id: s.clientID, proof: proofNone}, nil
 }
@@ -70,20 +69,20 @@ func readCredential(r *http.Request, form url.Values) (shown, *oauthError) {
 	return s, nil
 }
 
-func (i *Issuer) bySecret(ctx context.Context, s shown) (client, *oauthError) {
-	id, err := i.Applications.CheckSecret(ctx, s.clientID, s.secret)
+func (i *Issuer) bySecret(r *http.Request, s shown) (client, *oauthError) {
+	id, err := i.Applications.CheckSecret(r.Context(), s.clientID, s.secret)
 	if err != nil {
-		return client{}, i.wrongSecret(s.clientID, err)
+		return client{}, i.wrongSecret(r, s.clientID, err)
 	}
 	return client{id: id.ClientID, proof: proofSecret, who: id}, nil
 }
 
 // wrongSecret answers alike for an unknown client and for a wrong secret, so that
 // nobody finds out by trying which applications there are.
-func (i *Issuer) wrongSecret(clientID string, err error) *oauthError {
+func (i *Issuer) wrongSecret(r *http.Request, clientID string, err error) *oauthError {
 	switch midas.CodeOf(err) {
 	case midas.Unauthenticated, midas.NotFound, midas.Invalid:
-		i.log.Warn("client secret refused", "client", clip(clientID))
+		i.refusals.Warn(addressOf(r), "client secret refused", "client", clip(clientID), "source", source(r))
 		return invalidClient(7000215, fmt.Sprintf("Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '%s'.", clip(clientID)))
 	}
 	i.log.Error("client secret not checked", "client", clip(clientID), "err", err)
@@ -95,7 +94,7 @@ func (i *Issuer) wrongSecret(clientID string, err error) *oauthError {
 func (i *Issuer) byAssertion(r *http.Request, s shown) (client, *oauthError) {
 	a, says, err := readAssertion(s.assertion)
 	if err != nil {
-		i.log.Warn("client assertion refused", "client", clip(s.clientID), "err", err)
+		i.refusals.Warn(addressOf(r), "client assertion refused", "client", clip(s.clientID), "source", source(r), "err", err)
 		return client{}, invalidClient(50027, "JWT token is invalid or malformed.")
 	}
 	var id midas.Identity
@@ -103,7 +102,7 @@ func (i *Issuer) byAssertion(r *http.Request, s shown) (client, *oauthError) {
 	if strings.EqualFold(says.Issuer, s.clientID) {
 		id, failed = i.ownAssertion(r, s.clientID, a)
 	} else {
-		id, failed = i.outsideAssertion(r.Context(), s.clientID, a, says)
+		id, failed = i.outsideAssertion(r, s.clientID, a, says)
 	}
 	if failed != nil {
 		return client{}, failed

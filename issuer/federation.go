@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"context"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -84,14 +83,14 @@ func (o *outsideIssuers) of(issuer string) (token.KeySet, error) {
 // issuer, and learns which of subject and audience does not match. The log has the reason
 // in each case.
 // Source: Microsoft Entra, "Workload identity federation".
-func (i *Issuer) outsideAssertion(ctx context.Context, clientID string, a *token.Assertion, says token.AssertionClaims) (midas.Identity, *oauthError) {
-	id, credentials, err := i.Applications.FederatedCredentials(ctx, clientID)
+func (i *Issuer) outsideAssertion(r *http.Request, clientID string, a *token.Assertion, says token.AssertionClaims) (midas.Identity, *oauthError) {
+	id, credentials, err := i.Applications.FederatedCredentials(r.Context(), clientID)
 	if err != nil && midas.CodeOf(err) != midas.NotFound {
 		i.log.Error("federated credentials not read", "client", clip(clientID), "err", err)
 		return midas.Identity{}, &serverError
 	}
 	refuse := func(why string, args ...any) (midas.Identity, *oauthError) {
-		i.log.Warn("federated assertion refused", append([]any{"client", clip(clientID), "issuer", clip(says.Issuer), "subject", clip(says.Subject), "why", why}, args...)...)
+		i.refusals.Warn(addressOf(r), "federated assertion refused", append([]any{"client", clip(clientID), "source", source(r), "issuer", clip(says.Issuer), "subject", clip(says.Subject), "why", why}, args...)...)
 		return midas.Identity{}, noIssuer(says.Issuer)
 	}
 	ours := slices.Contains(i.IssuerURLs(), says.Issuer)
@@ -107,7 +106,7 @@ func (i *Issuer) outsideAssertion(ctx context.Context, clientID string, a *token
 	if err != nil {
 		return refuse("the issuer's keys cannot be asked for", "err", err)
 	}
-	key, err := keys.Key(ctx, a.Header.KeyID)
+	key, err := keys.Key(r.Context(), a.Header.KeyID)
 	if err != nil {
 		// Entra tells this apart as AADSTS90061; here only the log does.
 		return refuse("the issuer's key was not had", "err", err)
@@ -120,7 +119,7 @@ func (i *Issuer) outsideAssertion(ctx context.Context, clientID string, a *token
 		return refuse("the issuer did not sign its name")
 	}
 	if ours {
-		if failed := i.stillActive(ctx, claims.Subject); failed != nil {
+		if failed := i.stillActive(r, claims.Subject); failed != nil {
 			return midas.Identity{}, failed
 		}
 	}
@@ -129,18 +128,18 @@ func (i *Issuer) outsideAssertion(ctx context.Context, clientID string, a *token
 
 // stillActive refuses a token of ours whose subject was deleted or disabled after it was
 // signed: what ends an identity ends all that it stands for.
-func (i *Issuer) stillActive(ctx context.Context, subject string) *oauthError {
+func (i *Issuer) stillActive(r *http.Request, subject string) *oauthError {
 	gone := invalidClient(7000112, fmt.Sprintf("The identity '%s' that the presented assertion was issued to is disabled or deleted.", clip(subject)))
 	if i.Principals == nil {
 		return gone
 	}
-	active, err := i.Principals.Active(ctx, subject)
+	active, err := i.Principals.Active(r.Context(), subject)
 	switch {
 	case err != nil:
 		i.log.Error("principal not read", "subject", clip(subject), "err", err)
 		return &serverError
 	case !active:
-		i.log.Warn("federated assertion refused", "subject", clip(subject), "why", "the subject is disabled or deleted")
+		i.refusals.Warn(addressOf(r), "federated assertion refused", "source", source(r), "subject", clip(subject), "why", "the subject is disabled or deleted")
 		return gone
 	}
 	return nil

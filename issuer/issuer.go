@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/refusals"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -121,6 +122,7 @@ type Issuer struct {
 	tenant   string
 	now      func() time.Time
 	log      *slog.Logger
+	refusals *refusals.Log
 	keys     *keyring
 	outside  *outsideIssuers
 	seen     *replays
@@ -151,6 +153,7 @@ func New(cfg Config) (*Issuer, error) {
 		cfg.KeyLifetime = DefaultKeyLifetime
 	}
 	i := &Issuer{Config: cfg, tenant: cfg.TenantID, now: cfg.Now, log: cfg.Log}
+	i.refusals = refusals.New(i.log, i.now)
 	var err error
 	if i.keys, err = openKeyring(context.Background(), &cfg); err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func (i *Issuer) signIn(r *http.Request, upn, password string) (midas.User, *oau
 		return err
 	})
 	if wait > 0 {
-		i.log.Warn("sign-in refused unchecked", "user", clip(upn), "source", from.source, "wait", wait)
+		i.refusals.Warn(addressOf(r), "sign-in refused unchecked", "user", clip(upn), "source", from.source, "wait", wait)
 		return midas.User{}, invalidGrant(50053, fmt.Sprintf("Too many sign-ins failed from this address, or under this name from many. Try again in %d seconds.", int(wait.Seconds())+1))
 	}
 	if err == nil {

@@ -1,6 +1,7 @@
 package issuer_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -9,7 +10,9 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +26,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/token"
@@ -180,3 +184,47 @@ func sign(t testing.TB, algorithm jose.SignatureAlgorithm, key any, header map[s
 }
 
 func copyTo(w io.Writer, res *http.Response) (int64, error) { return io.Copy(w, res.Body) }
+
+// Wrong credentials without end: the log says so, and how often, in few lines.
+func TestStrangersWriteFewLines(t *testing.T) {
+	var out journal
+	r := newRealm(t, func(c *issuer.Config) { c.Log = slog.New(slog.NewTextHandler(&out, nil)) })
+	client, _ := r.certified(t, r.clock().Add(-time.Hour), r.clock().Add(time.Hour))
+	own := sign(t, jose.RS256, signingKey(), map[string]any{"x5t": "AAAA"}, map[string]any{"aud": r.base + r.v2(), "iss": client, "sub": client})
+	outside := sign(t, jose.RS256, signingKey(), nil, map[string]any{"aud": "x", "iss": "https://else.example", "sub": client})
+	for _, wait := range []time.Duration{0, 10 * time.Second} {
+		r.pass(wait)
+		for i := range 20 {
+			r.assert(t, client, own)
+			r.assert(t, client, outside)
+			r.post(t, r.v2(), "grant_type", "client_credentials", "client_id", fmt.Sprint("client", i), "client_secret", "wrong", "scope", midas.Resource+"/.default")
+		}
+	}
+	text := out.String()
+	for _, message := range []string{"client assertion refused", "federated assertion refused", "client secret refused"} {
+		if n := strings.Count(text, message); n != 2 {
+			t.Errorf("%s: %d lines of 40", message, n)
+		}
+	}
+	if n := strings.Count(text, "left_out=19"); n != 3 || strings.Count(text, "level=WARN") != 6 {
+		t.Errorf("not all is counted that was left out:\n%s", text)
+	}
+}
+
+// journal is a log that may be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}

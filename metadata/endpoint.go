@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/refusals"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -56,6 +57,7 @@ type Endpoint struct {
 	names     []string
 	now       func() time.Time
 	log       *slog.Logger
+	refusals  *refusals.Log
 	peer      func(source, here netip.AddrPort) (process, error)
 
 	machines  *machines
@@ -87,6 +89,7 @@ func New(cfg Config) (*Endpoint, error) {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
+	e.refusals = refusals.New(e.log, e.now)
 	e.faults.now = e.now
 	var err error
 	if e.cgroups, err = newCgroups(newCgroupFS()); err != nil {

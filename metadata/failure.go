@@ -64,7 +64,7 @@ func throttled() *failure {
 func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, f *failure, shape func(*failure) any) {
 	switch f.reason {
 	case reasonSource:
-		e.log.WarnContext(r.Context(), "metadata request of an unknown source", "remote", r.RemoteAddr, "reason", f.text)
+		e.refusals.Warn(r.RemoteAddr, "metadata request of an unknown source", "remote", r.RemoteAddr, "reason", f.text)
 	case reasonInternal:
 		if f.err != nil {
 			e.log.ErrorContext(r.Context(), "metadata request failed", "remote", r.RemoteAddr, "error", f.err)

@@ -1,15 +1,19 @@
 package metadata_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"gotest.tools/v3/golden"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/metadata"
 )
 
 type refusalCase struct {
@@ -234,5 +238,28 @@ func TestAClosedDirectoryIsAnErrorAndNoToken(t *testing.T) {
 		if out := w.send(r); out.Code != http.StatusInternalServerError || strings.Contains(out.Body.String(), "sql") {
 			t.Errorf("%s: status %d, %s", r.path, out.Code, out.Body)
 		}
+	}
+}
+
+// A program that is no machine asks without end: the log says so, and how often, in few
+// lines.
+func TestStrangersWriteFewLines(t *testing.T) {
+	w := newWorld(t)
+	var out bytes.Buffer
+	w.remake(func(c *metadata.Config) { c.Log = slog.New(slog.NewTextHandler(&out, nil)) })
+	stranger := w.imds()
+	stranger.header = http.Header{"Metadata": {"true"}}
+	ask := func(n int) {
+		for range n {
+			if got := w.send(stranger); got.Code != http.StatusUnauthorized {
+				t.Fatalf("%d %s", got.Code, got.Body)
+			}
+		}
+	}
+	ask(500)
+	w.now = w.now.Add(10 * time.Second)
+	ask(500)
+	if lines := strings.Count(out.String(), "\n"); lines != 2 || strings.Count(out.String(), "left_out=499") != 1 {
+		t.Errorf("%d lines of 1000 refusals:\n%.1000s", lines, &out)
 	}
 }

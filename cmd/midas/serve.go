@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 // httpPort is how a port that speaks HTTP is served.
 type httpPort struct {
+	log         *slog.Logger
 	connections int // at most open at a time
 }
 
@@ -24,7 +26,7 @@ func (s *stack) httpPort() httpPort {
 	if s.proxyLn != nil {
 		ports += 2 // its tunnels are counted apart
 	}
-	return httpPort{connections: connections.Share(ports)}
+	return httpPort{log: s.Log, connections: connections.Share(ports)}
 }
 
 // serve serves h on ln until ctx ends, then lets requests finish for a moment. The limits
@@ -37,7 +39,9 @@ func (p httpPort) serve(ctx context.Context, ln net.Listener, h http.Handler) er
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		// What goes wrong with a connection is a stranger's doing: none may fill the log.
+		ErrorLog:    slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	connections.Limit(server, p.connections)
 	ended := make(chan error, 1)

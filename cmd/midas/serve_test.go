@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -94,7 +96,7 @@ func serveInBubble(t *testing.T) (ln pipes, done chan string) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		ended <- httpPort{connections: 100}.serve(ctx, ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ended <- httpPort{slog.New(slog.DiscardHandler), 100}.serve(ctx, ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, err := io.ReadAll(r.Body); err == nil {
 				done <- r.URL.Path
 				w.Write(make([]byte, 1<<20))
@@ -133,7 +135,7 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 		}
 		config := authority.TLSConfig(nil)
 		config.NextProtos = []string{protocol}
-		go httpPort{connections: 4}.serve(t.Context(), tls.NewListener(ln, config), http.NotFoundHandler())
+		go httpPort{slog.New(slog.DiscardHandler), 4}.serve(t.Context(), tls.NewListener(ln, config), http.NotFoundHandler())
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM(authority.PEM())
 		var closed atomic.Int32
@@ -172,4 +174,39 @@ func (c *untilEnd) Read(b []byte) (int, error) {
 		c.ended.Add(1)
 	}
 	return n, err
+}
+
+// Garbage on a port of TLS is no line of its own on stderr, and none at all unless asked for.
+func TestGarbageIsNotLogged(t *testing.T) {
+	authority, err := ca.Open(ca.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for level, lines := range map[slog.Level]int{slog.LevelInfo: 0, slog.LevelDebug: 1} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		port := httpPort{slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level})), 4}
+		go func() {
+			ended <- port.serve(ctx, tls.NewListener(ln, authority.TLSConfig(nil)), http.NotFoundHandler())
+		}()
+		conn, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, "no greeting of TLS\r\n")
+		io.Copy(io.Discard, conn)
+		conn.Close()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if n := strings.Count(out.String(), "\n"); n != lines || lines > 0 && !strings.Contains(out.String(), "TLS handshake error") {
+			t.Errorf("at %s: %s", level, &out)
+		}
+	}
 }

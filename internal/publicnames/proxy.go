@@ -15,6 +15,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/connections"
+	"github.com/midas-mysql/midas/internal/refusals"
 )
 
 // ProxyConfig says who answers.
@@ -37,6 +38,7 @@ type Proxy struct {
 	ProxyConfig
 	tunnels chan net.Conn // to the server of the names
 	slots   chan struct{} // bounds the tunnels
+	refused *refusals.Log
 }
 
 // Bounds on what strangers may hold: there is no authentication for a tunnel, since who
@@ -61,7 +63,10 @@ func NewProxy(cfg ProxyConfig) (*Proxy, error) {
 	if cfg.Connections == 0 {
 		cfg.Connections = maxTunnels
 	}
-	return &Proxy{ProxyConfig: cfg, tunnels: make(chan net.Conn), slots: make(chan struct{}, cfg.maxTunnels()+onTheWay)}, nil
+	return &Proxy{
+		ProxyConfig: cfg, tunnels: make(chan net.Conn), slots: make(chan struct{}, cfg.maxTunnels()+onTheWay),
+		refused: refusals.New(cfg.Log, time.Now),
+	}, nil
 }
 
 // maxTunnels is how many the server of the names holds; then the longest idle makes room.
@@ -115,12 +120,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Scheme == "http" && (r.URL.Host == Metadata || r.URL.Host == Metadata+":80"):
 		p.metadata(w, r)
 	default:
-		p.refuse(w, r.URL.Host)
+		p.refuse(w, r, r.URL.Host)
 	}
 }
 
-func (p *Proxy) refuse(w http.ResponseWriter, target string) {
-	p.Log.Info("proxy refused", "target", clip(target))
+func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, target string) {
+	p.refused.Info(r.RemoteAddr, "proxy refused", "target", clip(target))
 	http.Error(w, "midas answers here for "+strings.Join(All(), ", ")+" and http://"+Metadata+", and reaches nothing else.", http.StatusForbidden)
 }
 
@@ -131,7 +136,7 @@ func clip(text string) string { return text[:min(len(text), 200)] }
 func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 	host, port, err := net.SplitHostPort(r.Host)
 	if err != nil || port != "443" || !slices.Contains(All(), strings.ToLower(host)) {
-		p.refuse(w, r.Host)
+		p.refuse(w, r, r.Host)
 		return
 	}
 	select {

@@ -1,0 +1,111 @@
+package refusals
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+type world struct {
+	*Log
+	out bytes.Buffer
+	at  time.Time
+}
+
+func newWorld() *world {
+	w := &world{at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	w.Log = New(slog.New(slog.NewTextHandler(&w.out, nil)), func() time.Time { return w.at })
+	return w
+}
+
+// said is what was written since the last time, without the time.
+func (w *world) said() string {
+	var out []string
+	for line := range strings.Lines(w.out.String()) {
+		_, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		out = append(out, rest)
+	}
+	w.out.Reset()
+	return strings.Join(out, "\n")
+}
+
+func TestOneLineForManyRefusals(t *testing.T) {
+	w := newWorld()
+	for i := range 5000 {
+		w.Warn(fmt.Sprintf("127.0.0.%d:%d", i%250+1, i), "refused", "n", i)
+		w.Warn(fmt.Sprintf("[2001:db8::%x]:99", i), "refused", "n", i)
+	}
+	w.Warn("127.0.0.1:1", "refused otherwise")
+	w.Warn("192.0.2.1:1", "refused")
+	w.Warn("192.0.2.1", "refused")
+	want := "level=WARN msg=refused n=0\nlevel=WARN msg=refused n=0\nlevel=WARN msg=\"refused otherwise\"\nlevel=WARN msg=refused"
+	if got := w.said(); got != want {
+		t.Errorf("%s", got)
+	}
+	w.at = w.at.Add(every)
+	for i := range 2 {
+		w.Warn("127.0.0.1:1", "refused", "n", i)
+	}
+	if got := w.said(); got != "level=WARN msg=refused n=0 left_out=4999" {
+		t.Errorf("the next line: %s", got)
+	}
+	w.at = w.at.Add(every)
+	w.Warn("127.0.0.1:1", "refused")
+	w.Warn("127.0.0.1:1", "refused otherwise")
+	if got := w.said(); got != "level=WARN msg=refused left_out=1\nlevel=WARN msg=\"refused otherwise\"" {
+		t.Errorf("the line after: %s", got)
+	}
+}
+
+// Strangers with any number of addresses fill neither the memory nor the log, and what is
+// left out is counted, whoever it was of.
+func TestRefusalsOfManySources(t *testing.T) {
+	w := newWorld()
+	lines, left, refused := 0, 0, 0
+	count := func() {
+		for line := range strings.Lines(w.said() + "\n") {
+			var n int
+			if _, after, some := strings.Cut(line, "left_out="); some {
+				fmt.Sscan(after, &n)
+			}
+			lines, left = lines+1, left+n
+		}
+	}
+	flood := func() {
+		for i := range 5000 {
+			for range 2 {
+				w.Warn(fmt.Sprintf("10.0.%d.%d:1", i/250, i%250), "refused")
+				refused++
+			}
+		}
+	}
+	flood()
+	if count(); lines != most+1 || len(w.kinds) > most+1 {
+		t.Errorf("%d lines, %d remembered", lines, len(w.kinds))
+	}
+	w.at = w.at.Add(every)
+	flood()
+	if count(); lines != 2*(most+1) || len(w.kinds) > most+1 {
+		t.Errorf("%d lines, %d remembered", lines, len(w.kinds))
+	}
+	w.at = w.at.Add(every)
+	for i := range 2 * most { // all others are forgotten, and then those beyond have their line
+		w.Warn(fmt.Sprintf("10.1.%d.%d:1", i/250, i%250), "refused")
+		refused++
+	}
+	w.at = w.at.Add(every)
+	for i := range 2 * most {
+		w.Warn(fmt.Sprintf("10.2.%d.%d:1", i/250, i%250), "refused")
+		refused++
+	}
+	count()
+	for _, k := range w.kinds {
+		left += k.left
+	}
+	if lines+left != refused {
+		t.Errorf("%d lines and %d left out are not the %d refusals", lines, left, refused)
+	}
+}
