@@ -125,6 +125,7 @@ type shellDialect struct {
 	set   string // of name and quoted value
 	unset string // of name
 	quote func(string) string
+	run   string // of a program's name: that program, and no alias or function of its name
 	use   string // of the command that prints
 }
 
@@ -133,18 +134,21 @@ var shells = map[string]shellDialect{
 		"export %s=%s",
 		"unset %s",
 		func(s string) string { return `'` + strings.ReplaceAll(s, `'`, `'\''`) + `'` },
+		"command %s",
 		`eval "$(%s)"`,
 	},
 	"fish": {
 		"set -gx %s %s",
 		"set -e %s",
 		func(s string) string { return `'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + `'` },
+		"command %s",
 		"%s | source",
 	},
 	"powershell": {
 		"$env:%s = %s",
 		"Remove-Item -ErrorAction SilentlyContinue Env:%s",
 		func(s string) string { return `'` + strings.ReplaceAll(s, `'`, `''`) + `'` },
+		"& (Get-Command -CommandType Application -TotalCount 1 %s)",
 		"%s | Out-String | Invoke-Expression",
 	},
 }
@@ -198,7 +202,7 @@ func exports(d shellDialect, u usage, vars []variable, commands [][]string) stri
 	}
 	for _, command := range commands {
 		// The program's name bare, since PowerShell takes a quoted one for a text.
-		line := command[0]
+		line := fmt.Sprintf(d.run, command[0])
 		for _, argument := range command[1:] {
 			if !plainArgument.MatchString(argument) {
 				argument = d.quote(argument)

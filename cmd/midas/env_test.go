@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -62,6 +63,37 @@ $env:IDENTITY_HEADER = 'it''s'
 		t.Run(shell, func(t *testing.T) {
 			if diff := cmp.Diff(want, exports(shells[shell], usage{vm: "myVM", shell: shell}, vars, nil)); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCommandsAreNobodysAlias(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "az"), []byte("#!/bin/sh\necho az \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	for shell, test := range map[string]struct {
+		begins string
+		as     []string // a program that runs $SCRIPT where az is an alias of echo
+	}{
+		"sh":         {"command az ", []string{"bash", "-c", `shopt -s expand_aliases; alias az=echo; eval "$SCRIPT"`}},
+		"fish":       {"command az ", []string{"fish", "-c", `alias az=echo; echo $SCRIPT | source`}},
+		"powershell": {"& (Get-Command -CommandType Application -TotalCount 1 az) ", []string{"pwsh", "-NoProfile", "-Command", `Set-Alias az echo; $env:SCRIPT | Invoke-Expression`}},
+	} {
+		t.Run(shell, func(t *testing.T) {
+			script := exports(shells[shell], usage{shell: shell}, nil, [][]string{{"az", "login", "--password", "@it's"}})
+			if !strings.Contains(script, "\n"+test.begins) {
+				t.Errorf("printed:\n%s", script)
+			}
+			path, err := exec.LookPath(test.as[0])
+			if err != nil {
+				t.Skipf("left out: no %s on PATH", test.as[0])
+			}
+			t.Setenv("SCRIPT", script)
+			if out, err := exec.Command(path, test.as[1:]...).CombinedOutput(); err != nil || string(out) != "az login --password @it's\n" {
+				t.Errorf("ran %q, %v", out, err)
 			}
 		})
 	}
