@@ -6,9 +6,13 @@ import "net/http"
 // changes say that the work goes on, and where to ask; clients that were made for that get
 // it, and are told at once that it has ended.
 
-// retryAfter is what a client is told to wait between questions, in seconds. It asks the
-// first time without waiting, and then it is done; without a value az waits for 30 s.
-const retryAfter = "1"
+// What a client is told to wait before a question. Without a value az waits for 30 s after
+// one that was not the last. Azure's SDK for Go waits before the first, too: it prefers
+// milliseconds where it finds them, and so need not wait for what has ended already.
+const (
+	retryAfter   = "1" // s
+	retryAfterMS = "1" // ms; 0 counts as none
+)
 
 func (a *API) routeOperations(t *routes) {
 	for _, namespace := range []string{"Microsoft.Compute", "Microsoft.DBforMySQL"} {
@@ -58,5 +62,6 @@ func (ans answer) header(h http.Header) {
 	}
 	if ans.monitor != "" || ans.location != "" {
 		h.Set("Retry-After", retryAfter)
+		h.Set("Retry-After-Ms", retryAfterMS)
 	}
 }
