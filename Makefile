@@ -9,11 +9,15 @@ TAGS    := gms_pure_go
 GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 SERVERS := test/servers/install.sh
+SOURCES := \( -name '*.go' -o -name go.mod -o -name '*.sql' -o -name '*.json' -o -name '*.html' -o -name '*.css' \) \
+	! -name '*_test.go' ! -path './test/*' ! -path './tools/*'
 
 .PHONY: build lean cross demo test servers lint fmt bench fuzz release clean
 
+# To build it again takes a while, too, and is not done in silence.
 build:
-	@[ -e bin/midas ] || echo "building bin/midas; the first time takes a few minutes"
+	@if [ ! -e bin/midas ]; then echo "building bin/midas; the first time takes a few minutes"; \
+	elif [ -n "$$(find . $(SOURCES) -newer bin/midas | head -n 1)" ]; then echo "building bin/midas"; fi
 	@CGO_ENABLED=0 $(GO) build -tags $(TAGS) -o bin/midas ./cmd/midas
 
 lean:
