@@ -10,8 +10,12 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// flagError explains a flag that cmd does not know or could not read.
+// flagError explains a flag that cmd does not know or could not read. Where a command is
+// missing, the words before the flag name one that there is not, and the flag is its own.
 func flagError(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		return unknownCommand(cmd, words[0])
+	}
 	wrong := usagef("%v", err)
 	var missing *pflag.NotExistError
 	if !errors.As(err, &missing) {

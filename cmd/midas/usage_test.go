@@ -63,6 +63,8 @@ func TestUsageErrors(t *testing.T) {
 		{"mysql server", "unknown command \"server\" for \"midas mysql\"\nhint: see: midas mysql --help"},
 		{"group show --nmae g", "unknown flag: --nmae\nhint: did you mean: --name"},
 		{"group show -x", "unknown shorthand flag: 'x' in -x\nhint: see: midas group show --help"},
+		{"vm crate --name v", "unknown command \"crate\" for \"midas vm\"\nhint: did you mean: midas vm create"},
+		{"cloud register --name x", "unknown command \"cloud\" for \"midas\"\nhint: see: midas --help"},
 		{"group show", "missing --name/-n\nhint: see: midas group show --help"},
 		{"mysql flexible-server create -n db", "missing --resource-group/-g\n"},
 		{"identity show -g G", "missing --name/-n\n"},
@@ -85,6 +87,21 @@ func TestUsageErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnUnknownFlagPointsAtItsCommand(t *testing.T) {
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		want := "midas: unknown flag: --unlike-any\nhint: see: " + cmd.CommandPath() + " --help\n"
+		args := append(strings.Fields(cmd.CommandPath())[1:], "--unlike-any", "value")
+		if code, stdout, stderr := ran(t, t.TempDir(), args...); code != exitUsage || stdout != "" || stderr != want {
+			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+		for _, child := range cmd.Commands() {
+			walk(child)
+		}
+	}
+	walk((&cli{}).newRootCommand())
 }
 
 // An empty variable in `--identities $RESOURCE_ID` must not fall back to the VM's own
