@@ -37,10 +37,8 @@ the Microsoft Entra administrator of servers that are created without one.`,
   midas up --seed world.yaml
   midas up --backend mysql://root@127.0.0.1:3306 --backend-password-file ~/mysql-root`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for flag, address := range map[string]string{"metadata": cfg.Metadata, "ops": cfg.Ops, "proxy": cfg.Proxy} {
-				if err := requireLoopback(flag, address); err != nil {
-					return err
-				}
+			if err := cfg.checkAddresses(); err != nil {
+				return err
 			}
 			cfg.State, cfg.AdminLogin, cfg.Backend = c.stateDir, operatorLogin, behind.choice
 			if err := cfg.read(&behind, &tokens, &endpoint); err != nil {
@@ -159,16 +157,41 @@ next, in another terminal:
 Ctrl-C ends it; the state is kept.
 `
 
+// checkAddresses refuses what nothing can listen on, before the state is touched.
+func (cfg *stackConfig) checkAddresses() error {
+	for _, a := range []struct {
+		flag, address   string
+		optional, plain bool
+	}{
+		{flag: "control", address: cfg.Control},
+		{flag: "metadata", address: cfg.Metadata, plain: true},
+		{flag: "mysql", address: cfg.MySQL},
+		{flag: "ops", address: cfg.Ops, optional: true, plain: true},
+		{flag: "proxy", address: cfg.Proxy, optional: true, plain: true},
+	} {
+		if a.address == "" && a.optional {
+			continue
+		}
+		host, port, err := net.SplitHostPort(a.address)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
+		if err != nil {
+			return usagef("--%s %q: %v", a.flag, a.address, err).WithHint("an address is host:port, such as 127.0.0.1:7169")
+		}
+		if !a.plain {
+			continue
+		}
+		if err := requireLoopback(a.flag, host, a.address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // requireLoopback refuses an address that others can reach for what is served there
 // in plain text: the metadata endpoint answers with tokens.
-func requireLoopback(flag, address string) error {
-	if address == "" {
-		return nil
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return usagef("--%s %q: %v", flag, address, err).WithHint("an address is host:port, such as 127.0.0.1:7169")
-	}
+func requireLoopback(flag, host, address string) error {
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return usagef("--%s %s is plain text and would be reachable from outside this machine", flag, address).
 			WithHint("use a loopback address, such as 127.0.0.1:7169")

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestUpRefusesAddresses(t *testing.T) {
+	clearEnvironment(t)
+	state := t.TempDir()
+	unlock, err := lockState(state) // another midas runs: the address is what is wrong all the same
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(unlock)
+	for _, test := range []struct{ flag, address, says string }{
+		{"control", "nonsense", "missing port in address"},
+		{"control", "", "missing port in address"},
+		{"control", "127.0.0.1:99999", "invalid port"},
+		{"metadata", "7169", "missing port in address"},
+		{"metadata", "", "missing port in address"},
+		{"mysql", "::1:7306", "too many colons in address"},
+		{"ops", "localhost", "missing port in address"},
+		{"proxy", "localhost:no-such-service", "unknown port"},
+	} {
+		code, stdout, stderr := ran(t, state, "up", "--"+test.flag, test.address)
+		want := fmt.Sprintf("midas: --%s %q: ", test.flag, test.address)
+		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, want) || !strings.Contains(stderr, test.says) {
+			t.Errorf("exit code %d, stdout %q, stderr %q; want %q", code, stdout, stderr, want)
+		}
+	}
+	code, _, stderr := ran(t, state, "up", "--ops", "", "--proxy", "")
+	if code == exitUsage || !strings.HasPrefix(stderr, "midas: another midas serves from") {
+		t.Errorf("without ops and proxy: exit code %d, stderr %q", code, stderr)
+	}
+}
