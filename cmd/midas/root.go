@@ -162,8 +162,13 @@ func (c *cli) prepare(cmd *cobra.Command) (err error) {
 	}
 	if c.stateDir == "" {
 		c.stateDir, err = defaultState()
+		return err
 	}
-	return err
+	// What is found there is written down for others, who may be in another directory.
+	if c.stateDir, err = filepath.Abs(c.stateDir); err != nil {
+		return midas.Errorf(midas.Invalid, "state directory: %w", err)
+	}
+	return nil
 }
 
 // defaultState is $XDG_STATE_HOME/midas.

@@ -141,12 +141,13 @@ func (s *stack) welcome(w io.Writer) {
 	for _, what := range s.seeded {
 		fmt.Fprintf(w, "  %-9s %s\n", "seed", what)
 	}
-	fmt.Fprint(w, nextSteps)
+	fmt.Fprintf(w, nextSteps, exportState(s.State))
 }
 
+// nextSteps begin with what exportState says.
 const nextSteps = `
 next, in another terminal:
-  alias az=midas
+%s  alias az=midas
   az group create --name myResourceGroup --location eastus
   az mysql flexible-server create --resource-group myResourceGroup --name mydb
   az identity create --resource-group myResourceGroup --name myIdentity
@@ -156,6 +157,15 @@ next, in another terminal:
 
 Ctrl-C ends it; the state is kept.
 `
+
+// exportState is the line by which the other commands find a state that is not the
+// default; nothing for the default.
+func exportState(state string) string {
+	if usual, err := defaultState(); err == nil && state == usual {
+		return ""
+	}
+	return "  export " + envName("state") + "=" + shells["sh"].quote(state) + "\n"
+}
 
 // checkAddresses refuses what nothing can listen on, before the state is touched.
 func (cfg *stackConfig) checkAddresses() error {

@@ -35,3 +35,16 @@ func TestUpRefusesAddresses(t *testing.T) {
 		t.Errorf("without ops and proxy: exit code %d, stderr %q", code, stderr)
 	}
 }
+
+func TestNextStepsNameTheState(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", "/home/state")
+	for state, want := range map[string]string{
+		"/home/state/midas":       "",
+		"/other/state":            "  export MIDAS_STATE='/other/state'\n",
+		"/other/it's mine; id $X": `  export MIDAS_STATE='/other/it'\''s mine; id $X'` + "\n",
+	} {
+		if got := exportState(state); got != want {
+			t.Errorf("%s: %q, want %q", state, got, want)
+		}
+	}
+}
