@@ -45,24 +45,15 @@ func Parse(name string, text []byte) (*World, error) {
 		return nil, midas.Errorf(midas.Invalid, "%s: has %d bytes, more than %d", name, len(text), maxFile)
 	}
 	w := &World{file: name}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, midas.Errorf(midas.Invalid, "%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
-	}
-	if len(doc.Content) == 0 {
-		return nil, midas.Errorf(midas.Invalid, "%s: is empty", name).WithHint("docs/seed.md shows what a world looks like")
-	}
-	w.root = doc.Content[0]
-	var plain any
-	// This also refuses keys that are there twice, and aliases that grow without end.
-	if err := w.root.Decode(&plain); err != nil {
-		return nil, midas.Errorf(midas.Invalid, "%s: %s", name, oneLine(strings.TrimPrefix(err.Error(), "yaml: ")))
+	plain, err := w.readYAML(text)
+	if err != nil {
+		return nil, err
 	}
 	if err := w.validate(plain); err != nil {
 		return nil, err
 	}
 	if err := w.root.Decode(w); err != nil {
-		return nil, midas.Errorf(midas.Invalid, "%s: %s", name, oneLine(err.Error()))
+		return nil, w.unreadable(err)
 	}
 	if w.Location == "" {
 		w.Location = "eastus"

@@ -10,8 +10,16 @@ func TestErrorsNameLineAndField(t *testing.T) {
 		{"", "w.yaml: is empty"},
 		{"# nothing\n", "w.yaml: is empty"},
 		{"just text", "w.yaml:1: is a text, and should be a mapping"},
-		{"users:\n- name: [", "w.yaml: line 2: did not find expected node content"},
-		{"vms: []\nvms: []\n", `w.yaml: unmarshal errors: line 2: mapping key "vms" already defined at line 1`},
+		{"users:\n- name: [", "w.yaml:2: did not find expected node content"},
+		{"vms: []\nvms: []\n", "w.yaml:2: vms: is there already"},
+		{"vms:\n- name: a\n  tags: {a: b}\n  tags: {}\n", "w.yaml:4: vms[0].tags: is there already"},
+		{"a: &a [*a]\n", "w.yaml: anchor 'a' value contains itself"},
+		{"? [x]\n: y\n", "w.yaml:1: has a key that is no text"},
+		// Nothing after the first document is left unread.
+		{"vms: []\n---\nvms: []\n", "w.yaml:2: a second YAML document begins, and a world is one"},
+		{"vms: []\n...\n---\nno-such-field: 1\n", "w.yaml:3: a second YAML document begins"},
+		{"vms: []\n---\n", "w.yaml:2: a second YAML document begins"},
+		{"---\nvms: []\n---\nvms: [\n", "w.yaml:4: did not find expected node content"},
 		{"vm:\n- name: a\n", "w.yaml:1: vm: there is no such field"},
 		{"location: eastus\nvms:\n- name: a\n  resource-group: g\n  identity: x\n", "w.yaml:5: vms[0].identity: there is no such field"},
 		{"vms:\n- name: a\n  resource-group: g\n- name: b\n", "w.yaml:4: vms[1]: needs the field resource-group"},
@@ -43,7 +51,7 @@ func TestAliasesEnd(t *testing.T) {
 	for c := 'b'; c < 'k'; c++ {
 		text += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+string(c-1)+",", 9) + "]\n"
 	}
-	if _, err := Parse("w.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "excessive aliasing") {
+	if _, err := Parse("w.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "w.yaml: its aliases (*name) stand for too much text") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Parse("w.yaml", make([]byte, maxFile+1)); err == nil || !strings.Contains(err.Error(), "more than") {
