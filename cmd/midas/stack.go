@@ -97,7 +97,10 @@ func openStack(ctx context.Context, cfg stackConfig) (_ *stack, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		s.openState, s.listen, s.openIdentityPlane, s.openOperator, s.applySeed, s.openBackend, s.finishDepartures, s.openGateway, s.announce,
+		s.openState, s.listen, s.openIssuer, s.openOperator,
+		// Before anything whose flags name a machine: the seed may declare it.
+		s.applySeed,
+		s.openMetadata, s.openControl, s.openBackend, s.finishDepartures, s.openGateway, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -185,13 +188,6 @@ func (s *stack) listen(context.Context) error {
 
 func (s *stack) metadataURL() string { return "http://" + s.metadataLn.Addr().String() }
 
-func (s *stack) openIdentityPlane(ctx context.Context) error {
-	if err := s.openIssuer(); err != nil {
-		return err
-	}
-	return s.openMetadata(ctx)
-}
-
 func (s *stack) verifier(audiences ...string) (*token.Verifier, error) {
 	tenant, _ := s.directory.Tenant()
 	return token.NewVerifier(token.VerifierConfig{
@@ -200,8 +196,8 @@ func (s *stack) verifier(audiences ...string) (*token.Verifier, error) {
 	})
 }
 
-// openOperator makes the local operator on the first start, and the API that it
-// speaks to: whoever can read its file may do everything here.
+// openOperator makes the local operator on the first start: whoever can read its file
+// may do everything here.
 func (s *stack) openOperator(ctx context.Context) error {
 	var err error
 	if s.operator, err = s.ensureOperator(ctx); err != nil {
@@ -212,6 +208,11 @@ func (s *stack) openOperator(ctx context.Context) error {
 		return err
 	}
 	s.defaultAdmin = midas.Administrator{Login: s.AdminLogin, ObjectID: admin.ObjectID, TenantID: s.operator.TenantID}
+	return nil
+}
+
+// openControl makes the APIs that the operator and others speak to.
+func (s *stack) openControl(context.Context) error {
 	verifier, err := s.verifier(arm.Audiences()...)
 	if err != nil {
 		return err

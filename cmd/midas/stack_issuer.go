@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // openIssuer opens the token issuer over the directory. Its keys are encrypted under a
 // key of the master key when there is no other: the files of the issuer alone open
 // nothing.
-func (s *stack) openIssuer() error {
+func (s *stack) openIssuer(context.Context) error {
 	own, err := issuer.NewSecretProtector("master", s.master.derive("issuer-keys"))
 	if err != nil {
 		return err
