@@ -9,7 +9,6 @@ import (
 	"math/big"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 )
@@ -24,42 +23,6 @@ const (
 	documentAge = "max-age=86400, private"
 	keySetAge   = "max-age=3600, public"
 )
-
-// route lays out the paths. {tenant} is our tenant's id or one of the names that Entra
-// takes in its place.
-func (i *Issuer) route() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{tenant}/.well-known/openid-configuration", i.tenantOnly(i.serveV1))
-	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", i.tenantOnly(i.serveV2))
-	mux.HandleFunc("GET /{tenant}/discovery/keys", i.tenantOnly(i.serveKeys))
-	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", i.tenantOnly(i.serveKeys))
-	mux.HandleFunc("GET /common/discovery/instance", i.serveInstance)
-	mux.HandleFunc("POST /{tenant}/oauth2/token", i.tenantOnly(i.fromNoPage(i.serveToken(false))))
-	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", i.tenantOnly(i.fromNoPage(i.serveToken(true))))
-	mux.HandleFunc("POST /{tenant}/oauth2/devicecode", i.tenantOnly(i.fromNoPage(i.serveDeviceCode(false))))
-	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/devicecode", i.tenantOnly(i.fromNoPage(i.serveDeviceCode(true))))
-	mux.HandleFunc("GET /{tenant}/userrealm/{upn}", i.tenantOnly(i.serveRealm))
-	mux.HandleFunc("GET /{tenant}/UserRealm/{upn}", i.tenantOnly(i.serveRealm))
-	for _, page := range []string{devicePath, "/common/oauth2/deviceauth"} {
-		mux.HandleFunc("GET "+page, i.serveDevicePage)
-		mux.HandleFunc("POST "+page, i.serveDeviceForm)
-	}
-	return mux
-}
-
-// ServeHTTP implements http.Handler. Doubled slashes are one: client libraries make them
-// of a base address that ends in a slash.
-func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path {
-		u := *r.URL
-		u.Path, u.RawPath = clean, ""
-		copied := *r
-		copied.URL = &u
-		r = &copied
-	}
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	i.routes.ServeHTTP(w, r)
-}
 
 // ourTenant takes our tenant's id and the names that stand for it. "consumers" is not
 // among them: there are no personal accounts here.
@@ -178,23 +141,22 @@ type jsonWebKey struct {
 	Issuer      string   `json:"issuer"`
 }
 
-func (i *Issuer) serveKeys(w http.ResponseWriter, r *http.Request) {
-	issuer := i.v1()
-	if strings.Contains(r.URL.Path, "/v2.0/") {
-		issuer = i.v2()
+// serveKeys publishes the keys, as those of one version's issuer.
+func (i *Issuer) serveKeys(issuer func() string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		listed := i.keys.current.Load().listed
+		keys := make([]jsonWebKey, 0, len(listed))
+		for _, k := range listed {
+			keys = append(keys, jsonWebKey{
+				KeyType: "RSA", Use: "sig", KeyID: k.id, X5T: k.id,
+				Modulus:     base64.RawURLEncoding.EncodeToString(k.public.N.Bytes()),
+				Exponent:    base64.RawURLEncoding.EncodeToString(big.NewInt(int64(k.public.E)).Bytes()),
+				Certificate: []string{base64.StdEncoding.EncodeToString(k.cert)},
+				Issuer:      issuer(),
+			})
+		}
+		i.cacheable(w, r, keySetAge, map[string]any{"keys": keys})
 	}
-	listed := i.keys.current.Load().listed
-	keys := make([]jsonWebKey, 0, len(listed))
-	for _, k := range listed {
-		keys = append(keys, jsonWebKey{
-			KeyType: "RSA", Use: "sig", KeyID: k.id, X5T: k.id,
-			Modulus:     base64.RawURLEncoding.EncodeToString(k.public.N.Bytes()),
-			Exponent:    base64.RawURLEncoding.EncodeToString(big.NewInt(int64(k.public.E)).Bytes()),
-			Certificate: []string{base64.StdEncoding.EncodeToString(k.cert)},
-			Issuer:      issuer,
-		})
-	}
-	i.cacheable(w, r, keySetAge, map[string]any{"keys": keys})
 }
 
 // serveInstance tells a client whether an authority is genuine: ours are, at each address

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -129,7 +128,7 @@ type Issuer struct {
 	devices  *deviceCodes
 	attempts *attempts // of passwords
 	codes    *attempts // of user codes
-	routes   http.Handler
+	routes   []endpoint
 }
 
 // New returns an Issuer with its keys loaded, or made when Dir has none.
