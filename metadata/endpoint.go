@@ -157,6 +157,10 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request, c caller) {
 		e.refuse(w, r, f, imdsRefusal)
 		return
 	}
+	if f := withBody(r); f != nil && path != cloudShellToken { // which has POST alone, and says so
+		e.refuse(w, r, f, imdsRefusal)
+		return
+	}
 	switch path {
 	case imdsToken:
 		e.serveToken(w, r, c, imds)

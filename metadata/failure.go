@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 )
@@ -85,13 +86,16 @@ func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, f *failure, sh
 	}
 }
 
-// write sends one JSON object. An error here means that the client is gone.
+// write sends one JSON object, without a line end: Azure sends none, and the length of
+// its answers is known.
 func write(w http.ResponseWriter, status int, body any) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(body) // our own types, which can all be written
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(body)
+	_, _ = w.Write(bytes.TrimSuffix(text.Bytes(), []byte("\n"))) // an error means that the client is gone
 }
 
 // clip keeps a stranger's text short in an answer.

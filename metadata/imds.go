@@ -77,6 +77,17 @@ func preconditions(r *http.Request) *failure {
 	return nil
 }
 
+// withBody refuses a GET that has a body, in every dialect: no client sends one, and
+// nobody would read it. It is refused for its announcement, before any of it is there.
+func withBody(r *http.Request) *failure {
+	if r.Method != http.MethodGet || r.ContentLength == 0 {
+		return nil
+	}
+	f := badRequest("The request has a body, and GET has none: send it without.")
+	f.header = http.Header{"Connection": {"close"}}
+	return f
+}
+
 // forwarded refuses what came through a proxy, which would lend its caller the machine.
 func forwarded(r *http.Request) *failure {
 	if _, there := r.Header["X-Forwarded-For"]; there {

@@ -96,7 +96,7 @@ func TestDefaultIdentity(t *testing.T) {
 	refused := func(description string) {
 		t.Helper()
 		out := w.send(w.imds())
-		if body := `{"error":"invalid_request","error_description":"` + description + `"}` + "\n"; out.Code != 400 || out.Body.String() != body {
+		if body := `{"error":"invalid_request","error_description":"` + description + `"}`; out.Code != 400 || out.Body.String() != body {
 			t.Errorf("status %d, %s want %s", out.Code, out.Body, body)
 		}
 	}
@@ -125,7 +125,7 @@ func TestUnassignedIdentity(t *testing.T) {
 		"mi_res_id":  "/subscriptions/x/none",
 	} {
 		out := w.send(w.imds(by, id))
-		if out.Code != 400 || strings.TrimSpace(out.Body.String()) != body || len(body) != 68 {
+		if out.Code != 400 || out.Body.String() != body || out.Body.Len() != 68 {
 			t.Errorf("%s: status %d, %s", by, out.Code, out.Body)
 		}
 	}

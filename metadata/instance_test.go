@@ -97,12 +97,12 @@ func TestInstancePaths(t *testing.T) {
 		{"Compute/VMID", v + "&format=text", 200, w.vm.VMID},
 		{"compute/tags", v + "&format=text", 200, "environment:test;owner:me;you"},
 		{"compute/tagsList/1/value", v + "&format=text", 200, "me;you"},
-		{"compute/tagsList", v, 200, `[{"name":"environment","value":"test"},{"name":"owner","value":"me;you"}]` + "\n"},
+		{"compute/tagsList", v, 200, `[{"name":"environment","value":"test"},{"name":"owner","value":"me;you"}]`},
 		{"compute/tagsList", v + "&format=text", 200, "0/\n1/"},
 		{"compute/osProfile", v + "&format=text", 200, "adminUsername\ncomputerName\ndisablePasswordAuthentication"},
 		{"compute/osProfile/disablePasswordAuthentication", v + "&format=text", 200, "true"},
 		{"", v + "&format=text", 200, "compute/\nnetwork/"},
-		{"network", v, 200, `{"interface":[]}` + "\n"},
+		{"network", v, 200, `{"interface":[]}`},
 		{"network/interface/0", v, 404, ""},
 		{"compute/nothing", v, 404, ""},
 		{"compute/tagsList/00", v, 404, ""},
@@ -111,7 +111,7 @@ func TestInstancePaths(t *testing.T) {
 		{"compute/location", v, 400, ""},
 		{"compute/location", v + "&format=xml", 400, ""},
 		{"compute", v + "&api-version=2017-04-02", 400, ""},
-		{"compute", "api-version=2022-01-01", 400, `{"error":"Bad request. api-version is invalid or was not specified in the request. For more information refer to aka.ms/azureimds","newest-versions":["2025-04-07","2024-07-17","2024-03-15"]}` + "\n"},
+		{"compute", "api-version=2022-01-01", 400, `{"error":"Bad request. api-version is invalid or was not specified in the request. For more information refer to aka.ms/azureimds","newest-versions":["2025-04-07","2024-07-17","2024-03-15"]}`},
 		{"compute", "", 400, ""},
 	} {
 		out := w.send(w.get("/metadata/instance/"+c.path, c.query))

@@ -34,7 +34,7 @@ func TestThrottling(t *testing.T) {
 			case out.Code == 429:
 				throttled++
 				if body := out.Body.String(); r.path == w.imds().path && body !=
-					`{"error":"invalid_request","error_description":"Temporarily throttled, too many requests"}`+"\n" {
+					`{"error":"invalid_request","error_description":"Temporarily throttled, too many requests"}` {
 					t.Fatalf("429 with %s", body)
 				}
 			default:
