@@ -44,6 +44,7 @@ type armConfig struct {
 type armClient struct {
 	base     string
 	operator Operator
+	login    *Login // who speaks, when it is not operator
 	pipeline runtime.Pipeline
 	wire     *armTransport
 }
@@ -63,6 +64,7 @@ func newARMClient(cfg armConfig) (*armClient, error) {
 	return &armClient{
 		base:     base,
 		operator: cfg.Operator,
+		login:    cfg.Login,
 		wire:     wire,
 		pipeline: runtime.NewPipeline("midas", buildVersion(), runtime.PipelineOptions{
 			PerRetry: []policy.Policy{newTokenPolicy(credential)},
@@ -152,7 +154,18 @@ func (a *armClient) exchange(ctx context.Context, method, path string, body, int
 	return nil
 }
 
+// ownSubscription is the ARM id of the subscription that commands are about.
+func (a *armClient) ownSubscription() (string, error) {
+	if a.operator.SubscriptionID == "" && a.login != nil {
+		return "", a.login.seesNoSubscription()
+	}
+	return "/subscriptions/" + a.operator.SubscriptionID, nil
+}
+
 func (a *armClient) request(ctx context.Context, method, path string, body any) (*policy.Request, error) {
+	if a.login != nil && strings.HasPrefix(path, "/subscriptions//") {
+		return nil, a.login.seesNoSubscription()
+	}
 	target := path
 	if !strings.HasPrefix(path, a.base+"/") {
 		target = a.base + path

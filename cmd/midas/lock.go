@@ -38,7 +38,10 @@ func (f *lockFlags) bind(cmd *cobra.Command) {
 
 // scope is the ARM id that the flags mean.
 func (f *lockFlags) scope(a *armClient) (string, error) {
-	scope := "/subscriptions/" + a.operator.SubscriptionID
+	scope, err := a.ownSubscription()
+	if err != nil {
+		return "", err
+	}
 	if f.group != "" {
 		scope += "/resourceGroups/" + f.group
 	}

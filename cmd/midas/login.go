@@ -90,7 +90,7 @@ func (c *cli) login(ctx context.Context, f loginFlags) error {
 	}
 	if len(all) == 0 && !f.noSubscriptions {
 		return midas.Errorf(midas.Forbidden, "%s may see no subscription", l.Name).
-			WithHint("give it a role: midas role assignment create --assignee %s --role Reader; or sign in with --allow-no-subscriptions", l.Name)
+			WithHint("give it a role: midas role assignment create --assignee %s --role Reader; or sign in with --allow-no-subscriptions", l.assignee())
 	}
 	if len(all) > 0 {
 		l.SubscriptionID = words(all[0], "subscriptionId")

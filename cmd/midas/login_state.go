@@ -59,6 +59,22 @@ func readLogin(dir string) (*Login, error) {
 
 func writeLogin(dir string, l *Login) error { return writeState(dir, loginFile, l) }
 
+// assignee is what `midas role assignment create` takes for who is signed in. A managed
+// identity is known here by where it runs alone.
+func (l *Login) assignee() string {
+	if l.Kind == loginIdentity {
+		return "OBJECT_ID"
+	}
+	return l.Name
+}
+
+// seesNoSubscription is the error of commands about what is in a subscription, when none
+// was visible at the login.
+func (l *Login) seesNoSubscription() error {
+	return midas.Errorf(midas.Forbidden, "%s saw no subscription when it signed in, and this is about what is in one", l.Name).
+		WithHint("let an owner give it a role: midas role assignment create --assignee %s --role Reader; then sign in again: midas login", l.assignee())
+}
+
 // removeLogin forgets whom the command line was signed in as; it is no error when it was
 // nobody.
 func removeLogin(dir string) error {

@@ -45,7 +45,11 @@ func (f *scopeFlags) id(a *armClient) (string, error) {
 	}
 	scope := f.scope
 	if scope == "" {
-		scope = "/subscriptions/" + a.operator.SubscriptionID
+		own, err := a.ownSubscription()
+		if err != nil {
+			return "", err
+		}
+		scope = own
 		if f.group != "" {
 			scope += "/resourceGroups/" + f.group
 		}
