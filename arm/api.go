@@ -106,6 +106,8 @@ type call struct {
 	access directory.Access  // what who may do; nothing on an open route
 	body   []byte
 	op     *directory.Operation // of a request that is no read
+	// filtered says that the handler has read $filter.
+	filtered bool
 }
 
 // answer is what a handler has to say. A nil body is an empty one.
@@ -195,7 +197,7 @@ func (a *API) run(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	return c.route.do(c)
+	return c.unfiltered(c.route.do(c))
 }
 
 // match finds the route of a request; without one, methods lists those that the path

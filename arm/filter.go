@@ -24,6 +24,7 @@ const maxFilter = 4096
 // as if it had been met.
 // Source: OData 4.01, URL Conventions, 5.1.1; Azure knows the same small part of it.
 func (c *call) filter(known ...string) ([]clause, error) {
+	c.filtered = true
 	text := strings.TrimSpace(c.query["$filter"])
 	if len(text) > maxFilter {
 		return nil, errFilter("it is too long")
@@ -56,6 +57,29 @@ func (c *call) filter(known ...string) ([]clause, error) {
 		}
 	}
 	return all, nil
+}
+
+// unfiltered refuses a list whose handler has not looked at the $filter that was given: it
+// would show all, as if all met the condition.
+func (c *call) unfiltered(ans answer, err error) (answer, error) {
+	if err != nil || c.filtered || c.Method != http.MethodGet || strings.TrimSpace(c.query["$filter"]) == "" {
+		return ans, err
+	}
+	if body, ok := ans.body.(object); !ok || body["value"] == nil {
+		return ans, nil
+	}
+	return answer{}, errFilter("this list has no conditions; leave $filter out")
+}
+
+// byTag checks that conditions compare as lists of resources and groups do: by eq, and a
+// tag's name also by startswith.
+func byTag(conditions []clause) error {
+	for _, one := range conditions {
+		if one.op != "eq" && (one.op != "startswith" || one.name != "tagname") {
+			return errFilter("'" + one.name + "' is compared by eq, and tagName also by startswith")
+		}
+	}
+	return nil
 }
 
 func errFilter(why string) *fault {

@@ -2,6 +2,7 @@ package arm
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/midas-mysql/midas/directory"
 )
@@ -18,10 +19,20 @@ func showGroup(g directory.Group) any {
 }
 
 func (a *API) listGroups(c *call) (answer, error) {
+	conditions, err := c.filter("tagName", "tagValue")
+	if err == nil {
+		err = byTag(conditions)
+	}
+	if err != nil {
+		return answer{}, err
+	}
 	groups, err := a.Directory.ListGroups(c.Context())
 	if err != nil {
 		return answer{}, err
 	}
+	groups = slices.DeleteFunc(groups, func(g directory.Group) bool {
+		return slices.ContainsFunc(conditions, func(one clause) bool { return !tagged(g.Tags, tagNamed(conditions), one) })
+	})
 	return page(c, visible(c, groups, func(g directory.Group) string { return g.ID }), func(g directory.Group) string { return g.Name }, showGroup)
 }
 

@@ -74,6 +74,9 @@ func (a *API) allResources(c *call, group string) (all []generic, err error) {
 // permission.
 func (a *API) listResources(c *call) (answer, error) {
 	conditions, err := c.filter("resourceType", "name", "resourceGroup", "location", "tagName", "tagValue")
+	if err == nil {
+		err = byTag(conditions)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -90,15 +93,9 @@ func (a *API) listResources(c *call) (answer, error) {
 	return page(c, some, func(g generic) string { return g.Name + "/" + g.Group + "/" + g.kind }, func(g generic) any { return g.show(c.query["$expand"]) })
 }
 
-// fits reports whether the resource meets each condition. A tagValue is that of the
-// tagName beside it.
+// fits reports whether the resource meets each condition.
 func (g generic) fits(conditions []clause) bool {
-	tag := ""
-	for _, one := range conditions {
-		if one.name == "tagname" {
-			tag = one.value
-		}
-	}
+	tag := tagNamed(conditions)
 	for _, one := range conditions {
 		ok := true
 		switch one.name {
@@ -118,6 +115,18 @@ func (g generic) fits(conditions []clause) bool {
 		}
 	}
 	return true
+}
+
+// tagNamed is the name of a tag that conditions ask for: a tagValue is that of the tagName
+// beside it.
+func tagNamed(conditions []clause) string {
+	tag := ""
+	for _, one := range conditions {
+		if one.name == "tagname" {
+			tag = one.value
+		}
+	}
+	return tag
 }
 
 // tagged reports whether tags meet a condition on tagName, or on the value of the tag

@@ -132,6 +132,7 @@ func TestCommands(t *testing.T) {
 
 	do("group show -n MYRESOURCEGROUP")
 	do("group list -o table")
+	do("group list --tag team=a&b -o json")
 	do("group exists -n myResourceGroup")
 	do("group exists -n other")
 	do("group show -n other")

@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -56,15 +58,21 @@ func (c *cli) newGroupShowCommand() *cobra.Command {
 }
 
 func (c *cli) newGroupListCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "list",
-		Short: "List the resource groups",
+	var tag string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the resource groups",
+		Example: "  midas group list --tag team=a",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := c.arm()
 			if err != nil {
 				return err
 			}
-			all, err := a.list(cmd.Context(), resourcePath(a.operator.SubscriptionID, groupAPI, "resourcegroups"))
+			path := resourcePath(a.operator.SubscriptionID, groupAPI, "resourcegroups")
+			if tag != "" {
+				path += "&$filter=" + url.QueryEscape(tagFilter(tag))
+			}
+			all, err := a.list(cmd.Context(), path)
 			if err != nil {
 				return err
 			}
@@ -75,6 +83,17 @@ func (c *cli) newGroupListCommand() *cobra.Command {
 			return c.print(all)
 		},
 	}
+	cmd.Flags().StringVar(&tag, "tag", "", "tag, as name or name=value")
+	return cmd
+}
+
+// tagFilter is the $filter for a tag that is given as name or name=value.
+func tagFilter(tag string) string {
+	name, value, valued := strings.Cut(tag, "=")
+	if !valued {
+		return "tagName eq " + quoted(name)
+	}
+	return "tagName eq " + quoted(name) + " and tagValue eq " + quoted(value)
 }
 
 func (c *cli) newGroupExistsCommand() *cobra.Command {
