@@ -3,6 +3,7 @@ package arm
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,36 +13,45 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// decode reads the request's content, which must be one JSON object, into v.
-func (c *call) decode(v any) error {
-	if trimmed := bytes.TrimSpace(c.body); len(trimmed) == 0 || trimmed[0] != '{' {
-		return errContent("it is not a JSON object")
-	}
-	if err := json.Unmarshal(c.body, v); err != nil {
-		return errContent(err.Error())
-	}
-	return nil
-}
-
-// resourceBody is what the resources have in common on the wire.
+// resourceBody is what the resources have in common on the wire. What midas has no word for
+// is here for its kind alone: a value of another kind would take the place of what is kept.
 type resourceBody struct {
 	Location string            `json:"location"`
 	Tags     map[string]string `json:"tags"`
 	Identity *identityBody     `json:"identity"`
+
+	Properties       map[string]json.RawMessage `json:"properties"`
+	SKU              map[string]json.RawMessage `json:"sku"`
+	Plan             map[string]json.RawMessage `json:"plan"`
+	ExtendedLocation map[string]json.RawMessage `json:"extendedLocation"`
+	Placement        map[string]json.RawMessage `json:"placement"`
+	Zones            []string                   `json:"zones"`
+	Kind             string                     `json:"kind"`
+	ManagedBy        string                     `json:"managedBy"`
 }
 
 type identityBody struct {
-	Type                   string         `json:"type"`
-	UserAssignedIdentities map[string]any `json:"userAssignedIdentities"`
+	Type                   string               `json:"type"`
+	UserAssignedIdentities map[string]*struct{} `json:"userAssignedIdentities"`
+}
+
+// resource reads the request's content as a resource: what midas knows of it, and its
+// members by name.
+func (c *call) resource() (known resourceBody, all object, err error) {
+	if err := c.decode(&known); err != nil {
+		return known, nil, err
+	}
+	all, err = members(c.body)
+	return known, all, err
 }
 
 // change reads the request's content as a change of a machine or server.
 func (a *API) change(c *call) (directory.Change, error) {
-	var known resourceBody
-	if err := c.decode(&known); err != nil {
+	known, all, err := c.resource()
+	if err != nil {
 		return directory.Change{}, err
 	}
-	rest, err := unknown(c.body)
+	rest, err := unknown(all)
 	if err != nil {
 		return directory.Change{}, err
 	}
@@ -58,8 +68,43 @@ func (a *API) change(c *call) (directory.Change, error) {
 	return change, nil
 }
 
-// ours are the members that midas has words for, or makes itself.
-var ours = []string{"id", "name", "type", "location", "tags", "identity", "systemdata", "etag"}
+// definition are the members of Resource Manager's ResourceDefinition, as it spells them.
+var definition = []string{
+	"id", "name", "type", "apiVersion", "location", "tags", "properties", "identity", "sku", "plan", "zones", "kind",
+	"managedBy", "managedByExtended", "extendedLocation", "placement", "scale", "resources", "etag", "systemData",
+}
+
+// members returns the members of a resource by Resource Manager's names for them, and
+// refuses others: kept, they would look as if they meant something.
+func members(body []byte) (object, error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber() // a float64 would change large integers
+	all := object{}
+	_, err := decoder.Token() // the brace
+	for err == nil && decoder.More() {
+		var name json.Token
+		if name, err = decoder.Token(); err != nil {
+			break
+		}
+		given := fmt.Sprint(name)
+		i := slices.IndexFunc(definition, func(known string) bool { return strings.EqualFold(known, given) })
+		if i < 0 {
+			return nil, errContent(fmt.Sprintf("Could not find member '%s' on object of type 'ResourceDefinition'.", clip(given, 128)) +
+				place(body, given, decoder.InputOffset()))
+		}
+		var value any
+		if err = decoder.Decode(&value); err == nil {
+			all[definition[i]] = value
+		}
+	}
+	if err != nil {
+		return nil, errJSON(body, err)
+	}
+	return all, nil
+}
+
+// ours are the members that midas has words for, makes itself, or has no use for.
+var ours = []string{"id", "name", "type", "apiVersion", "location", "tags", "identity", "resources", "systemData", "etag"}
 
 // secret are the members that Resource Manager takes and never gives back, at any
 // depth. midas has no use for them, so it does not even keep them.
@@ -67,17 +112,12 @@ var secret = []string{"adminpassword", "administratorloginpassword", "password",
 
 // unknown returns what the client sent and midas has no word for, to be kept and
 // shown as it was.
-func unknown(body []byte) (json.RawMessage, error) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber() // a float64 would change large integers
-	var all object
-	if err := decoder.Decode(&all); err != nil {
-		return nil, errContent(err.Error())
+func unknown(all object) (json.RawMessage, error) {
+	for _, name := range ours {
+		delete(all, name)
 	}
-	for name := range all {
-		if slices.Contains(ours, strings.ToLower(name)) {
-			delete(all, name)
-		}
+	if all["properties"] == nil {
+		delete(all, "properties") // null is as good as absent: it must not erase them
 	}
 	dropSecrets(all)
 	return json.Marshal(all)

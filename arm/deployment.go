@@ -99,7 +99,7 @@ func (a *API) understand(c *call) (*deployment, error) {
 			}
 		case "parameters":
 			if err := json.Unmarshal(value, &given); err != nil {
-				return nil, errContent(err.Error())
+				return nil, errJSON(value, err)
 			}
 		default:
 			return nil, errTemplate(fmt.Errorf("the property '%s' of a deployment is not supported here", clipText(name)))

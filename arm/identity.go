@@ -24,8 +24,8 @@ func (a *API) getIdentity(c *call) (answer, error) {
 }
 
 func (a *API) putIdentity(c *call) (answer, error) {
-	var body resourceBody
-	if err := c.decode(&body); err != nil {
+	body, _, err := c.resource()
+	if err != nil {
 		return answer{}, err
 	}
 	m, created, err := a.Directory.PutIdentity(c.Context(), c.vars["group"], c.vars["name"], body.Location, body.Tags)
@@ -33,8 +33,8 @@ func (a *API) putIdentity(c *call) (answer, error) {
 }
 
 func (a *API) patchIdentity(c *call) (answer, error) {
-	var body resourceBody
-	if err := c.decode(&body); err != nil {
+	body, _, err := c.resource()
+	if err != nil {
 		return answer{}, err
 	}
 	m, err := a.Directory.PatchIdentity(c.Context(), c.vars["group"], c.vars["name"], body.Tags)

@@ -3,6 +3,7 @@ package arm
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -87,7 +88,7 @@ func parseTemplate(text json.RawMessage) (template, error) {
 	decoder.UseNumber()
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&t); err != nil {
-		return t, err
+		return t, errors.New(jsonWords(text, err))
 	}
 	return t, t.withinLimits()
 }
