@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -51,11 +52,15 @@ func (a *API) change(c *call) (directory.Change, error) {
 	if err != nil {
 		return directory.Change{}, err
 	}
+	_, given := all["identity"]
 	rest, err := unknown(all)
 	if err != nil {
 		return directory.Change{}, err
 	}
 	change := directory.Change{Location: known.Location, Tags: known.Tags, Body: rest}
+	if given && known.Identity == nil && c.Method == http.MethodPut {
+		change.Identity = &directory.IdentityPatch{Type: "None"} // a PUT that leaves it out changes none
+	}
 	if known.Identity != nil {
 		change.Identity = &directory.IdentityPatch{Type: known.Identity.Type, UserAssigned: map[string]bool{}}
 		for id, value := range known.Identity.UserAssignedIdentities {

@@ -49,14 +49,11 @@ func (p IdentityPatch) kindsOf() (system, user, given bool, err error) {
 }
 
 // orNone is what a Put means by p: no type is no identity.
-func (p *IdentityPatch) orNone() IdentityPatch {
-	if p == nil {
-		return IdentityPatch{Type: "None"}
-	}
+func (p IdentityPatch) orNone() IdentityPatch {
 	if strings.TrimSpace(p.Type) == "" {
 		return IdentityPatch{Type: "None", UserAssigned: p.UserAssigned}
 	}
-	return *p
+	return p
 }
 
 func badType(text string) error {

@@ -132,7 +132,10 @@ func TestSystemAssignedIdentity(t *testing.T) {
 	if created || *vm.System != first {
 		t.Error("an update changed the identity")
 	}
-	must(t)(ignore(d.PutVM(ctx, "rg", "vm", Change{})))
+	if vm, _, err = d.PutVM(ctx, "rg", "vm", Change{}); err != nil || *vm.System != first {
+		t.Errorf("an update without identity changed it: %+v, %v", vm.System, err)
+	}
+	must(t)(ignore(d.PutVM(ctx, "rg", "vm", Change{Identity: &IdentityPatch{Type: "None"}})))
 	vm, err = d.UpdateVMIdentity(ctx, vm.ID, IdentityPatch{Type: "SystemAssigned"})
 	must(t)(err)
 	if vm.System.PrincipalID == first.PrincipalID || vm.System.ClientID == first.ClientID {

@@ -48,8 +48,8 @@ type ServerChange struct {
 	Admin *Administrator
 }
 
-// PutServer makes the server or sets it to c, identities included; administrator and
-// parameters of a server that exists stay. Its name is unique across groups. Errors
+// PutServer makes the server or sets it to c; administrator and parameters of a server
+// that exists stay, and so do its identities when c has none. Its name is unique across groups. Errors
 // are NotFound (the group, or ErrNoIdentity), Invalid, or Conflict (the name or
 // another location).
 func (d *Directory) PutServer(ctx context.Context, group, name string, c ServerChange) (s Server, created bool, err error) {
@@ -63,8 +63,10 @@ func (d *Directory) PutServer(ctx context.Context, group, name string, c ServerC
 				return err
 			}
 		}
-		if err := d.clearIdentity(ctx, tx, r); err != nil {
-			return err
+		if c.Identity != nil {
+			if err := d.clearIdentity(ctx, tx, r); err != nil {
+				return err
+			}
 		}
 		if err := d.changeServer(ctx, tx, r, c); err != nil {
 			return err

@@ -26,8 +26,8 @@ func (v VM) Workload() midas.Workload {
 	}
 }
 
-// PutVM makes the machine or sets it to c, identities included: those that c does not
-// name are taken away. Errors are NotFound (the group, or ErrNoIdentity), Invalid, or
+// PutVM makes the machine or sets it to c. When c has Identity, identities that it does
+// not name are taken away; without, they stay. Errors are NotFound (the group, or ErrNoIdentity), Invalid, or
 // Conflict (another location).
 func (d *Directory) PutVM(ctx context.Context, group, name string, c Change) (v VM, created bool, err error) {
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -40,11 +40,13 @@ func (d *Directory) PutVM(ctx context.Context, group, name string, c Change) (v 
 				return err
 			}
 		}
-		if err := d.clearIdentity(ctx, tx, r); err != nil {
-			return err
-		}
-		if err := d.assign(ctx, tx, r, c.Identity.orNone()); err != nil {
-			return err
+		if c.Identity != nil {
+			if err := d.clearIdentity(ctx, tx, r); err != nil {
+				return err
+			}
+			if err := d.assign(ctx, tx, r, c.Identity.orNone()); err != nil {
+				return err
+			}
 		}
 		v, err = d.loadVM(ctx, tx, r)
 		return err
