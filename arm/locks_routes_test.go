@@ -123,7 +123,11 @@ func bodyFor(r route) string {
 	if slices.Contains(r.pattern, "deployments") {
 		return deploymentBody(`{}`, `{}`)
 	}
-	return fmt.Sprintf(`{"location":"eastus","name":"some","type":%q,"kind":"gone","operation":"Merge","tags":{"a":"b"},"now":true,"properties":{
+	own := "" // what is no member of a resource
+	if r.method == http.MethodPost || slices.Contains(r.pattern, "tags") {
+		own = `"operation":"Merge","now":true,`
+	}
+	return fmt.Sprintf(`{`+own+`"location":"eastus","name":"some","type":%q,"kind":"gone","tags":{"a":"b"},"properties":{
 "tags":{"a":"b"},"level":"ReadOnly","value":"ON","login":"l","sid":%q,"cidr":"10.0.0.0/8","issuer":"https://i.example","subject":"s","audiences":["a"],
 "principalId":%[2]q,"roleDefinitionId":"/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7"}}`, serverType, ownerID)
 }
