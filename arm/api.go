@@ -115,6 +115,7 @@ type answer struct {
 	status int
 	body   any
 	etag   string // of a resource, unquoted
+	made   string // ARM id of what was made, for kinds whose answer names it in a header
 	// monitor and location are where a client may ask what has come of the operation.
 	monitor, location string
 }

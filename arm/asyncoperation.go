@@ -57,6 +57,9 @@ func (ans answer) header(h http.Header) {
 	if ans.monitor != "" {
 		h.Set("Azure-AsyncOperation", ans.monitor)
 	}
+	if ans.made != "" {
+		h.Set("Location", ans.made)
+	}
 	if ans.location != "" {
 		h.Set("Location", ans.location)
 	}

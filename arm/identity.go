@@ -29,7 +29,11 @@ func (a *API) putIdentity(c *call) (answer, error) {
 		return answer{}, err
 	}
 	m, created, err := a.Directory.PutIdentity(c.Context(), c.vars["group"], c.vars["name"], body.Location, body.Tags)
-	return answer{status: made(created), body: showIdentity(m), etag: m.ETag}, err
+	ans := answer{status: made(created), body: showIdentity(m), etag: m.ETag}
+	if err == nil && created {
+		ans.made = m.ID // as Azure: the id as it is, without host and api-version
+	}
+	return ans, err
 }
 
 func (a *API) patchIdentity(c *call) (answer, error) {

@@ -125,3 +125,22 @@ func TestAssociatedResourcesAndSystemIdentity(t *testing.T) {
 		wantFault(t, resp, text, http.StatusNotFound, "ResourceNotFound")
 	}
 }
+
+// Azure says where an identity is that was made, by its id alone; what was there already
+// is not said.
+func TestLocationOfAnIdentityThatWasMade(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	const body = `{"location":"eastus"}`
+	resp, text := w.do(t, "owner", "PUT", ids+"made"+api, body)
+	id := w.sub + "/resourcegroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/made"
+	if at := resp.Header.Get("Location"); resp.StatusCode != http.StatusCreated || !strings.Contains(at, id) || !strings.Contains(text, `"id":"`+at+`"`) || resp.Header.Get("Retry-After") != "" {
+		t.Errorf("status %d, %v, %s", resp.StatusCode, resp.Header, text)
+	}
+	if resp, text = w.do(t, "owner", "PUT", ids+"made"+api, body); resp.StatusCode != http.StatusOK || resp.Header.Get("Location") != "" {
+		t.Errorf("again: status %d, %v, %s", resp.StatusCode, resp.Header, text)
+	}
+	if resp, text = w.do(t, "owner", "PUT", ids+"made2"+api, `{"tags":1}`); resp.StatusCode != http.StatusBadRequest || resp.Header.Get("Location") != "" {
+		t.Errorf("refused: status %d, %v, %s", resp.StatusCode, resp.Header, text)
+	}
+}
