@@ -71,7 +71,8 @@ VM through "midas vm run" or "midas env".`,
 	return cmd
 }
 
-// createdVM is what az prints after creating a VM; what a record has not is empty.
+// createdVM is what az prints after creating a VM; what a record has not is empty. A
+// record has no power state, either: scripts of az wait for this one.
 func createdVM(answer any) map[string]any {
 	out := map[string]any{
 		"fqdns": "", "macAddress": "", "privateIpAddress": "", "publicIpAddress": "", "zones": "",
