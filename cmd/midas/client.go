@@ -208,9 +208,14 @@ func (a *armClient) wait(ctx context.Context, response *http.Response) (any, err
 // list returns every element of a collection, page by page. A next page elsewhere
 // than at our own server is refused: it would be handed our token.
 func (a *armClient) list(ctx context.Context, path string) ([]any, error) {
+	return a.listBy(ctx, http.MethodGet, path)
+}
+
+// listBy is list for a collection that another method than GET asks for.
+func (a *armClient) listBy(ctx context.Context, method, path string) ([]any, error) {
 	all := []any{}
 	for path != "" {
-		answer, err := a.do(ctx, http.MethodGet, path, nil)
+		answer, err := a.do(ctx, method, path, nil)
 		if err != nil {
 			return nil, err
 		}

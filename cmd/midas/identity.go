@@ -24,6 +24,7 @@ func (c *cli) newIdentityCommand() *cobra.Command {
 		c.newListCommand(identityKind),
 		c.newIdentityUpdateCommand(),
 		c.newDeleteCommand(identityKind),
+		c.newIdentityResourcesCommand(),
 		c.newFederatedCommand(),
 	)
 	return cmd
@@ -76,5 +77,32 @@ func (c *cli) newIdentityUpdateCommand() *cobra.Command {
 	}
 	t.bindIDs(cmd, "identity")
 	bindTags(cmd, &tags)
+	return cmd
+}
+
+func (c *cli) newIdentityResourcesCommand() *cobra.Command {
+	var t target
+	cmd := &cobra.Command{
+		Use:     "list-resources",
+		Short:   "List the VMs and servers that have an identity",
+		Example: "  midas identity list-resources --resource-group myResourceGroup --name myManagedIdentity",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, err := c.arm()
+			if err != nil {
+				return err
+			}
+			r, err := t.ref(cmd, a)
+			if err != nil {
+				return err
+			}
+			all, err := a.listBy(cmd.Context(), http.MethodPost, identityKind.path(r, "listAssociatedResources"))
+			if err != nil {
+				return err
+			}
+			c.columns = "[].{Name: name, ResourceGroup: resourceGroup, Type: type}"
+			return c.print(all)
+		},
+	}
+	t.bind(cmd, "identity")
 	return cmd
 }

@@ -23,7 +23,7 @@ func TestCommandsWithoutASubscription(t *testing.T) {
 	}
 	for _, line := range []string{
 		"group list", "group create -n g", "group exists -n g", "group delete -n g --yes", "resource list",
-		"identity list", "identity create -g g -n i", "identity show -g g -n i",
+		"identity list", "identity create -g g -n i", "identity show -g g -n i", "identity list-resources -g g -n i",
 		"vm list", "vm create -g g -n v", "vm identity show -g g -n v",
 		"mysql flexible-server list", "mysql flexible-server ad-admin list -g g -s s",
 		"role assignment list", "role assignment create --assignee " + p.ClientID + " --role Reader", "role definition list",
