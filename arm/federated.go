@@ -41,7 +41,10 @@ func (a *API) listFederated(c *call) (answer, error) {
 		return answer{}, err
 	}
 	all, err := a.Directory.IdentityFederation(c.Context(), c.vars["group"], c.vars["name"])
-	return list(all, showFederated(base)), err
+	if err != nil {
+		return answer{}, err
+	}
+	return page(c, all, func(f directory.FederatedCredential) string { return f.Name }, showFederated(base))
 }
 
 func (a *API) getFederated(c *call) (answer, error) {

@@ -102,6 +102,8 @@ func TestAdministratorTellsNothingOfIdentities(t *testing.T) {
 		wantFault(t, resp, text, http.StatusForbidden, "LinkedAuthorizationFailed")
 	}
 	w.grant(t, who, "Managed Identity Operator", ids+"app")
+	w.want(t, http.StatusOK, "dba", "PATCH", other+theirs+api,
+		`{"identity":{"type":"UserAssigned","userAssignedIdentities":{"`+strings.ReplaceAll(ids, "{sub}", w.sub)+`app":{}}}}`)
 	w.want(t, http.StatusOK, "dba", "PUT", other+admin+api, body("app"))
 }
 

@@ -10,7 +10,7 @@ import (
 
 const compute = "Microsoft.Compute"
 
-// anywhere is the location in the path of an operation on what is gone.
+// anywhere is the location in the path of an operation on what was not there.
 const anywhere = "global"
 
 func (c *call) showMachine(v directory.VM) any {
@@ -72,8 +72,12 @@ func (a *API) patchMachine(c *call) (answer, error) {
 }
 
 func (a *API) deleteMachine(c *call) (answer, error) {
+	where := anywhere
+	if v, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"]); err == nil {
+		where = v.Location // while it can be asked
+	}
 	ans, err := removed(a.Directory.DeleteVM(c.Context(), c.vars["group"], c.vars["name"]))
-	return a.goesOn(c, compute, anywhere, ans, err)
+	return a.goesOn(c, compute, where, ans, err)
 }
 
 // listIdentityEndpoint returns what makes a program act as the machine: the values

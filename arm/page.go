@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/midas-mysql/midas/directory"
 )
@@ -19,6 +20,9 @@ const pageSize = 1000
 
 // maxToken is the longest $skiptoken that is read.
 const maxToken = 2048
+
+// tokenVersion begins what a $skiptoken encodes: other texts are valid base64, too.
+const tokenVersion = "1:"
 
 // cut reads the request's $top and $skiptoken: how many things are wanted, and after
 // which. The token is the key of the last one sent, so that what comes and goes in between
@@ -35,10 +39,11 @@ func (c *call) cut() (after string, size int, err error) {
 	}
 	if text, given := c.query["$skiptoken"]; given {
 		raw, err := base64.RawURLEncoding.DecodeString(text)
-		if err != nil || len(raw) == 0 || len(text) > maxToken {
+		key, ours := strings.CutPrefix(string(raw), tokenVersion)
+		if err != nil || !ours || key == "" || len(text) > maxToken || !utf8.ValidString(key) {
 			return "", 0, errQuery("the value of '$skiptoken' is not one that was given out")
 		}
-		after = string(raw)
+		after = key
 	}
 	return after, size, nil
 }
@@ -49,7 +54,7 @@ func (c *call) nextLink(key string) string {
 	for name, value := range c.query {
 		query.Set(name, value)
 	}
-	query.Set("$skiptoken", base64.RawURLEncoding.EncodeToString([]byte(key)))
+	query.Set("$skiptoken", base64.RawURLEncoding.EncodeToString([]byte(tokenVersion+key)))
 	return c.base + c.URL.EscapedPath() + "?" + query.Encode()
 }
 

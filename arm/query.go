@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // versionPattern is how API versions look. "1.0" is that of /metadata/endpoints.
@@ -32,11 +33,20 @@ func readQuery(c *call) error {
 	switch {
 	case version == "":
 		return errMissingVersion
-	case len(version) > maxVersion || !versionPattern.MatchString(version):
+	case len(version) > maxVersion || !versionPattern.MatchString(version) || !dated(version):
 		return &fault{status: http.StatusBadRequest, code: "InvalidApiVersionParameter", message: "The api-version '" + clip(version, maxVersion) +
 			"' is invalid. It must be a date as 2022-09-01, with '-preview' behind it or not."}
 	}
 	return nil
+}
+
+// dated reports whether a version that looks like a date is one.
+func dated(version string) bool {
+	if len(version) < len(time.DateOnly) { // that of /metadata/endpoints
+		return true
+	}
+	_, err := time.Parse(time.DateOnly, version[:len(time.DateOnly)])
+	return err == nil
 }
 
 func errQuery(why string) *fault {

@@ -72,12 +72,21 @@ func (a *API) patchServer(c *call) (answer, error) {
 }
 
 func (a *API) deleteServer(c *call) (answer, error) {
+	where := a.serverLocation(c)
 	existed, err := a.Directory.DeleteServer(c.Context(), c.vars["group"], c.vars["name"])
 	if existed && err == nil {
 		a.ServersDeleted(c.Context())
 	}
 	ans, err := removed(existed, err)
-	return a.goesOn(c, forMySQL, anywhere, ans, err)
+	return a.goesOn(c, forMySQL, where, ans, err)
+}
+
+// serverLocation is the location in the path of an operation on the call's server.
+func (a *API) serverLocation(c *call) string {
+	if s, err := a.loadServer(c); err == nil {
+		return s.Location
+	}
+	return anywhere
 }
 
 // listReplicas is asked by az before it sets an administrator: a server here has none.
@@ -153,12 +162,12 @@ func (a *API) putAdministrator(c *call) (answer, error) {
 	}
 	ans, err := a.getAdministrator(c)
 	ans.status = made(created)
-	return a.goesOn(c, forMySQL, anywhere, ans, err)
+	return a.goesOn(c, forMySQL, a.serverLocation(c), ans, err)
 }
 
 func (a *API) deleteAdministrator(c *call) (answer, error) {
 	ans, err := removed(a.Directory.DeleteAdministrator(c.Context(), c.vars["group"], c.vars["name"]))
-	return a.goesOn(c, forMySQL, anywhere, ans, err)
+	return a.goesOn(c, forMySQL, a.serverLocation(c), ans, err)
 }
 
 const systemDefault = "system-default"

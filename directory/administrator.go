@@ -92,20 +92,44 @@ func (d *Directory) storeAdministrator(ctx context.Context, tx *sql.Tx, r Resour
 			return midas.Errorf(midas.Invalid, "The value '%s' of the property '%s' is invalid. It must be a GUID.", clip(value), property)
 		}
 	}
+	if !strings.EqualFold(a.TenantID, d.tenantID) {
+		return midas.Errorf(midas.Invalid, "The value '%s' of the property 'tenantId' is invalid. It must be the server's own tenant, '%s'.", a.TenantID, d.tenantID)
+	}
 	control := func(c rune) bool { return c < ' ' || c == 0x7f }
 	if n := utf8.RuneCountInString(a.Login); n == 0 || n > maxLogin || !utf8.ValidString(a.Login) || strings.ContainsFunc(a.Login, control) {
 		return midas.Errorf(midas.Invalid, "The value '%s' of the property 'login' is invalid. It must have 1 to %d characters, as MySQL user names do.", clip(a.Login), maxLogin)
 	}
 	if a.IdentityID != "" {
 		if _, err := d.identityRow(ctx, tx, a.IdentityID); errors.Is(err, sql.ErrNoRows) {
-			return noIdentity(r.ID, clip(a.IdentityID))
+			return noIdentity(r.ID, a.IdentityID)
 		} else if err != nil {
 			return err
+		}
+		has, err := d.assignedTo(ctx, tx, r)
+		if err != nil {
+			return err
+		}
+		if !serves(has, a.IdentityID) {
+			return midas.Errorf(midas.Invalid, "The value '%s' of the property 'identityResourceId' is invalid. It must be one of the server's identities: assign it to the server '%s' first.", a.IdentityID, r.Name)
 		}
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE server SET admin_login = ?, admin_object_id = ?, admin_tenant_id = ?, admin_identity = ? WHERE resource = ?`,
 		a.Login, fold(a.ObjectID), fold(a.TenantID), a.IdentityID, r.row)
 	return err
+}
+
+// serves reports whether the identity is among those of a server.
+func serves(has []midas.Identity, identityID string) bool {
+	return slices.ContainsFunc(has, func(one midas.Identity) bool { return strings.EqualFold(one.ResourceID, identityID) })
+}
+
+// keepsServing refuses a change that takes from a server the identity of its administrator.
+func keepsServing(before, after Server) error {
+	if before.Admin == nil || !serves(before.UserAssigned, before.Admin.IdentityID) || serves(after.UserAssigned, before.Admin.IdentityID) {
+		return nil
+	}
+	return midas.Errorf(midas.Invalid, "The identity '%s' cannot be taken from the server '%s': it serves the Microsoft Entra administrator '%s'. "+
+		"Delete the administrator first, or set it with another identity.", before.Admin.IdentityID, after.Name, before.Admin.Login)
 }
 
 // Parameter is a server parameter ("configuration" in ARM's words).

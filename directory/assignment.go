@@ -93,7 +93,7 @@ func (d *Directory) assignOne(ctx context.Context, tx *sql.Tx, r Resource, id st
 	case errors.Is(err, sql.ErrNoRows) && !wanted:
 		return nil
 	case errors.Is(err, sql.ErrNoRows):
-		return noIdentity(r.ID, clip(id))
+		return noIdentity(r.ID, id)
 	case err != nil:
 		return err
 	case wanted:

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/midas-mysql/midas"
 )
@@ -16,6 +18,10 @@ const (
 	maxTagName  = 512
 	maxTagValue = 256
 )
+
+// reservedInTags are the characters that names of tags do not have.
+// Source: Microsoft, "Use tags to organize your Azure resources", limitations.
+const reservedInTags = `<>%&\?/`
 
 // Group is a resource group.
 type Group struct {
@@ -147,7 +153,16 @@ func encodeTags(tags map[string]string) (string, error) {
 	if len(tags) > maxTags {
 		return "", midas.Errorf(midas.Invalid, "The number of tags %d exceeds the maximum of %d.", len(tags), maxTags)
 	}
+	seen := map[string]string{}
 	for name, value := range tags {
+		key := strings.ToLower(name)
+		if other, twice := seen[key]; twice {
+			return "", midas.Errorf(midas.Invalid, "The tags '%s' and '%s' are one: names of tags have no case.", clip(min(name, other)), clip(max(name, other)))
+		}
+		seen[key] = name
+		if strings.ContainsAny(name, reservedInTags) || strings.ContainsFunc(name, unicode.IsControl) {
+			return "", midas.Errorf(midas.Invalid, "The name of the tag '%s' is invalid: it has one of the reserved characters '%s' or a control character.", clip(name), reservedInTags)
+		}
 		if name == "" || len(name) > maxTagName || len(value) > maxTagValue {
 			return "", midas.Errorf(midas.Invalid, "The tag '%s' is invalid. A name has 1 to %d characters and a value up to %d.", clip(name), maxTagName, maxTagValue)
 		}
@@ -156,6 +171,15 @@ func encodeTags(tags map[string]string) (string, error) {
 		return "{}", nil
 	}
 	text, err := json.Marshal(tags)
+	return string(text), err
+}
+
+// patchedTags are given, if any, or those that are there: they may be older than a rule.
+func patchedTags(there, given map[string]string) (string, error) {
+	if given != nil {
+		return encodeTags(given)
+	}
+	text, err := json.Marshal(there)
 	return string(text), err
 }
 

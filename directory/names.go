@@ -81,9 +81,11 @@ func noResource(k kind, group, name string) error {
 		kinds[k].provider, name, group)
 }
 
-// noIdentity is Azure's FailedIdentityOperation: on is the id of the resource that
-// was to have the identity.
+// noIdentity is Azure's FailedIdentityOperation: on is the id of the resource that was to
+// have the identity id. That is given whole, up to what a URL may have: its end is what
+// tells it apart.
 func noIdentity(on, id string) error {
+	id = clipTo(id, 2048)
 	return &midas.Error{
 		Code: midas.NotFound,
 		Message: fmt.Sprintf("Identity operation for resource '%s' failed with error 'Failed to perform resource identity operation. "+

@@ -150,10 +150,7 @@ func (d *Directory) patchResource(ctx context.Context, tx *sql.Tx, k kind, group
 	if err := sameLocation(r, c.Location); err != nil {
 		return Resource{}, err
 	}
-	if c.Tags != nil {
-		r.Tags = c.Tags
-	}
-	tags, err := encodeTags(r.Tags)
+	tags, err := patchedTags(r.Tags, c.Tags)
 	if err != nil {
 		return Resource{}, err
 	}

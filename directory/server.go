@@ -63,6 +63,10 @@ func (d *Directory) PutServer(ctx context.Context, group, name string, c ServerC
 				return err
 			}
 		}
+		before, err := d.loadServer(ctx, tx, r)
+		if err != nil {
+			return err
+		}
 		if c.Identity != nil {
 			if err := d.clearIdentity(ctx, tx, r); err != nil {
 				return err
@@ -71,8 +75,10 @@ func (d *Directory) PutServer(ctx context.Context, group, name string, c ServerC
 		if err := d.changeServer(ctx, tx, r, c); err != nil {
 			return err
 		}
-		s, err = d.loadServer(ctx, tx, r)
-		return err
+		if s, err = d.loadServer(ctx, tx, r); err != nil {
+			return err
+		}
+		return keepsServing(before, s)
 	})
 	return s, created, err
 }
@@ -85,11 +91,17 @@ func (d *Directory) PatchServer(ctx context.Context, group, name string, c Serve
 		if err != nil {
 			return err
 		}
+		before, err := d.loadServer(ctx, tx, r)
+		if err != nil {
+			return err
+		}
 		if err := d.changeServer(ctx, tx, r, c); err != nil {
 			return err
 		}
-		s, err = d.loadServer(ctx, tx, r)
-		return err
+		if s, err = d.loadServer(ctx, tx, r); err != nil {
+			return err
+		}
+		return keepsServing(before, s)
 	})
 	return s, err
 }
