@@ -81,6 +81,7 @@ func TestClientCertificate(t *testing.T) {
 		"RS256 and SHA-1, as MSAL for Python": {jose.RS256, map[string]any{"x5t": padded(d.short)}, nil},
 		"PS256 and SHA-256, as MSAL for Go":   {jose.PS256, map[string]any{"x5t#S256": std(padded(d.long))}, nil},
 		"both thumbprints":                    {jose.PS256, map[string]any{"x5t": d.short, "x5t#S256": d.long}, nil},
+		"with its chain, as SDKs send it":     {jose.PS256, map[string]any{"x5t#S256": d.long, "x5c": []string{base64.StdEncoding.EncodeToString(d.der)}}, nil},
 		"version 1 token endpoint":            {jose.RS256, map[string]any{"x5t": d.short}, map[string]any{"aud": d.base + "/" + d.tenant + "/oauth2/token"}},
 		"adfs":                                {jose.RS256, map[string]any{"x5t": d.short}, map[string]any{"aud": d.base + "/adfs/oauth2/token"}},
 		"under another of our names":          {jose.RS256, map[string]any{"x5t": d.short}, map[string]any{"aud": "https://login.microsoftonline.com/common/oauth2/v2.0/token"}},
@@ -109,6 +110,7 @@ func TestClientCertificateRefusals(t *testing.T) {
 	}{
 		"no thumbprint":             {nil, nil, "AADSTS700027"},
 		"another thumbprint":        {map[string]any{"x5t": "AAAAAAAAAAAAAAAAAAAAAAAAAAA"}, nil, "AADSTS700027"},
+		"a chain alone":             {map[string]any{"x5c": []string{base64.StdEncoding.EncodeToString(d.der)}}, nil, "AADSTS700027"},
 		"one of two is another":     {map[string]any{"x5t": d.short, "x5t#S256": "AAAA"}, nil, "AADSTS700027"},
 		"for somebody else":         {header, map[string]any{"aud": "https://login.example/" + d.tenant + "/oauth2/token"}, "AADSTS700023"},
 		"for our page":              {header, map[string]any{"aud": d.base + "/devicelogin"}, "AADSTS700023"},

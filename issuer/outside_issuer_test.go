@@ -55,6 +55,7 @@ func unsigned(claims any) string {
 // outsideIssuer is an OpenID Connect issuer of its own, with its keys and its TLS.
 type outsideIssuer struct {
 	url     string // as its tokens name it
+	serves  http.ServeMux
 	fetches atomic.Int64
 	change  atomic.Pointer[http.HandlerFunc] // in place of what it serves
 }
@@ -62,23 +63,14 @@ type outsideIssuer struct {
 func newOutside(t testing.TB, path string) (*outsideIssuer, *x509.CertPool) {
 	t.Helper()
 	o := &outsideIssuer{}
-	mux := http.NewServeMux()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		o.fetches.Add(1)
-		if f := o.change.Load(); f != nil {
-			(*f)(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	}))
-	server.StartTLS()
+	server := httptest.NewTLSServer(o)
 	t.Cleanup(server.Close)
 	o.url = server.URL + path
 	at := strings.TrimSuffix(path, "/")
-	mux.HandleFunc(at+"/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+	o.serves.HandleFunc(at+"/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": o.url, "jwks_uri": server.URL + at + "/openid/v1/jwks", "id_token_signing_alg_values_supported": []string{"RS256"}})
 	})
-	mux.HandleFunc(at+"/openid/v1/jwks", func(w http.ResponseWriter, _ *http.Request) {
+	o.serves.HandleFunc(at+"/openid/v1/jwks", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
 			{KeyID: "rsa", Key: signingKey().Public(), Use: "sig", Algorithm: "RS256"},
 			{KeyID: "svid", Key: ecKey().Public(), Use: "jwt-svid", Algorithm: "ES256"},
@@ -86,6 +78,15 @@ func newOutside(t testing.TB, path string) (*outsideIssuer, *x509.CertPool) {
 		}})
 	})
 	return o, server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+}
+
+func (o *outsideIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.fetches.Add(1)
+	if f := o.change.Load(); f != nil {
+		(*f)(w, r)
+		return
+	}
+	o.serves.ServeHTTP(w, r)
 }
 
 func loopback(roots *x509.CertPool) func(*issuer.Config) {

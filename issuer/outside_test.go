@@ -3,6 +3,7 @@ package issuer_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -209,8 +210,8 @@ type misbehaviour struct {
 	public bool
 }
 
-// misbehaviours may send for the keys of another issuer, which are good.
-func misbehaviours(evil *outsideIssuer) map[string]misbehaviour {
+// misbehaviours may send for the keys of another issuer, or to plain, both of which are good.
+func misbehaviours(evil *outsideIssuer, plain string) map[string]misbehaviour {
 	return map[string]misbehaviour{
 		"redirects elsewhere": {change: func(*outsideIssuer) http.HandlerFunc {
 			return func(w http.ResponseWriter, r *http.Request) {
@@ -236,7 +237,7 @@ func misbehaviours(evil *outsideIssuer) map[string]misbehaviour {
 		}},
 		"sends for the keys by http": {change: func(o *outsideIssuer) http.HandlerFunc {
 			return func(w http.ResponseWriter, _ *http.Request) {
-				_ = json.NewEncoder(w).Encode(map[string]any{"issuer": o.url, "jwks_uri": strings.Replace(evil.url, "https", "http", 1) + "/openid/v1/jwks"})
+				_ = json.NewEncoder(w).Encode(map[string]any{"issuer": o.url, "jwks_uri": plain + "/openid/v1/jwks"})
 			}
 		}},
 		"is on an address that is not allowed": {public: true},
@@ -248,7 +249,9 @@ func misbehaviours(evil *outsideIssuer) map[string]misbehaviour {
 // gets its keys believed.
 func TestOutsideIssuerIsFetchedWithinLimits(t *testing.T) {
 	evil, _ := newOutside(t, "")
-	for name, c := range misbehaviours(evil) {
+	plain := httptest.NewServer(evil)
+	t.Cleanup(plain.Close)
+	for name, c := range misbehaviours(evil, plain.URL) {
 		t.Run(name, func(t *testing.T) {
 			o, roots := newOutside(t, "")
 			if c.change != nil {

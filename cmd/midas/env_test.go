@@ -26,10 +26,7 @@ func TestExportsAreReadBackByTheShells(t *testing.T) {
 		"powershell": {"pwsh", "-NoProfile", "-Command"},
 	} {
 		t.Run(shell, func(t *testing.T) {
-			path, err := exec.LookPath(program[0])
-			if err != nil {
-				t.Skipf("left out: no %s on PATH", program[0])
-			}
+			path := shellAt(t, program[0])
 			script := exports(shells[shell], usage{vm: "myVM", shell: shell}, vars, nil) + "\nenv\n"
 			out, err := exec.Command(path, append(program[1:], script)...).Output()
 			if err != nil {
@@ -42,6 +39,19 @@ func TestExportsAreReadBackByTheShells(t *testing.T) {
 			}
 		})
 	}
+}
+
+// shellAt finds a shell. PowerShell is none of Debian's packages.
+func shellAt(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	switch {
+	case err != nil && os.Getenv("CI") != "" && program != "pwsh":
+		t.Fatalf("%s: not installed; run test/servers/install.sh as root", program)
+	case err != nil:
+		t.Skipf("left out: no %s on PATH", program)
+	}
+	return path
 }
 
 func TestExportsText(t *testing.T) {
@@ -87,10 +97,7 @@ func TestCommandsAreNobodysAlias(t *testing.T) {
 			if !strings.Contains(script, "\n"+test.begins) {
 				t.Errorf("printed:\n%s", script)
 			}
-			path, err := exec.LookPath(test.as[0])
-			if err != nil {
-				t.Skipf("left out: no %s on PATH", test.as[0])
-			}
+			path := shellAt(t, test.as[0])
 			t.Setenv("SCRIPT", script)
 			if out, err := exec.Command(path, test.as[1:]...).CombinedOutput(); err != nil || string(out) != "az login --password @it's\n" {
 				t.Errorf("ran %q, %v", out, err)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the database servers and clients that the tests talk to:
-#   MariaDB, jq, curl, debootstrap   from this machine's own apt sources
+#   MariaDB, jq, curl, fish, debootstrap   from this machine's own apt sources
 #   az and Azure's packages for Python (800 MB), PyJWT, PyMySQL   from there, too
 #   MySQL 9 server and client        from Debian sid, inside a tree of its own
 #   Node 20 or later                 from the same tree, where the machine has none
@@ -45,7 +45,7 @@ giveup() {
 }
 
 missing() {
-	for p in mariadbd mariadb jq curl; do
+	for p in mariadbd mariadb jq curl fish; do
 		have $p || printf '%s ' "$p"
 	done
 	have_azure || printf 'azure-cli '
@@ -63,7 +63,7 @@ host_packages() {
 	want=
 	have mariadbd || want="$want mariadb-server-core"
 	have mariadb || want="$want mariadb-client-core"
-	for p in jq curl debootstrap; do
+	for p in jq curl fish debootstrap; do
 		have $p || want="$want $p"
 	done
 	have_azure || want="$want azure-cli python3-azure python3-jwt python3-pymysql"
