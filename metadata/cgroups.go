@@ -84,8 +84,11 @@ func (c *cgroups) path(ctx context.Context, marked []string, id uint64) (string,
 		return "", ctx.Err()
 	case <-w.done:
 	}
-	if path, found := w.paths[id]; found || w.err != nil {
-		return path, w.err
+	if path, found := w.paths[id]; found {
+		return path, nil
+	}
+	if w.err != nil {
+		return "", w.err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

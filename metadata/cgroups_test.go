@@ -123,6 +123,9 @@ func TestCgroupWalkThatFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		marked := []string{"/app"}
+		if path, err := c.path(t.Context(), marked, 2); path != "/app" || err != nil {
+			t.Errorf("who waited for it: %q, %v", path, err)
+		}
 		if _, err := c.path(t.Context(), marked, 3); err == nil {
 			t.Error("no error")
 		}
