@@ -151,17 +151,29 @@ func TestNoSourceHasAll(t *testing.T) {
 		if !victim.ask("/") {
 			t.Error("one source's flood pushed out another's")
 		}
-		for range 2 {
-			go io.WriteString(l.dial("2001:db8::1"), "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+		for _, address := range []string{"2001:db8::1", "2001:db8::2:1"} {
+			go io.WriteString(l.dial(address), "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
 			synctest.Wait()
 		}
-		if l.dial("2001:db8::1").ask("/") {
-			t.Error("one source has more than its share")
+		if l.dial("2001:db8:0:0:ffff::").ask("/") {
+			t.Error("one source has more than its share, by another address of its network")
 		}
 		if !l.dial("2001:db8:0:1::1").ask("/") || !victim.ask("/") {
 			t.Error("another source was refused")
 		}
 	})
+}
+
+// A listener of both families sees IPv4 addresses as IPv6 ones, which would all be of one
+// network.
+func TestMappedAddressesAreTheirOwnSources(t *testing.T) {
+	of := func(remote string) netip.Prefix { return sourceOf(&from{nil, tcp(remote), tcp("192.0.2.1")}) }
+	if a, b := of("::ffff:198.51.100.7"), of("::ffff:203.0.113.7"); a == b || a != of("198.51.100.7") {
+		t.Errorf("%s and %s", a, b)
+	}
+	if own := of("::ffff:192.0.2.1"); own.IsValid() {
+		t.Errorf("this machine is %s", own)
+	}
 }
 
 func TestShareLeavesAReserve(t *testing.T) {
