@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strconv"
 )
 
 // reason says why there is no answer; each dialect has its own words for it.
@@ -67,7 +68,7 @@ func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, f *failure, sh
 	case reasonSource:
 		e.refusals.Warn(r.RemoteAddr, "metadata request of an unknown source", "remote", r.RemoteAddr, "reason", f.text)
 	case reasonInternal:
-		if f.err != nil {
+		if f.err != nil && r.Context().Err() == nil { // else the client has gone, which is no fault here
 			e.log.ErrorContext(r.Context(), "metadata request failed", "remote", r.RemoteAddr, "error", f.err)
 		}
 	}
@@ -87,15 +88,20 @@ func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, f *failure, sh
 }
 
 // write sends one JSON object, without a line end: Azure sends none, and the length of
-// its answers is known.
+// its answers is known. It is said: net/http sends what is over 2 KiB in chunks otherwise.
 func write(w http.ResponseWriter, status int, body any) {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(body) // our own types, which can all be written
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	sized(w, status, "application/json; charset=utf-8", bytes.TrimSuffix(text.Bytes(), []byte("\n")))
+}
+
+func sized(w http.ResponseWriter, status int, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(bytes.TrimSuffix(text.Bytes(), []byte("\n"))) // an error means that the client is gone
+	_, _ = w.Write(body) // an error means that the client is gone
 }
 
 // clip keeps a stranger's text short in an answer.

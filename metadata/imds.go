@@ -83,9 +83,7 @@ func withBody(r *http.Request) *failure {
 	if r.Method != http.MethodGet || r.ContentLength == 0 {
 		return nil
 	}
-	f := badRequest("The request has a body, and GET has none: send it without.")
-	f.header = http.Header{"Connection": {"close"}}
-	return f
+	return badRequest("The request has a body, and GET has none: send it without.")
 }
 
 // forwarded refuses what came through a proxy, which would lend its caller the machine.

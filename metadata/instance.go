@@ -20,9 +20,7 @@ func (e *Endpoint) serveInstance(w http.ResponseWriter, r *http.Request, c calle
 	case f != nil:
 		e.refuse(w, r, f, otherRefusal)
 	case format == "text":
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.WriteHeader(http.StatusOK)
-		_, _ = w.Write(asText(node))
+		sized(w, http.StatusOK, "text/plain; charset=utf-8", asText(node))
 	default:
 		write(w, http.StatusOK, node)
 	}

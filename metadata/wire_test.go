@@ -1,14 +1,21 @@
 package metadata_test
 
 import (
+	"bytes"
+	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/metadata"
 )
 
 // onWire sends r over a socket, with body as it stands, and returns what came back.
@@ -50,6 +57,31 @@ func TestLengthsAreAzures(t *testing.T) {
 	}
 }
 
+// An answer of over 2 KiB, as with long names, has its length on the wire, too.
+func TestLengthOfALongAnswer(t *testing.T) {
+	w := newWorld(t)
+	long := w.identity(strings.Repeat("i", 128))
+	again := w.imds("msi_res_id", long.ResourceID, "resource", "api://"+strings.Repeat("r", 1000))
+	again.query = strings.Replace(again.query, url.Values{"resource": {midas.Resource}}.Encode()+"&", "", 1)
+	if status, size, text := onWire(t, w, again, "", 0); status != 200 || size <= 2048 {
+		t.Errorf("status %d, %d bytes, %s", status, size, text)
+	}
+}
+
+// Each dialect's clients read its own form alone.
+func TestBodiesAreRefusedInTheFormOfTheDialect(t *testing.T) {
+	w := newWorld(t)
+	for path, want := range map[string]string{
+		"/msi/token":                      `"message":"The request has a body`,
+		"/servicefabric/token":            `"code":"BadRequest","message":"The request has a body`,
+		"/metadata/identity/oauth2/token": `"error_description":"The request has a body`,
+	} {
+		if status, _, text := onWire(t, w, w.get(path, ""), "x", 1); status != 400 || !strings.Contains(text, want) {
+			t.Errorf("%s: status %d, %s", path, status, text)
+		}
+	}
+}
+
 // A GET has no body: one that comes all the same is refused for its announcement, and
 // not read.
 func TestGetWithABodyIsRefused(t *testing.T) {
@@ -72,22 +104,57 @@ func TestGetWithABodyIsRefused(t *testing.T) {
 	}
 }
 
-// The answer comes before the body, of which no byte needs to be there.
-func TestBodyOfAGetIsNotWaitedFor(t *testing.T) {
+// The answer comes before the body, of which no byte needs to be there, and whatever the
+// method is that nobody serves.
+func TestBodyIsNotWaitedFor(t *testing.T) {
 	w := newWorld(t)
 	w.identity("myManagedIdentity")
 	server := httptest.NewServer(w.endpoint)
-	defer server.Close()
-	conn, err := net.Dial("tcp", server.Listener.Addr().String())
-	w.must(err)
-	defer conn.Close()
-	w.must(conn.SetDeadline(time.Now().Add(10 * time.Second)))
+	t.Cleanup(server.Close)
 	r := w.imds()
-	_, err = io.WriteString(conn, "GET "+r.path+"?"+r.query+" HTTP/1.1\r\nHost: 127.0.0.1\r\nMetadata: true\r\n"+
-		"X-IDENTITY-HEADER: "+secretOf(w.vm.VMID)+"\r\nContent-Length: 4500000\r\n\r\n")
-	w.must(err)
-	raw, err := io.ReadAll(conn) // until the server hangs up
-	if err != nil || !strings.HasPrefix(string(raw), "HTTP/1.1 400 ") || !strings.Contains(string(raw), "Connection: close\r\n") {
-		t.Errorf("%v, %q", err, raw)
+	for line, want := range map[string]string{
+		"GET " + r.path + "?" + r.query:       "400",
+		"POST " + r.path + "?" + r.query:      "405",
+		"HEAD " + r.path + "?" + r.query:      "405",
+		"PUT /msi/token":                      "405",
+		"GET /cloudshell/oauth2/token":        "405",
+		"POST /nowhere":                       "404",
+		"POST /metadata/../identity":          "400",
+		"DELETE /metadata/instance?format=no": "405",
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			_, err = io.WriteString(conn, line+" HTTP/1.1\r\nHost: 127.0.0.1\r\nMetadata: true\r\n"+
+				"X-IDENTITY-HEADER: "+secretOf(w.vm.VMID)+"\r\nContent-Length: 9\r\n\r\n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := io.ReadAll(conn) // until the server hangs up
+			if err != nil || !strings.HasPrefix(string(raw), "HTTP/1.1 "+want+" ") || !strings.Contains(string(raw), "Connection: close\r\n") {
+				t.Errorf("%v, %q", err, raw)
+			}
+		})
+	}
+}
+
+// A client that hangs up is no fault of ours, and no line in the log.
+func TestClientsThatHangUpAreNotLogged(t *testing.T) {
+	w := newWorld(t)
+	var out bytes.Buffer
+	w.remake(func(c *metadata.Config) { c.Log = slog.New(slog.NewTextHandler(&out, nil)) })
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	r := w.imds()
+	in := httptest.NewRequestWithContext(ctx, r.method, "http://169.254.169.254"+r.path+"?"+r.query, nil)
+	in.Header = r.header
+	w.endpoint.ServeHTTP(httptest.NewRecorder(), in)
+	if out.Len() > 0 {
+		t.Error(out.String())
 	}
 }
