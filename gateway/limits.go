@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/midas-mysql/midas/internal/sender"
 )
 
 // limits bounds how many connections are signing in at once. A connection that has
@@ -41,7 +43,7 @@ func newLimits(maxTotal, maxPerSource int) *limits {
 func (l *limits) enter(address netip.Addr, drop func()) (leave func(), ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	source := sourceNetwork(address)
+	source := sender.Subscriber(address)
 	held := l.perSource[source]
 	if held != nil && held.Len() >= l.maxPerSource || l.total >= l.maxTotal && !l.makeRoom(source) {
 		return func() {}, false
@@ -95,16 +97,6 @@ func (l *limits) remove(source netip.Prefix, taken *list.Element) {
 	if held.Len() == 0 {
 		delete(l.perSource, source)
 	}
-}
-
-// sourceNetwork is what counts as one source: an IPv6 host has a whole /64 to itself.
-func sourceNetwork(address netip.Addr) netip.Prefix {
-	bits := address.BitLen()
-	if address.Is6() {
-		bits = 64
-	}
-	source, _ := address.WithZone("").Prefix(bits)
-	return source
 }
 
 // reassertEvery is how often one account's secret is set anew at most. A backend may

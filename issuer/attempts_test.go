@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/sender"
 )
 
 // guesser counts how many of its guesses are checked.
@@ -78,7 +79,7 @@ func TestFailuresUnderMadeUpNamesShutNobodyOut(t *testing.T) {
 	if got := g.checked(100, madeUp("127.0.0.1:99")); got != 100 || !g.try("127.0.0.1:99", "alice", true) {
 		t.Errorf("on loopback %d are checked, and then alice is not", got)
 	}
-	if got := g.checked(100, madeUp("192.0.2.1:99")); got != sourceFailures {
+	if got := g.checked(100, madeUp("192.0.2.1:99")); got != int(passwordFailures.subscriber) {
 		t.Errorf("%d of one source were checked", got)
 	}
 	if g.try("192.0.2.1:99", "alice", true) {
@@ -95,7 +96,7 @@ func TestFailuresUnderMadeUpNamesShutNobodyOut(t *testing.T) {
 
 func TestSlipsDoNotAddUp(t *testing.T) {
 	g := newGuesser(t)
-	for i := range 2 * sourceFailures {
+	for i := range 2 * int(passwordFailures.subscriber) {
 		user := fmt.Sprint("user", i)
 		if !g.try("192.0.2.1:99", user, false) || !g.try("192.0.2.1:99", user, true) {
 			t.Fatalf("user %d is not heard: those before only mistyped", i)
@@ -122,7 +123,7 @@ func TestSpreadGuessesAreBounded(t *testing.T) {
 	got := g.checked(1000, func(i int) (string, string) {
 		return fmt.Sprintf("[2a00:1:2:%x::1]:99", i), fmt.Sprint("u", i)
 	})
-	if got != networkFailures {
+	if got != int(passwordFailures.network) {
 		t.Errorf("%d guesses from one /48 were checked", got)
 	}
 }
@@ -134,32 +135,33 @@ func TestWaitingCodesStandAFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	ask := func(source string) (string, bool) {
-		code, _, ok := d.add(device{clientID: "c", source: source, began: now})
+	ask := func(address string) (string, bool) {
+		code, _, ok := d.add(device{clientID: "c", from: sender.Parse(address), began: now})
 		return code, ok
 	}
 	waits := func(code string) bool { _, e := d.poll(code, "c", now); return e.number == 70016 || e.number == 50196 }
-	first, _ := ask("victim")
+	const victim = "198.51.100.7"
+	first, _ := ask(victim)
 	for i := range devicesPerSource - 1 {
-		if _, ok := ask("victim"); !ok {
+		if _, ok := ask(victim); !ok {
 			t.Fatalf("code %d refused", i+2)
 		}
 	}
-	if _, ok := ask("victim"); ok {
+	if _, ok := ask(victim); ok {
 		t.Error("one source may have any number")
 	}
 	now = now.Add(spared)
-	typed := d.sources["victim"][0]
+	typed := d.waiting[sender.Parse(victim)][0]
 	if d.find(typed.userCode, now) == nil || !waits(first) {
 		t.Error("it waits no more")
 	}
-	second := d.sources["victim"][1]
+	second := d.waiting[sender.Parse(victim)][1]
 	second.polled = now // by a program that keeps what it has
-	if _, ok := ask("victim"); !ok || !waits(first) || d.byUser[second.userCode] != nil || len(d.sources["victim"]) != devicesPerSource {
+	if _, ok := ask(victim); !ok || !waits(first) || d.byUser[second.userCode] != nil || len(d.waiting[sender.Parse(victim)]) != devicesPerSource {
 		t.Error("codes that nobody types in keep others out, or one goes that is typed in")
 	}
 	for i := range maxDevices + 100 {
-		ask(fmt.Sprint("stranger", i))
+		ask(fmt.Sprintf("203.%d.%d.1", i/250, i%250))
 		if i%1000 == 0 {
 			waits(first)
 		}
@@ -168,9 +170,9 @@ func TestWaitingCodesStandAFlood(t *testing.T) {
 		t.Errorf("%d codes; one that is asked about is gone", d.byDigest.Len())
 	}
 	now = now.Add(deviceLife)
-	ask("later")
-	if d.byDigest.Len() > 2 || len(d.sources) != d.byDigest.Len() {
-		t.Errorf("%d codes of %d sources are kept for ever", d.byDigest.Len(), len(d.sources))
+	ask("192.0.2.9")
+	if d.byDigest.Len() > 2 || len(d.waiting) != d.byDigest.Len() {
+		t.Errorf("%d codes of %d sources are kept for ever", d.byDigest.Len(), len(d.waiting))
 	}
 }
 
@@ -184,7 +186,7 @@ func TestCodesThatAreHeldKeepNobodyOut(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	held := map[string]string{}
 	for range devicesLoopback {
-		code, userCode, ok := d.add(device{clientID: "c", source: loopback, began: now})
+		code, userCode, ok := d.add(device{clientID: "c", from: sender.Sender{}, began: now})
 		if !ok {
 			t.Fatal("refused")
 		}
@@ -201,7 +203,7 @@ func TestCodesThatAreHeldKeepNobodyOut(t *testing.T) {
 		}
 	}
 	comes := func() (string, bool) {
-		_, userCode, ok := d.add(device{clientID: "c", source: loopback, began: now})
+		_, userCode, ok := d.add(device{clientID: "c", from: sender.Sender{}, began: now})
 		return userCode, ok
 	}
 	hold(now.Add(spared), false)

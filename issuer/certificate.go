@@ -35,7 +35,7 @@ const (
 func (i *Issuer) ownAssertion(r *http.Request, clientID string, a *token.Assertion) (midas.Identity, *oauthError) {
 	id, certificates, err := i.Applications.Certificates(r.Context(), clientID)
 	if err != nil && midas.CodeOf(err) != midas.NotFound {
-		i.log.Error("certificates not read", "client", clip(clientID), "err", err)
+		i.fault(r, "certificates not read", "client", clip(clientID), "err", err)
 		return midas.Identity{}, &serverError
 	}
 	cert := named(certificates, a.Header)

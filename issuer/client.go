@@ -85,7 +85,7 @@ func (i *Issuer) wrongSecret(r *http.Request, clientID string, err error) *oauth
 		i.refusals.Warn(addressOf(r), "client secret refused", "client", clip(clientID), "source", source(r))
 		return invalidClient(7000215, fmt.Sprintf("Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '%s'.", clip(clientID)))
 	}
-	i.log.Error("client secret not checked", "client", clip(clientID), "err", err)
+	i.fault(r, "client secret not checked", "client", clip(clientID), "err", err)
 	return &serverError
 }
 

@@ -13,6 +13,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/sender"
 )
 
 // The device code grant: a program without a browser shows a short code, and a person
@@ -22,7 +23,8 @@ const (
 	deviceLife = 15 * time.Minute
 	// devicePoll is how often the program may ask whether the person is done.
 	devicePoll = 5 * time.Second
-	// maxDevices is how many codes wait at once; when there are more, the oldest go.
+	// maxDevices is how many codes wait at once; when there are more, those go that were
+	// longest not asked about.
 	maxDevices = 10_000
 	// How many of one source's wait keeps it from pushing out everybody else's.
 	devicesPerSource = 50
@@ -41,13 +43,18 @@ const (
 	userCodeLength  = 9
 )
 
+// codeFailures are wrong user codes. There are many more codes than passwords that people
+// choose, none lives long, and who has one still needs a password: what counts is that
+// nobody's guesses keep others at the same address out.
+var codeFailures = heard{subscriber: 1000, network: 4000, local: 10_000}
+
 // device is one code on its way.
 type device struct {
 	userCode string
 	clientID string
 	resource string
-	source   string // where the program is, as it is counted
-	address  string // and as people are told
+	from     sender.Sender // where the program is, as it is counted
+	address  string        // and as people are told
 	began    time.Time
 	polled   time.Time
 	typed    time.Time   // first, or decided; zero while nobody has
@@ -62,11 +69,11 @@ type deviceCodes struct {
 	mu       sync.Mutex
 	byDigest *lru.Cache[[32]byte, *device] // by when their program last asked
 	byUser   map[string]*device
-	sources  map[string][]*device // the oldest first
+	waiting  map[sender.Sender][]*device // the oldest first
 }
 
 func newDeviceCodes() (*deviceCodes, error) {
-	d := &deviceCodes{byUser: map[string]*device{}, sources: map[string][]*device{}}
+	d := &deviceCodes{byUser: map[string]*device{}, waiting: map[sender.Sender][]*device{}}
 	var err error
 	d.byDigest, err = lru.NewWithEvict(maxDevices, func(_ [32]byte, gone *device) { d.forget(gone) })
 	return d, err
@@ -75,9 +82,9 @@ func newDeviceCodes() (*deviceCodes, error) {
 // forget is called for each code that goes. The lock is held.
 func (d *deviceCodes) forget(gone *device) {
 	delete(d.byUser, gone.userCode)
-	left := slices.DeleteFunc(d.sources[gone.source], func(n *device) bool { return n == gone })
-	if d.sources[gone.source] = left; len(left) == 0 {
-		delete(d.sources, gone.source)
+	left := slices.DeleteFunc(d.waiting[gone.from], func(n *device) bool { return n == gone })
+	if d.waiting[gone.from] = left; len(left) == 0 {
+		delete(d.waiting, gone.from)
 	}
 }
 
@@ -88,7 +95,7 @@ func (d *deviceCodes) add(n device) (deviceCode, userCode string, ok bool) {
 	for _, old, some := d.byDigest.GetOldest(); some && n.began.Sub(old.began) >= deviceLife; _, old, some = d.byDigest.GetOldest() {
 		d.byDigest.RemoveOldest()
 	}
-	if !d.room(n.source, n.began) {
+	if !d.room(n.from, n.began) {
 		return "", "", false
 	}
 	for n.userCode = newUserCode(); d.byUser[n.userCode] != nil; n.userCode = newUserCode() {
@@ -96,16 +103,16 @@ func (d *deviceCodes) add(n device) (deviceCode, userCode string, ok bool) {
 	deviceCode = opaque(32)
 	d.byUser[n.userCode] = &n
 	n.digest = sha256.Sum256([]byte(deviceCode))
-	d.sources[n.source] = append(d.sources[n.source], &n)
+	d.waiting[n.from] = append(d.waiting[n.from], &n)
 	d.byDigest.Add(n.digest, &n)
 	return deviceCode, n.userCode, true
 }
 
 // room makes room for one more code of a source: the oldest goes that nobody is at. The
 // lock is held.
-func (d *deviceCodes) room(source string, now time.Time) bool {
-	waiting, most := d.sources[source], devicesPerSource
-	if source == loopback {
+func (d *deviceCodes) room(from sender.Sender, now time.Time) bool {
+	waiting, most := d.waiting[from], devicesPerSource
+	if from.Local() {
 		most = devicesLoopback
 	}
 	if len(waiting) < most {
@@ -213,7 +220,7 @@ func (i *Issuer) serveDeviceCode(v2 bool) http.HandlerFunc {
 			i.refuse(w, r, *failed)
 			return
 		}
-		deviceCode, userCode, ok := i.devices.add(device{clientID: a.client.id, resource: resource, source: source(r), address: addressOf(r), began: i.now()})
+		deviceCode, userCode, ok := i.devices.add(device{clientID: a.client.id, resource: resource, from: senderOf(r), address: addressOf(r), began: i.now()})
 		if !ok {
 			i.refuse(w, r, oauthError{
 				status: http.StatusTooManyRequests, code: "temporarily_unavailable", number: 50196,

@@ -117,7 +117,7 @@ func (i *Issuer) grantApplication(a *ask) (*issued, *oauthError) {
 }
 
 func (i *Issuer) notIssued(a *ask, resource string, err error) *oauthError {
-	i.log.Error("token not issued", "client", clip(a.client.id), "resource", resource, "err", err)
+	i.fault(a.Request, "token not issued", "client", clip(a.client.id), "resource", resource, "err", err)
 	return &serverError
 }
 

@@ -86,7 +86,7 @@ func (o *outsideIssuers) of(issuer string) (token.KeySet, error) {
 func (i *Issuer) outsideAssertion(r *http.Request, clientID string, a *token.Assertion, says token.AssertionClaims) (midas.Identity, *oauthError) {
 	id, credentials, err := i.Applications.FederatedCredentials(r.Context(), clientID)
 	if err != nil && midas.CodeOf(err) != midas.NotFound {
-		i.log.Error("federated credentials not read", "client", clip(clientID), "err", err)
+		i.fault(r, "federated credentials not read", "client", clip(clientID), "err", err)
 		return midas.Identity{}, &serverError
 	}
 	refuse := func(why string, args ...any) (midas.Identity, *oauthError) {
@@ -136,7 +136,7 @@ func (i *Issuer) stillActive(r *http.Request, subject string) *oauthError {
 	active, err := i.Principals.Active(r.Context(), subject)
 	switch {
 	case err != nil:
-		i.log.Error("principal not read", "subject", clip(subject), "err", err)
+		i.fault(r, "principal not read", "subject", clip(subject), "err", err)
 		return &serverError
 	case !active:
 		i.refusals.Warn(addressOf(r), "federated assertion refused", "source", source(r), "subject", clip(subject), "why", "the subject is disabled or deleted")

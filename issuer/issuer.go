@@ -127,7 +127,7 @@ type Issuer struct {
 	seen     *replays
 	devices  *deviceCodes
 	attempts *attempts // of passwords
-	codes    *attempts // of user codes
+	codes    *senders  // of user codes
 	routes   []endpoint
 }
 
@@ -167,7 +167,7 @@ func New(cfg Config) (*Issuer, error) {
 	if i.attempts, err = newAttempts(); err != nil {
 		return nil, err
 	}
-	if i.codes, err = newAttempts(); err != nil {
+	if i.codes, err = newSenders(codeFailures); err != nil {
 		return nil, err
 	}
 	i.routes = i.route()

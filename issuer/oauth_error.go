@@ -29,6 +29,14 @@ var busy = oauthError{
 	text: "The service is temporarily unavailable. Please try again.",
 }
 
+// fault writes what went wrong here. A client that has gone ends what was done for it,
+// which is no fault: it would fill the log.
+func (i *Issuer) fault(r *http.Request, message string, args ...any) {
+	if r.Context().Err() == nil {
+		i.log.Error(message, args...)
+	}
+}
+
 func badRequest(number int, text string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, code: "invalid_request", number: number, text: text}
 }
@@ -66,7 +74,7 @@ func (i *Issuer) refuse(w http.ResponseWriter, r *http.Request, e oauthError) {
 		"timestamp":      timestamp,
 		"trace_id":       trace,
 		"correlation_id": correlation,
-		"error_uri":      i.base() + "/error?code=" + strconv.Itoa(e.number),
+		"error_uri":      "https://login.microsoftonline.com/error?code=" + strconv.Itoa(e.number), // Entra's page has the number's story
 	})
 }
 

@@ -3,40 +3,15 @@ package issuer
 import (
 	"net"
 	"net/http"
-	"net/netip"
+
+	"github.com/midas-mysql/midas/internal/sender"
 )
-
-// loopback is the one source of all requests from this machine to itself: each of its
-// programs may choose any address of 127.0.0.0/8 for each request.
-const loopback = "loopback"
-
-// sender is where a request came from, as attempts are counted.
-type sender struct {
-	source string // an address; of an IPv6 network the part that one subscriber has
-	// network is what one customer of a provider may have at most: "" for IPv4, where
-	// addresses are dear.
-	network string
-}
 
 // senderOf reads the address of a request's other end. What proxies say of whom they
 // speak for is not asked: anybody can say it.
-func senderOf(r *http.Request) sender {
-	host := addressOf(r)
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return sender{source: r.RemoteAddr}
-	}
-	ip = ip.Unmap().WithZone("")
-	switch {
-	case ip.IsLoopback():
-		return sender{source: loopback}
-	case ip.Is6():
-		return sender{netip.PrefixFrom(ip, 64).Masked().String(), netip.PrefixFrom(ip, 48).Masked().String()}
-	}
-	return sender{source: ip.String()}
-}
+func senderOf(r *http.Request) sender.Sender { return sender.Parse(r.RemoteAddr) }
 
-func source(r *http.Request) string { return senderOf(r).source }
+func source(r *http.Request) string { return senderOf(r).String() }
 
 // addressOf is the address that a request came from, as tokens name it.
 func addressOf(r *http.Request) string {

@@ -149,9 +149,6 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request, c caller) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	path, secret, ok := route(r)
-	if path != cloudShellToken || r.Method != http.MethodPost {
-		hangUpOnBody(w, r)
-	}
 	if c.secret = secret; !ok {
 		http.Error(w, "Invalid request", http.StatusBadRequest)
 		return
@@ -201,21 +198,6 @@ func refusalOf(path string) func(*failure) any {
 		return fabricRefusal
 	}
 	return imdsRefusal
-}
-
-// bodyGrace is how long a body may still come that nobody reads: one that has been sent
-// before the connection is closed does not cost its sender the answer.
-const bodyGrace = time.Second
-
-// hangUpOnBody ends the connection soon after the answer to a request whose body nobody
-// will read. The server would wait for it before it answers, and, told to close, before it
-// closes: a stranger who never sends it would hold the connection.
-func hangUpOnBody(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength == 0 || r.ProtoMajor != 1 { // of HTTP/2 each stream ends by itself
-		return
-	}
-	w.Header().Set("Connection", "close")
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyGrace)) // what cannot is no socket
 }
 
 func (e *Endpoint) noSuchPath(w http.ResponseWriter, r *http.Request) {

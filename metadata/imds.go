@@ -83,7 +83,9 @@ func withBody(r *http.Request) *failure {
 	if r.Method != http.MethodGet || r.ContentLength == 0 {
 		return nil
 	}
-	return badRequest("The request has a body, and GET has none: send it without.")
+	f := badRequest("The request has a body, and GET has none: send it without.")
+	f.header = http.Header{"Connection": {"close"}} // else its body would be waited for
+	return f
 }
 
 // forwarded refuses what came through a proxy, which would lend its caller the machine.

@@ -51,6 +51,7 @@ func TestSlowClients(t *testing.T) {
 		"silent":            {most: 6 * time.Second},
 		"a slow head":       {slowly: "GET / HTTP/1.1\r\nHost: x\r\n\r\n", most: 6 * time.Second},
 		"a slow body":       {atOnce: "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n", slowly: strings.Repeat("x", 100), most: 31 * time.Second},
+		"a body unread":     {atOnce: "POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n", most: 2 * time.Second},
 		"an answer untaken": {atOnce: "GET /untaken HTTP/1.1\r\nHost: x\r\n\r\n", deaf: true, most: 31 * time.Second},
 		"silent afterwards": {atOnce: "GET /afterwards HTTP/1.1\r\nHost: x\r\n\r\n", most: 2*time.Minute + 3*time.Second},
 	} {
@@ -97,7 +98,9 @@ func serveInBubble(t *testing.T) (ln pipes, done chan string) {
 	ended := make(chan error)
 	go func() {
 		ended <- httpPort{slog.New(slog.DiscardHandler), 100}.serve(ctx, ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if _, err := io.ReadAll(r.Body); err == nil {
+			if r.URL.Path == "/unread" {
+				http.NotFound(w, r)
+			} else if _, err := io.ReadAll(r.Body); err == nil {
 				done <- r.URL.Path
 				w.Write(make([]byte, 1<<20))
 			}

@@ -1,15 +1,19 @@
-// Package connections owns how many connections a port that speaks HTTP holds: so many
-// that whoever opens them without end leaves the process descriptors for the rest.
+// Package connections owns how many connections a port that speaks HTTP holds, and how long
+// one holds a place that asks for nothing: whoever opens them without end leaves the process
+// descriptors for the rest, and the port places for others.
 //
 // It never makes a newcomer wait for others, and knows no product.
 package connections
 
 import (
 	"container/list"
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+
+	"github.com/midas-mysql/midas/internal/sender"
 )
 
 // Share is how many connections each of that many ports may hold: together half of the
@@ -19,31 +23,62 @@ func Share(ports int) int {
 	return int(max(8, min(most, descriptors()/2/uint64(max(ports, fewestPorts)))))
 }
 
-// Limit has server hold at most total connections, and a quarter of them from one source.
-// When there are more, that which has been idle longest is closed, and when none is idle,
-// the newest.
+// Limit has server hold at most total connections, a quarter of them from one subscriber of
+// a network and half from one customer of a provider. When there are more, that which has
+// been idle longest is closed; when none is idle, the oldest of whoever has most; and the
+// newest where that is who opened it.
+//
+// A body that the server's handler does not read is soon not waited for, either. Limit
+// wraps the handler and takes ConnState and ConnContext, so all else is set before.
 func Limit(server *http.Server, total int) {
-	server.ConnState = newLimiter(total).changed
+	l := newLimiter(total)
+	server.ConnState = l.changed
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, conn)
+	}
+	server.Handler = l.admit(patient(server.Handler, server.ReadTimeout))
 }
+
+type connKey struct{}
 
 // limiter follows the states of one server's connections. Nothing is put around them: the
 // server looks at their types.
 type limiter struct {
-	total, each int
+	total, ofSubscriber, ofNetwork int
 
-	mu      sync.Mutex
-	open    map[net.Conn]*connection
-	sources map[netip.Prefix]int
-	idle    list.List // of net.Conn, the longest idle first
+	mu    sync.Mutex
+	opens uint64 // how many there were
+	open  map[net.Conn]*connection
+	held  map[netip.Prefix]int // by subscriber and by network; the zero prefix is this machine
+	idle  list.List            // of net.Conn, the longest idle first
 }
 
 type connection struct {
-	source netip.Prefix
+	number uint64 // the order of opening
+	from   sender.Sender
 	idle   *list.Element // nil while there is a request
 }
 
 func newLimiter(total int) *limiter {
-	return &limiter{total: total, each: max(1, total/4), open: map[net.Conn]*connection{}, sources: map[netip.Prefix]int{}}
+	return &limiter{
+		total: total, ofSubscriber: max(1, total/4), ofNetwork: max(1, total/2),
+		open: map[net.Conn]*connection{}, held: map[netip.Prefix]int{},
+	}
+}
+
+// admit aborts a request whose connection was closed for another's after the request had
+// been read: it would be done, and its answer told to nobody.
+func (l *limiter) admit(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _ := r.Context().Value(connKey{}).(net.Conn)
+		l.mu.Lock()
+		_, open := l.open[conn]
+		l.mu.Unlock()
+		if !open {
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // changed is called by the server, for StateNew before it accepts the next.
@@ -72,27 +107,35 @@ func (l *limiter) changed(conn net.Conn, state http.ConnState) {
 // enter counts a new connection, as idle until it has asked for something, and returns the
 // one that is to go for it: nil for none, itself when there is no room.
 func (l *limiter) enter(conn net.Conn) (out net.Conn) {
-	source := sourceOf(conn)
+	from := senderOf(conn)
 	switch {
-	case source.IsValid() && l.sources[source] >= l.each:
-		out = l.longestIdle(func(c *connection) bool { return c.source == source })
+	case !from.Local() && l.held[from.Subscriber] >= l.ofSubscriber:
+		out = l.longestIdle(func(c *connection) bool { return c.from.Subscriber == from.Subscriber })
+	case from.Network.IsValid() && l.held[from.Network] >= l.ofNetwork:
+		out = l.longestIdle(func(c *connection) bool { return c.from.Network == from.Network })
 	case len(l.open) >= l.total:
-		out = l.longestIdle(func(*connection) bool { return true })
+		if out = l.longestIdle(func(*connection) bool { return true }); out == nil {
+			out = l.oldestOfMost(from)
+		}
 	default:
-		l.count(conn, source)
+		l.count(conn, from)
 		return nil
 	}
 	if out == nil {
 		return conn
 	}
 	l.forget(out)
-	l.count(conn, source)
+	l.count(conn, from)
 	return out
 }
 
-func (l *limiter) count(conn net.Conn, source netip.Prefix) {
-	l.open[conn] = &connection{source: source, idle: l.idle.PushBack(conn)}
-	l.sources[source]++
+func (l *limiter) count(conn net.Conn, from sender.Sender) {
+	l.opens++
+	l.open[conn] = &connection{number: l.opens, from: from, idle: l.idle.PushBack(conn)}
+	l.held[from.Subscriber]++
+	if from.Network.IsValid() {
+		l.held[from.Network]++
+	}
 }
 
 func (l *limiter) longestIdle(of func(*connection) bool) net.Conn {
@@ -102,6 +145,26 @@ func (l *limiter) longestIdle(of func(*connection) bool) net.Conn {
 		}
 	}
 	return nil
+}
+
+// oldestOfMost returns the oldest connection of whoever has most, which would still have as
+// many as the newcomer; nil when nobody has.
+func (l *limiter) oldestOfMost(newcomer sender.Sender) (out net.Conn) {
+	most, oldest := l.held[party(newcomer)]+2, uint64(0)
+	for conn, c := range l.open {
+		if n := l.held[party(c.from)]; n > most || n == most && (out == nil || c.number < oldest) {
+			out, most, oldest = conn, n, c.number
+		}
+	}
+	return out
+}
+
+// party is who shares what is left with the others: a customer, where networks tell.
+func party(s sender.Sender) netip.Prefix {
+	if s.Network.IsValid() {
+		return s.Network
+	}
+	return s.Subscriber
 }
 
 func (l *limiter) busy(c *connection) {
@@ -118,8 +181,10 @@ func (l *limiter) forget(conn net.Conn) {
 	}
 	l.busy(c)
 	delete(l.open, conn)
-	if l.sources[c.source]--; l.sources[c.source] == 0 {
-		delete(l.sources, c.source)
+	for _, one := range []netip.Prefix{c.from.Subscriber, c.from.Network} {
+		if l.held[one]--; l.held[one] <= 0 {
+			delete(l.held, one)
+		}
 	}
 }
 
@@ -132,20 +197,13 @@ func hangUp(conn net.Conn) {
 	conn.Close()
 }
 
-// sourceOf is who opened a connection, as it is counted: an address, or the part of an
-// IPv6 network that one subscriber has. It is invalid for this machine, whose programs
-// have no part of their own each: they may choose among many addresses.
-func sourceOf(conn net.Conn) netip.Prefix {
+// senderOf is who opened a connection. This machine is itself by any of its addresses.
+func senderOf(conn net.Conn) sender.Sender {
 	remote, local := addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())
-	if !remote.IsValid() || remote.IsLoopback() || remote == local {
-		return netip.Prefix{}
+	if remote == local {
+		return sender.Sender{}
 	}
-	bits := remote.BitLen()
-	if remote.Is6() {
-		bits = 64
-	}
-	source, _ := remote.Prefix(bits) // there are that many
-	return source
+	return sender.Of(remote)
 }
 
 func addressOf(a net.Addr) netip.Addr {

@@ -2,6 +2,7 @@ package connections
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -41,6 +42,14 @@ func (l listener) dial(address string) *client {
 	l <- &from{theirs, tcp(address), tcp("192.0.2.1")}
 	synctest.Wait()
 	return &client{Conn: ours, read: bufio.NewReader(ours)}
+}
+
+// slow is a client whose request takes a minute.
+func (l listener) slow(address string) *client {
+	c := l.dial(address)
+	go io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+	synctest.Wait()
+	return c
 }
 
 type client struct {
@@ -114,28 +123,53 @@ func TestLongestIdleMakesRoom(t *testing.T) {
 	}
 }
 
-func TestBusyOnesAreLeftAlone(t *testing.T) {
+// Programs of one machine leave each other's requests alone; when they have all, another
+// sender takes the place of the oldest.
+func TestBusyOnesMakeRoomForOthersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := serve(t)
 		var busy []*client
 		for range 8 {
-			c := l.dial("127.0.0.1")
-			busy = append(busy, c)
-			go io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+			busy = append(busy, l.slow("127.0.0.1"))
 		}
-		synctest.Wait()
-		if l.dial("127.0.0.1").ask("/") || l.dial("198.51.100.7").ask("/") {
+		if l.dial("127.0.0.1").ask("/") {
 			t.Error("a newcomer was served beyond the limit")
 		}
+		stranger := l.dial("198.51.100.7")
+		if !stranger.ask("/") || !l.dial("198.51.100.7").ask("/") || stranger.ask("/") {
+			t.Error("another sender was not served, or has two of its own kept")
+		}
 		for i, c := range busy {
-			if res, err := http.ReadResponse(c.read, nil); err != nil || res.StatusCode != http.StatusOK {
-				t.Errorf("request %d was cut short: %v", i, err)
+			if res, err := http.ReadResponse(c.read, nil); (err == nil && res.StatusCode == http.StatusOK) != (i > 0) {
+				t.Errorf("request %d: %v", i, err)
 			}
 		}
-		if synctest.Wait(); !l.dial("198.51.100.7").ask("/") {
+		if synctest.Wait(); !l.dial("127.0.0.1").ask("/") {
 			t.Error("afterwards nobody is served")
 		}
 	})
+}
+
+// Whoever has many networks has one party's part of what is left.
+func TestNoCustomerHasAll(t *testing.T) {
+	for name, addresses := range map[string][]string{
+		"a /48":          {"2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1", "2001:db8:0:4::1"},
+		"four addresses": {"203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := serve(t)
+				for i := range 12 {
+					l.slow(addresses[i%4])
+				}
+				for _, address := range []string{"198.51.100.7", "127.0.0.1"} {
+					if !l.dial(address).ask("/") {
+						t.Errorf("%s is refused", address)
+					}
+				}
+			})
+		})
+	}
 }
 
 // A source that has its share pushes out its own, and is refused when these are busy.
@@ -152,8 +186,7 @@ func TestNoSourceHasAll(t *testing.T) {
 			t.Error("one source's flood pushed out another's")
 		}
 		for _, address := range []string{"2001:db8::1", "2001:db8::2:1"} {
-			go io.WriteString(l.dial(address), "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-			synctest.Wait()
+			l.slow(address)
 		}
 		if l.dial("2001:db8:0:0:ffff::").ask("/") {
 			t.Error("one source has more than its share, by another address of its network")
@@ -164,15 +197,37 @@ func TestNoSourceHasAll(t *testing.T) {
 	})
 }
 
-// A listener of both families sees IPv4 addresses as IPv6 ones, which would all be of one
-// network.
-func TestMappedAddressesAreTheirOwnSources(t *testing.T) {
-	of := func(remote string) netip.Prefix { return sourceOf(&from{nil, tcp(remote), tcp("192.0.2.1")}) }
-	if a, b := of("::ffff:198.51.100.7"), of("::ffff:203.0.113.7"); a == b || a != of("198.51.100.7") {
-		t.Errorf("%s and %s", a, b)
+// This machine is itself by any of its addresses, and to a listener of both families, which
+// sees those of IPv4 as of IPv6.
+func TestThisMachineIsOneSender(t *testing.T) {
+	for remote, local := range map[string]bool{"192.0.2.1": true, "::ffff:192.0.2.1": true, "127.0.0.9": true, "192.0.2.2": false, "::ffff:192.0.2.2": false} {
+		if from := senderOf(&from{nil, tcp(remote), tcp("192.0.2.1")}); from.Local() != local {
+			t.Errorf("%s is %s", remote, from)
+		}
 	}
-	if own := of("::ffff:192.0.2.1"); own.IsValid() {
-		t.Errorf("this machine is %s", own)
+}
+
+// A request that was read before its connection went for another's is not done.
+func TestWhatGoesForOthersIsNotDone(t *testing.T) {
+	l, done := newLimiter(1), false
+	h := l.admit(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { done = true }))
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	ask := func() (aborted any) {
+		defer func() { aborted = recover() }()
+		h.ServeHTTP(nil, (&http.Request{}).WithContext(context.WithValue(t.Context(), connKey{}, net.Conn(theirs))))
+		return nil
+	}
+	l.changed(theirs, http.StateNew)
+	if err := ask(); err != nil || !done {
+		t.Fatal("not done", err)
+	}
+	done = false
+	other, another := net.Pipe()
+	defer other.Close()
+	l.changed(another, http.StateNew)
+	if err := ask(); err != http.ErrAbortHandler || done {
+		t.Errorf("done: %v, %v", done, err)
 	}
 }
 

@@ -1,5 +1,6 @@
 // Package refusals owns how refused strangers are told in the log: seldom enough that none
-// of them fills it or hides another's refusal in it.
+// of them fills it, or hides in it who is refused elsewhere. Programs of one machine are one
+// sender: of all but the first there is a number alone.
 //
 // It knows no product, and not why anybody is refused.
 package refusals
@@ -8,9 +9,10 @@ import (
 	"context"
 	"log/slog"
 	"maps"
-	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/midas-mysql/midas/internal/sender"
 )
 
 const (
@@ -31,7 +33,10 @@ type Log struct {
 	swept time.Time
 }
 
-type kind struct{ source, message string }
+type kind struct {
+	from    sender.Sender
+	message string // "" for all beyond most
+}
 
 type told struct {
 	at   time.Time
@@ -56,7 +61,7 @@ func (l *Log) Info(source, message string, args ...any) {
 }
 
 func (l *Log) say(level slog.Level, source, message string, args []any) {
-	if left, say := l.count(kind{sourceOf(source), message}); say {
+	if left, say := l.count(kind{sender.Parse(source), message}); say {
 		if left > 0 {
 			args = append(args[:len(args):len(args)], "left_out", left)
 		}
@@ -104,23 +109,4 @@ func (l *Log) sweep(now time.Time) {
 	if beyond != (told{}) {
 		l.kinds[kind{}] = beyond
 	}
-}
-
-// sourceOf is the address of an address with a port, and the part of an IPv6 network that
-// one subscriber has; all of this machine is one, since its programs may choose among many.
-func sourceOf(remote string) string {
-	ip, err := netip.ParseAddr(remote)
-	if at, failed := netip.ParseAddrPort(remote); failed == nil {
-		ip, err = at.Addr(), nil
-	}
-	ip = ip.Unmap().WithZone("")
-	switch {
-	case err != nil:
-		return remote
-	case ip.IsLoopback():
-		return "loopback"
-	case ip.Is6():
-		return netip.PrefixFrom(ip, 64).Masked().String()
-	}
-	return ip.String()
 }

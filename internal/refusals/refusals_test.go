@@ -109,17 +109,3 @@ func TestRefusalsOfManySources(t *testing.T) {
 		t.Errorf("%d lines and %d left out are not the %d refusals", lines, left, refused)
 	}
 }
-
-// A listener of both families sees IPv4 addresses as IPv6 ones, which would all be of one
-// network.
-func TestMappedAddressesAreTheirOwnSources(t *testing.T) {
-	for remote, want := range map[string]string{
-		"[::ffff:192.0.2.1]:99": "192.0.2.1",
-		"[::ffff:127.0.0.2]:99": "loopback",
-		"fe80::1%eth0":          "fe80::/64",
-	} {
-		if got := sourceOf(remote); got != want {
-			t.Errorf("%s is %s, want %s", remote, got, want)
-		}
-	}
-}
