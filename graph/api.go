@@ -166,6 +166,13 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 	if c.body, err = rest.ReadBody(w, c.Request, maxBody); err != nil {
 		return answer{}, err
 	}
+	// Content may be half a minute on its way: who lost a role meanwhile does not get to
+	// end what was begun with it.
+	if len(c.body) > 0 {
+		if err := a.authorize(c, found); err != nil {
+			return answer{}, err
+		}
+	}
 	return found.do(c)
 }
 
