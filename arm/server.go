@@ -54,9 +54,7 @@ func (a *API) putServer(c *call) (answer, error) {
 		return answer{}, err
 	}
 	if a.DefaultAdmin != nil {
-		if change.Admin, err = a.Directory.AdministratorFor(c.Context(), c.vars["name"], *a.DefaultAdmin); err != nil {
-			return answer{}, err
-		}
+		change.Admin = &directory.Administrator{Administrator: *a.DefaultAdmin}
 	}
 	s, created, err := a.Directory.PutServer(c.Context(), c.vars["group"], c.vars["name"], change)
 	return a.goesOn(c, forMySQL, s.Location, answer{status: made(created), body: showServer(s), etag: s.ETag}, err)
@@ -98,12 +96,12 @@ func (a *API) listReplicas(c *call) (answer, error) {
 // administratorName is the only name an administrator can have.
 const administratorName = "ActiveDirectory"
 
+// showAdministrator has an identityResourceId also where there is none: az mysql
+// flexible-server identity remove compares it with what it is to take away.
 func showAdministrator(s directory.Server, admin directory.Administrator) any {
 	properties := object{
 		"administratorType": administratorName, "login": admin.Login, "sid": admin.ObjectID, "tenantId": admin.TenantID,
-	}
-	if admin.IdentityID != "" {
-		properties["identityResourceId"] = admin.IdentityID
+		"identityResourceId": admin.IdentityID,
 	}
 	return object{
 		"id": s.ID + "/administrators/" + administratorName, "name": administratorName,
@@ -154,15 +152,15 @@ func (a *API) putAdministrator(c *call) (answer, error) {
 			return answer{}, err
 		}
 	}
-	_, created, err := a.Directory.SetAdministrator(c.Context(), c.vars["group"], c.vars["name"], directory.Administrator{
-		Administrator: midas.Administrator{Login: p.Login, ObjectID: p.SID, TenantID: p.TenantID}, IdentityID: p.IdentityResourceID,
-	})
+	s, err := a.loadServer(c)
 	if err != nil {
 		return answer{}, err
 	}
-	ans, err := a.getAdministrator(c)
-	ans.status = made(created)
-	return a.goesOn(c, forMySQL, a.serverLocation(c), ans, err)
+	admin, created, err := a.Directory.SetAdministrator(c.Context(), c.vars["group"], c.vars["name"], directory.Administrator{
+		Administrator: midas.Administrator{Login: p.Login, ObjectID: p.SID, TenantID: p.TenantID}, IdentityID: p.IdentityResourceID,
+	})
+	// What this request has set, which another may have replaced since.
+	return a.goesOn(c, forMySQL, s.Location, answer{status: made(created), body: showAdministrator(s, admin)}, err)
 }
 
 func (a *API) deleteAdministrator(c *call) (answer, error) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -50,22 +51,29 @@ func (d *Directory) SetAdministrator(ctx context.Context, group, server string, 
 	return out, created, err
 }
 
-// AdministratorFor is the administrator of a server that is made without one: usual. The
-// servers here may share a backend, which has one account of each name: where another
-// server's administrator has the usual login, this one's is named after its server.
-func (d *Directory) AdministratorFor(ctx context.Context, server string, usual midas.Administrator) (*Administrator, error) {
-	servers, err := d.Servers(ctx)
+// freeLogin is the login of the administrator of a server that is made: usual. The servers
+// here may share a backend, which has one account of each name: where another server's
+// administrator has the usual login, this one's is named after its server, and has a number
+// where only its beginning fits and another has that, too.
+func (d *Directory) freeLogin(ctx context.Context, tx *sql.Tx, r Resource, usual string) (string, error) {
+	logins, err := column(ctx, tx, `SELECT admin_login FROM server WHERE admin_login IS NOT NULL AND resource <> ?`, r.row)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	taken := func(s midas.Server) bool {
-		return s.Admin != nil && strings.EqualFold(s.Admin.Login, usual.Login) && !strings.EqualFold(s.Name, server)
+	taken := map[string]bool{}
+	for _, login := range logins {
+		taken[fold(login)] = true
 	}
-	if slices.ContainsFunc(servers, taken) {
-		login := []rune(usual.Login + "-" + server)
-		usual.Login = string(login[:min(len(login), maxLogin)])
+	login := usual
+	for n := 1; taken[fold(login)]; n++ {
+		end := ""
+		if n > 1 {
+			end = "-" + strconv.Itoa(n)
+		}
+		long := []rune(usual + "-" + r.Name)
+		login = string(long[:min(len(long), maxLogin-len(end))]) + end
 	}
-	return &Administrator{Administrator: usual}, nil
+	return login, nil
 }
 
 // DeleteAdministrator leaves the server without one; existed is false when it had

@@ -44,7 +44,7 @@ type ServerChange struct {
 	Change
 	Version string // "" for what it is, or the default
 	// Admin is set, in the same transaction, on a server that is made; it is ignored on
-	// one that exists.
+	// one that exists. Where another server's has its login, it gets one of its own.
 	Admin *Administrator
 }
 
@@ -71,6 +71,8 @@ func (d *Directory) PutServer(ctx context.Context, group, name string, c ServerC
 			if err := d.clearIdentity(ctx, tx, r); err != nil {
 				return err
 			}
+			whole := c.Identity.orNone()
+			c.Identity = &whole
 		}
 		if err := d.changeServer(ctx, tx, r, c); err != nil {
 			return err
@@ -197,10 +199,14 @@ func (d *Directory) newServer(ctx context.Context, tx *sql.Tx, r Resource, c Ser
 	if !made {
 		return midas.Errorf(midas.Conflict, "Specified server name '%s' is already used.", r.Name)
 	}
-	if c.Admin != nil {
-		return d.storeAdministrator(ctx, tx, r, *c.Admin)
+	if c.Admin == nil {
+		return nil
 	}
-	return nil
+	admin := *c.Admin
+	if admin.Login, err = d.freeLogin(ctx, tx, r, admin.Login); err != nil {
+		return err
+	}
+	return d.storeAdministrator(ctx, tx, r, admin)
 }
 
 func (d *Directory) changeServer(ctx context.Context, tx *sql.Tx, r Resource, c ServerChange) error {

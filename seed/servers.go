@@ -38,9 +38,7 @@ func (m *maker) makeServer(ctx context.Context, i int, s Server) error {
 	if missing {
 		change.Location = m.location(s.Location)
 		if s.Administrator == nil && m.DefaultAdmin != nil {
-			if change.Admin, err = m.Directory.AdministratorFor(ctx, s.Name, *m.DefaultAdmin); err != nil {
-				return err
-			}
+			change.Admin = &directory.Administrator{Administrator: *m.DefaultAdmin}
 		}
 		if _, _, err := m.Directory.PutServer(ctx, s.Group, s.Name, change); err != nil {
 			return m.at(err, path...)
@@ -51,13 +49,17 @@ func (m *maker) makeServer(ctx context.Context, i int, s Server) error {
 	if err := m.settled(before.Resource, s.Resource); err != nil {
 		return m.at(err, path...)
 	}
+	// First the administrator: one that leaves may be served by an identity that leaves, too.
+	if err := m.setAdministrator(ctx, i, s, before.Admin); err != nil {
+		return err
+	}
 	if change.Identity != nil || differ(s.Tags, before.Tags) || s.Version != "" && s.Version != before.Version {
 		if _, err := m.Directory.PatchServer(ctx, s.Group, s.Name, change); err != nil {
 			return m.at(err, path...)
 		}
 		m.changed("server", s.Name)
 	}
-	return m.setAdministrator(ctx, i, s, before.Admin)
+	return nil
 }
 
 func (m *maker) setAdministrator(ctx context.Context, i int, s Server, before *directory.Administrator) error {

@@ -1,0 +1,44 @@
+package seed
+
+import (
+	"testing"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
+)
+
+// TestAdministratorLeavesWithItsIdentity: a server may lose an identity together with the
+// administrator that it serves.
+func TestAdministratorLeavesWithItsIdentity(t *testing.T) {
+	p := newPlace(t)
+	if _, err := p.apply(example); err != nil {
+		t.Fatal(err)
+	}
+	const group, server = "myResourceGroup", "mydb"
+	id, err := p.Directory.GetIdentity(t.Context(), group, "myManagedIdentity")
+	if err != nil {
+		t.Fatal(err)
+	}
+	give := directory.Change{Identity: &directory.IdentityPatch{Type: "UserAssigned", UserAssigned: map[string]bool{id.ID: true}}}
+	if _, err := p.Directory.PatchServer(t.Context(), group, server, directory.ServerChange{Change: give}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.Directory.SetAdministrator(t.Context(), group, server, directory.Administrator{
+		Administrator: midas.Administrator{Login: "boss", ObjectID: id.PrincipalID}, IdentityID: id.ID,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const world = `servers:
+- name: mydb
+  resource-group: myResourceGroup
+  identities: []
+  administrator:
+    login: db-admins
+    principal: {group: DB Admins}
+`
+	for _, want := range []int{2, 0} {
+		if got, err := p.apply(world); err != nil || len(got) != want {
+			t.Errorf("%q, %v, want %d changes", got, err, want)
+		}
+	}
+}
