@@ -3,6 +3,7 @@ package arm
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,13 +26,16 @@ func (a *API) routeActivity(t *routes) {
 // listActivity shows the events of scopes that the caller may read the log of, the last
 // first. Without a time it begins, as Azure's does, 90 days ago.
 func (a *API) listActivity(c *call) (answer, error) {
-	f, err := a.activityFilter(c)
+	f, none, err := a.activityFilter(c)
 	if err != nil {
 		return answer{}, err
 	}
 	after, size, err := c.cut()
 	if err != nil {
 		return answer{}, err
+	}
+	if none {
+		return answer{status: http.StatusOK, body: object{"value": []object{}}}, nil
 	}
 	if after != "" {
 		if f.Before, err = strconv.ParseInt(after, 10, 64); err != nil || f.Before < 1 {
@@ -72,21 +76,23 @@ func (a *API) listActivity(c *call) (answer, error) {
 	return answer{status: http.StatusOK, body: body}, nil
 }
 
-func (a *API) activityFilter(c *call) (f directory.ActivityFilter, err error) {
+// activityFilter reads the conditions of the list; none tells that no event here meets them.
+func (a *API) activityFilter(c *call) (f directory.ActivityFilter, none bool, err error) {
 	conditions, err := c.filter("eventTimestamp", "resourceGroupName", "resourceUri", "resourceId", "resourceProvider", "correlationId",
 		"caller", "status", "eventChannels", "levels", "operationId", "eventDataId")
-	if err != nil {
-		return f, err
+	if err == nil {
+		err = once(conditions, "eventtimestamp")
 	}
+	if err != nil {
+		return f, false, err
+	}
+	succeeded, failed := true, true
 	for _, one := range conditions {
-		if one.name != "eventtimestamp" && one.op != "eq" {
-			return f, errFilter("'" + one.name + "' is compared by eq alone")
-		}
 		switch one.name {
 		case "eventtimestamp":
 			at, err := eventTime(one.value)
 			if err != nil {
-				return f, errFilter("'" + clip(one.value, 64) + "' is not a time of ISO 8601")
+				return f, false, errFilter("'" + clip(one.value, 64) + "' is not a time of ISO 8601")
 			}
 			switch one.op {
 			case "ge", "gt":
@@ -94,7 +100,7 @@ func (a *API) activityFilter(c *call) (f directory.ActivityFilter, err error) {
 			case "le", "lt":
 				f.To = at
 			default:
-				return f, errFilter("eventTimestamp is compared by ge and le")
+				return f, false, errFilter("eventTimestamp is compared by ge and le")
 			}
 		case "resourcegroupname":
 			f.Group = one.value
@@ -109,11 +115,28 @@ func (a *API) activityFilter(c *call) (f directory.ActivityFilter, err error) {
 		case "caller":
 			f.Caller = one.value
 		case "status":
-			ok := strings.EqualFold(one.value, "Succeeded")
-			f.Succeeded = &ok
+			succeeded, failed = succeeded && among(one.value, "Succeeded"), failed && among(one.value, "Failed")
+		case "levels":
+			succeeded, failed = succeeded && among(one.value, levelOf(true)), failed && among(one.value, levelOf(false))
 		}
 	}
-	return f, nil
+	if succeeded != failed {
+		f.Succeeded = &succeeded
+	}
+	return f, !succeeded && !failed, nil
+}
+
+// among tells whether a list with commas has the word.
+func among(list, word string) bool {
+	return slices.ContainsFunc(strings.Split(list, ","), func(one string) bool { return strings.EqualFold(strings.TrimSpace(one), word) })
+}
+
+// levelOf is the level of an event.
+func levelOf(succeeded bool) string {
+	if succeeded {
+		return "Informational"
+	}
+	return "Error"
 }
 
 // eventTime reads a time; one without a zone is UTC, as az's are.
@@ -150,9 +173,9 @@ func localizable(text string) object { return object{"value": text, "localizedVa
 // Source: Microsoft, "Azure activity log event schema", category Administrative.
 func (a *API) showActivity(e directory.Activity) object {
 	tenant, sub := a.Directory.Tenant()
-	status, level := "Succeeded", "Informational"
+	status := "Succeeded"
 	if !e.Succeeded {
-		status, level = "Failed", "Error"
+		status = "Failed"
 	}
 	caller := e.Caller
 	if e.CallerName != "" {
@@ -182,7 +205,7 @@ func (a *API) showActivity(e directory.Activity) object {
 		"claims": object{
 			"http://schemas.microsoft.com/identity/claims/objectidentifier": e.Caller, "appid": e.ClientID,
 		},
-		"category": localizable("Administrative"), "eventName": localizable("EndRequest"), "level": level, "status": localizable(status),
+		"category": localizable("Administrative"), "eventName": localizable("EndRequest"), "level": levelOf(e.Succeeded), "status": localizable(status),
 		"subStatus": localizable(sub2), "operationName": localizable(e.Action), "resourceProviderName": localizable(provider),
 		"resourceType": localizable(kind), "resourceId": e.ResourceID, "resourceGroupName": groupIn(e.ResourceID),
 		"eventTimestamp": azureTime(e.Time), "submissionTimestamp": azureTime(e.Time), "subscriptionId": sub, "tenantId": tenant,

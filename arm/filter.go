@@ -3,6 +3,7 @@ package arm
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +22,7 @@ const maxFilter = 4096
 
 // filter reads the request's $filter: clauses joined by "and". Other operators, and names
 // that are not among known, are refused: a condition that is not understood must not look
-// as if it had been met.
+// as if it had been met. Of known, functions end with "()", and nothing else is one.
 // Source: OData 4.01, URL Conventions, 5.1.1; Azure knows the same small part of it.
 func (c *call) filter(known ...string) ([]clause, error) {
 	c.filtered = true
@@ -45,7 +46,8 @@ func (c *call) filter(known ...string) ([]clause, error) {
 		one.value = strings.ReplaceAll(one.value, "''", "'")
 		matched := false
 		for _, name := range known {
-			matched = matched || strings.EqualFold(name, one.name)
+			bare, function := strings.CutSuffix(name, "()")
+			matched = matched || strings.EqualFold(bare, one.name) && function == (one.op == "()")
 		}
 		if !matched {
 			return nil, errFilter("'" + clip(one.name, 128) + "' is not known here")
@@ -69,6 +71,26 @@ func (c *call) unfiltered(ans answer, err error) (answer, error) {
 		return ans, nil
 	}
 	return answer{}, errFilter("this list has no conditions; leave $filter out")
+}
+
+// once checks that nothing is compared twice, which one value for each could not hold, and
+// all but names in order by eq alone.
+func once(conditions []clause, order ...string) error {
+	seen := map[string]bool{}
+	for _, one := range conditions {
+		key := one.name
+		switch {
+		case slices.Contains(order, one.name):
+			key += one.op[:1]
+		case one.op != "eq" && one.op != "()":
+			return errFilter("'" + one.name + "' is compared by eq alone")
+		}
+		if seen[key] {
+			return errFilter("'" + one.name + "' is there more than once")
+		}
+		seen[key] = true
+	}
+	return nil
 }
 
 // byTag checks that conditions compare as lists of resources and groups do: by eq, and a

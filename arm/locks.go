@@ -30,7 +30,7 @@ func showLock(l directory.Lock) any {
 // listLocks shows those at, above and below the scope, or, with atScope(), those at and
 // above it.
 func (a *API) listLocks(c *call) (answer, error) {
-	conditions, err := c.filter("atScope")
+	conditions, err := c.filter("atScope()")
 	if err != nil {
 		return answer{}, err
 	}

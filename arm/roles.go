@@ -74,7 +74,10 @@ func showPermission(r directory.Role) object {
 
 // listRoles shows the definitions, which are the same at every scope.
 func (a *API) listRoles(c *call) (answer, error) {
-	conditions, err := c.filter("roleName", "type", "atScopeAndBelow", "atScope")
+	conditions, err := c.filter("roleName", "type", "atScopeAndBelow()", "atScope()")
+	if err == nil {
+		err = once(conditions)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -129,12 +132,18 @@ func (a *API) showAssignment(r directory.RoleAssignment) any {
 // listAssignments shows those at, above and below the scope, or, with atScope(), those at
 // and above it. Those above are shown to whoever may see what is at the scope.
 func (a *API) listAssignments(c *call) (answer, error) {
-	conditions, err := c.filter("principalId", "assignedTo", "atScope")
+	conditions, err := c.filter("principalId", "assignedTo()", "atScope()")
+	if err == nil {
+		err = once(conditions)
+	}
 	if err != nil {
 		return answer{}, err
 	}
 	f := directory.AssignmentFilter{Scope: c.hangsOn(), Below: true}
 	for _, one := range conditions {
+		if f.PrincipalID != "" && one.name != "atscope" {
+			return answer{}, errFilter("principalId and assignedTo() are not used together")
+		}
 		switch one.name {
 		case "atscope":
 			f.Below = false
