@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -155,9 +156,14 @@ func show(r directory.Resource, kind string, properties object) object {
 	if !ok {
 		theirs = object{}
 	}
-	for name, value := range properties {
-		theirs[name] = value
+	for name := range theirs {
+		for ours := range properties {
+			if strings.EqualFold(name, ours) { // in another case they would be there twice
+				delete(theirs, name)
+			}
+		}
 	}
+	maps.Copy(theirs, properties)
 	out["id"], out["name"], out["type"], out["location"] = r.ID, r.Name, kind, r.Location
 	out["properties"] = theirs
 	if len(r.Tags) > 0 {

@@ -2,6 +2,7 @@ package arm
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +80,12 @@ func (a *API) listResources(c *call) (answer, error) {
 	}
 	if err != nil {
 		return answer{}, err
+	}
+	// To others its answer would tell whether there is a group of that name.
+	if c.vars["group"] != "" && !slices.ContainsFunc([]string{c.route.action, identityType + "/read", machineType + "/read", serverType + "/read"}, func(action string) bool {
+		return c.access.AllowedWithin(action, c.scope)
+	}) {
+		return answer{}, errForbidden(c.who, c.route.action, c.scope)
 	}
 	all, err := a.allResources(c, c.vars["group"])
 	if err != nil {

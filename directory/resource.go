@@ -194,7 +194,8 @@ func sameLocation(r Resource, where string) error {
 	return nil
 }
 
-// mergeBody applies patch to old as RFC 7396 says; either may be empty.
+// mergeBody applies patch to old as RFC 7396 says, but that names have no case, as in
+// Resource Manager; either may be empty.
 func mergeBody(old, patch json.RawMessage) (json.RawMessage, error) {
 	into, changes := map[string]any{}, map[string]any{}
 	for _, part := range []struct {
@@ -222,7 +223,14 @@ func merge(into, changes map[string]any) map[string]any {
 	if into == nil {
 		into = map[string]any{}
 	}
+	there := make(map[string]string, len(into))
+	for name := range into {
+		there[fold(name)] = name
+	}
 	for name, value := range changes {
+		if known, ok := there[fold(name)]; ok {
+			name = known
+		}
 		switch value := value.(type) {
 		case nil:
 			delete(into, name)
