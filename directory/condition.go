@@ -38,6 +38,9 @@ type property struct {
 	prefix bool   // startswith can use an index
 }
 
+// noCase ends an expression of text as it was given.
+const noCase = " COLLATE NOCASE"
+
 // maxDepth bounds how deep conditions nest.
 const maxDepth = 32
 
@@ -97,7 +100,11 @@ func (w *whereClause) join(c Condition, depth int) error {
 func (w *whereClause) compare(known property, c Condition) error {
 	text, isText := c.Value.(string)
 	truth, isTruth := c.Value.(bool)
+	as := text
 	text = fold(text)
+	if strings.HasSuffix(known.expr, noCase) {
+		text = as // folded here, it would differ from what SQLite leaves alone: all but ASCII
+	}
 	switch {
 	case c.Op == OpAny && isText:
 		w.term(known.any, slices.Repeat([]any{text}, strings.Count(known.any, "?"))...)
@@ -110,7 +117,7 @@ func (w *whereClause) compare(known property, c Condition) error {
 	case c.Op == OpPrefix && isText && known.prefix:
 		w.term(known.expr+" >= ? AND "+known.expr+" < ?", text, text+"\U0010ffff")
 	case c.Op == OpPrefix && isText && !known.truth:
-		w.term("lower(substr("+known.expr+", 1, length(?))) = ?", text, text)
+		w.term("lower(substr("+known.expr+", 1, length(?))) = lower(?)", text, text)
 	default:
 		return unsupported(c)
 	}

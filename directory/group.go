@@ -8,11 +8,12 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/midas-mysql/midas"
 )
 
-// Azure's limits for tags.
+// Azure's limits for tags, in characters.
 const (
 	maxTags     = 50
 	maxTagName  = 512
@@ -163,7 +164,7 @@ func encodeTags(tags map[string]string) (string, error) {
 		if strings.ContainsAny(name, reservedInTags) || strings.ContainsFunc(name, unicode.IsControl) {
 			return "", midas.Errorf(midas.Invalid, "The name of the tag '%s' is invalid: it has one of the reserved characters '%s' or a control character.", clip(name), reservedInTags)
 		}
-		if name == "" || len(name) > maxTagName || len(value) > maxTagValue {
+		if name == "" || utf8.RuneCountInString(name) > maxTagName || utf8.RuneCountInString(value) > maxTagValue {
 			return "", midas.Errorf(midas.Invalid, "The tag '%s' is invalid. A name has 1 to %d characters and a value up to %d.", clip(name), maxTagName, maxTagValue)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/midas-mysql/midas"
 )
@@ -48,8 +49,8 @@ func (d *Directory) PutLock(ctx context.Context, l Lock) (out Lock, created bool
 	if l.Level != CanNotDelete && l.Level != ReadOnly {
 		return out, false, midas.Errorf(midas.Invalid, "The lock level '%s' is invalid. It must be '%s' or '%s'.", clip(string(l.Level)), CanNotDelete, ReadOnly)
 	}
-	if len(l.Notes) > maxNotes {
-		return out, false, midas.Errorf(midas.Invalid, "The notes of a lock have up to %d characters, not %d.", maxNotes, len(l.Notes))
+	if n := utf8.RuneCountInString(l.Notes); n > maxNotes {
+		return out, false, midas.Errorf(midas.Invalid, "The notes of a lock have up to %d characters, not %d.", maxNotes, n)
 	}
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		at, err := d.findScope(ctx, tx, l.Scope)

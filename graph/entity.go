@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -89,10 +90,32 @@ func canonical[T any](all map[string]T, name string) (string, bool) {
 	return "", false
 }
 
-// decode reads the request's content, which must be one JSON object, into members.
+// decode reads the request's content, which must be one JSON object, into members. One
+// that is there twice, also in another case, is refused: which of them counts would be
+// chance.
 func (c *call) decode() (map[string]json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if trimmed := bytes.TrimSpace(c.body); len(trimmed) == 0 || trimmed[0] != '{' || json.Unmarshal(c.body, &members) != nil {
+	if trimmed := bytes.TrimSpace(c.body); len(trimmed) == 0 || trimmed[0] != '{' || !json.Valid(c.body) || !utf8.Valid(c.body) {
+		return nil, errContent
+	}
+	members, seen := map[string]json.RawMessage{}, map[string]bool{}
+	decoder := json.NewDecoder(bytes.NewReader(c.body))
+	_, err := decoder.Token() // the brace
+	for err == nil && decoder.More() {
+		var token json.Token
+		if token, err = decoder.Token(); err != nil {
+			break
+		}
+		name, _ := token.(string)
+		key := strings.ToLower(name)
+		if seen[key] {
+			return nil, errBad("The property '%s' is there more than once.", clip(name))
+		}
+		seen[key] = true
+		var value json.RawMessage
+		err = decoder.Decode(&value)
+		members[name] = value
+	}
+	if err != nil {
 		return nil, errContent
 	}
 	return members, nil
