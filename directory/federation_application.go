@@ -30,6 +30,15 @@ func (d *Directory) applicationFederation(ctx context.Context, tx *sql.Tx, objec
 	return a.ClientID, all, err
 }
 
+// FindFederated returns which credential of an application has that id or, when none has,
+// that name; -1 when there is none. A name may look like the id of another.
+func FindFederated(all []FederatedCredential, which string) int {
+	if at := slices.IndexFunc(all, func(c FederatedCredential) bool { return c.ID == fold(which) }); at >= 0 {
+		return at
+	}
+	return federatedNamed(all, which)
+}
+
 // CreateApplicationFederation makes a federated credential of an application. Errors are
 // NotFound (the application), Invalid, or Conflict when another one has the name, or the
 // issuer and subject.
@@ -58,10 +67,7 @@ func (d *Directory) UpdateApplicationFederation(ctx context.Context, objectID, w
 		if err != nil {
 			return err
 		}
-		at := slices.IndexFunc(all, func(c FederatedCredential) bool { return c.ID == fold(which) })
-		if at < 0 {
-			at = federatedNamed(all, which)
-		}
+		at := FindFederated(all, which)
 		if at < 0 {
 			return noObject(which)
 		}
@@ -79,11 +85,15 @@ func (d *Directory) UpdateApplicationFederation(ctx context.Context, objectID, w
 // or name; existed is false when there was none.
 func (d *Directory) DeleteApplicationFederation(ctx context.Context, objectID, which string) (existed bool, err error) {
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		a, err := d.loadApplication(ctx, tx, objectID)
+		clientID, all, err := d.applicationFederation(ctx, tx, objectID)
 		if err != nil {
 			return err
 		}
-		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM federated_credential WHERE client_id = ?1 AND (key = ?2 OR id = ?2)`, a.ClientID, fold(which)))
+		at := FindFederated(all, which)
+		if at < 0 {
+			return nil
+		}
+		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM federated_credential WHERE client_id = ? AND id = ?`, clientID, all[at].ID))
 		return err
 	})
 	return existed, err

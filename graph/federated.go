@@ -48,10 +48,8 @@ func (a *API) oneFederated(c *call) (id string, found directory.FederatedCredent
 	if err != nil {
 		return "", found, err
 	}
-	for _, f := range all {
-		if which := c.vars["credential"]; strings.EqualFold(f.ID, which) || strings.EqualFold(f.Name, which) {
-			return id, f, nil
-		}
+	if at := directory.FindFederated(all, c.vars["credential"]); at >= 0 {
+		return id, all[at], nil
 	}
 	_, err = removed(c.vars["credential"], false, nil)
 	return "", found, err
