@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/midas-mysql/midas"
@@ -39,6 +40,21 @@ func TestAdministratorLeavesWithItsIdentity(t *testing.T) {
 	for _, want := range []int{2, 0} {
 		if got, err := p.apply(world); err != nil || len(got) != want {
 			t.Errorf("%q, %v, want %d changes", got, err, want)
+		}
+	}
+}
+
+// TestWhatCannotMoveIsSaidOfItsLocation: the line of the error is that of the field.
+func TestWhatCannotMoveIsSaidOfItsLocation(t *testing.T) {
+	p := newPlace(t)
+	if _, err := p.apply(example); err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range []string{"identities:\n- name: myManagedIdentity", "vms:\n- name: myVM", "servers:\n- name: mydb"} {
+		kind, _, _ := strings.Cut(list, ":")
+		_, err := p.apply(list + "\n  resource-group: myResourceGroup\n  location: westus\n")
+		if err == nil || !strings.Contains(err.Error(), "w.yaml:4: "+kind+"[0].location: ") {
+			t.Error(err)
 		}
 	}
 }

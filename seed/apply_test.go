@@ -211,7 +211,7 @@ func TestWhatCannotBeMadeChangesNothing(t *testing.T) {
 		{"identities:\n- name: x\n  resource-group: nowhere\n", "w.yaml:5: identities[0].resource-group: Resource group 'nowhere' could not be found."},
 		{"identities:\n- name: x!\n  resource-group: new\n", "w.yaml:4: identities[0].name: The resource name 'x!'"},
 		{"vms:\n- name: v\n  resource-group: new\n  identities:\n  - nobody\n", "w.yaml:7: vms[0].identities[0]: The Resource"},
-		{"vms:\n- name: myVM\n  resource-group: myResourceGroup\n  location: westus\n", "w.yaml:4: vms[0].name: myVM is in location eastus"},
+		{"vms:\n- name: myVM\n  resource-group: myResourceGroup\n  location: westus\n", "w.yaml:6: vms[0].location: myVM is in location eastus"},
 		{"servers:\n- name: mydb\n  resource-group: new\n", "w.yaml:4: servers[0].name: Specified server name 'mydb' is already used."},
 		{"servers:\n- name: other\n  resource-group: new\n  identities: ['[system]']\n", "w.yaml:4: servers[0].name: The identity type"},
 		{"servers:\n- name: other\n  resource-group: new\n  parameters: {wait_timeout: '8'}\n", "w.yaml:6: servers[0].parameters.wait_timeout: The configuration 'wait_timeout' does not exist."},

@@ -49,7 +49,7 @@ func (m *maker) makeIdentities(ctx context.Context) error {
 			continue
 		}
 		if err := m.settled(before.Resource, id.Resource); err != nil {
-			return m.at(err, path...)
+			return m.at(err, path[0], path[1], "location")
 		}
 		if !differ(id.Tags, before.Tags) {
 			continue
@@ -83,7 +83,7 @@ func (m *maker) makeVMs(ctx context.Context) error {
 			continue
 		}
 		if err := m.settled(before.Resource, vm.Resource); err != nil {
-			return m.at(err, path...)
+			return m.at(err, path[0], path[1], "location")
 		}
 		if change.Identity == nil && !differ(vm.Tags, before.Tags) {
 			continue
