@@ -30,7 +30,10 @@ type Error struct {
 	// false until the caller's token has proved signature, issuer and audience, so
 	// that a stranger learns nothing by trying.
 	Public bool
-	Err    error
+	// Property is what the error is about, of the thing that was to be: "tags". It is ""
+	// for the thing as a whole.
+	Property string
+	Err      error
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -47,6 +50,12 @@ func Errorf(code Code, format string, args ...any) *Error {
 // WithHint returns e with the next step for whoever reads it.
 func (e *Error) WithHint(format string, args ...any) *Error {
 	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// WithProperty returns e as being about that part of what was asked for.
+func (e *Error) WithProperty(name string) *Error {
+	e.Property = name
 	return e
 }
 

@@ -36,7 +36,8 @@ func TestConditionsOnWordsOfAnyScript(t *testing.T) {
 	})))
 	for _, c := range []Condition{
 		eq("surname", "Öztürk"), eq("surname", "ÖzTürK"), eq("givenName", "Émile"), eq("displayName", "özge"), eq("userType", "Member"),
-		{Op: OpPrefix, Property: "surname", Value: "ÖZt"}, {Op: OpPrefix, Property: "displayName", Value: "ÖZ"},
+		{Op: OpPrefix, Property: "surname", Value: "ÖZt"},
+		{Op: OpPrefix, Property: "displayName", Value: "ÖZ"},
 	} {
 		page, err := d.Users(ctx, Query{Where: c, Limit: 5})
 		if err != nil || len(page.Items) != 1 {

@@ -40,7 +40,7 @@ func (d *Directory) PutGroup(ctx context.Context, name, where string, tags map[s
 	if err := checkGroupName(name); err != nil {
 		return Group{}, false, err
 	}
-	where, err = location(where)
+	where, err = locationFor("resource group", where)
 	if err != nil {
 		return Group{}, false, err
 	}
@@ -56,7 +56,7 @@ func (d *Directory) PutGroup(ctx context.Context, name, where string, tags map[s
 			_, err = tx.ExecContext(ctx, `INSERT INTO resource_group (key, name, location, tags, created, changed) VALUES (?, ?, ?, ?, ?, ?)`,
 				fold(name), name, where, text, d.millis(), d.millis())
 		case err == nil && old.Location != where:
-			return midas.Errorf(midas.Conflict, "Invalid resource group location '%s'. The Resource group already exists in location '%s'.", where, old.Location)
+			return midas.Errorf(midas.Conflict, "Invalid resource group location '%s'. The Resource group already exists in location '%s'.", where, old.Location).WithProperty("location")
 		case err == nil:
 			_, err = tx.ExecContext(ctx, `UPDATE resource_group SET tags = ?, changed = ? WHERE key = ?`, text, d.millis(), fold(name))
 		}
@@ -151,28 +151,35 @@ func (d *Directory) scanGroup(row interface{ Scan(...any) error }) (Group, error
 }
 
 func encodeTags(tags map[string]string) (string, error) {
-	if len(tags) > maxTags {
-		return "", midas.Errorf(midas.Invalid, "The number of tags %d exceeds the maximum of %d.", len(tags), maxTags)
-	}
-	seen := map[string]string{}
-	for name, value := range tags {
-		key := strings.ToLower(name)
-		if other, twice := seen[key]; twice {
-			return "", midas.Errorf(midas.Invalid, "The tags '%s' and '%s' are one: names of tags have no case.", clip(min(name, other)), clip(max(name, other)))
-		}
-		seen[key] = name
-		if strings.ContainsAny(name, reservedInTags) || strings.ContainsFunc(name, unicode.IsControl) {
-			return "", midas.Errorf(midas.Invalid, "The name of the tag '%s' is invalid: it has one of the reserved characters '%s' or a control character.", clip(name), reservedInTags)
-		}
-		if name == "" || utf8.RuneCountInString(name) > maxTagName || utf8.RuneCountInString(value) > maxTagValue {
-			return "", midas.Errorf(midas.Invalid, "The tag '%s' is invalid. A name has 1 to %d characters and a value up to %d.", clip(name), maxTagName, maxTagValue)
-		}
+	if err := checkTags(tags); err != nil {
+		return "", err.WithProperty("tags")
 	}
 	if tags == nil {
 		return "{}", nil
 	}
 	text, err := json.Marshal(tags)
 	return string(text), err
+}
+
+func checkTags(tags map[string]string) *midas.Error {
+	if len(tags) > maxTags {
+		return midas.Errorf(midas.Invalid, "The number of tags %d exceeds the maximum of %d.", len(tags), maxTags)
+	}
+	seen := map[string]string{}
+	for name, value := range tags {
+		key := strings.ToLower(name)
+		if other, twice := seen[key]; twice {
+			return midas.Errorf(midas.Invalid, "The tags '%s' and '%s' are one: names of tags have no case.", clip(min(name, other)), clip(max(name, other)))
+		}
+		seen[key] = name
+		if strings.ContainsAny(name, reservedInTags) || strings.ContainsFunc(name, unicode.IsControl) {
+			return midas.Errorf(midas.Invalid, "The name of the tag '%s' is invalid: it has one of the reserved characters '%s' or a control character.", clip(name), reservedInTags)
+		}
+		if name == "" || utf8.RuneCountInString(name) > maxTagName || utf8.RuneCountInString(value) > maxTagValue {
+			return midas.Errorf(midas.Invalid, "The tag '%s' is invalid. A name has 1 to %d characters and a value up to %d.", clip(name), maxTagName, maxTagValue)
+		}
+	}
+	return nil
 }
 
 // patchedTags are given, if any, or those that are there: they may be older than a rule.

@@ -95,6 +95,9 @@ func noIdentity(on, id string) error {
 	}
 }
 
+// named is how errors call what has no name yet.
+func (k kind) named() string { return "resource type '" + kinds[k].provider + "'" }
+
 // The rules for names are those of Azure's "Naming rules and restrictions for Azure
 // resources". Group names there may hold letters of any script; here of ASCII alone.
 func checkGroupName(name string) error {
@@ -152,14 +155,14 @@ func alphanumeric(b byte) bool {
 	return '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
 }
 
-// location returns a location as Azure stores it: "East US" is eastus.
-func location(name string) (string, error) {
+// locationFor returns the location of what is made as Azure stores it: "East US" is eastus.
+func locationFor(what, name string) (string, error) {
 	short := strings.ReplaceAll(fold(name), " ", "")
 	if short == "" {
-		return "", midas.Errorf(midas.Invalid, "The location property is required for this definition.")
+		return "", midas.Errorf(midas.Invalid, "The location property is required for this definition.").WithProperty("location")
 	}
 	if !within(short, 1, 64, "-") {
-		return "", midas.Errorf(midas.Invalid, "The provided location '%s' is not available for resource group.", clip(name))
+		return "", midas.Errorf(midas.Invalid, "The provided location '%s' is not available for %s.", clip(name), what).WithProperty("location")
 	}
 	return short, nil
 }

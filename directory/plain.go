@@ -49,7 +49,7 @@ func (d *Directory) PutPlain(ctx context.Context, kind, group, name string, c Ch
 			if c.Location == "" {
 				c.Location = g.Location
 			}
-			where, err := location(c.Location)
+			where, err := locationFor("resource type '"+kind+"'", c.Location)
 			if err != nil {
 				return err
 			}

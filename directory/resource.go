@@ -117,7 +117,7 @@ func (d *Directory) putResource(ctx context.Context, tx *sql.Tx, k kind, group, 
 	case errors.Is(err, ErrNoGroup):
 		return r, false, err
 	case midas.CodeOf(err) == midas.NotFound:
-		where, err := location(c.Location)
+		where, err := locationFor(k.named(), c.Location)
 		if err != nil {
 			return r, false, err
 		}
@@ -183,13 +183,13 @@ func sameLocation(r Resource, where string) error {
 	if where == "" {
 		return nil
 	}
-	where, err := location(where)
+	where, err := locationFor("resource '"+r.Name+"'", where)
 	if err != nil {
 		return err
 	}
 	if where != r.Location {
 		return midas.Errorf(midas.Conflict, "The resource '%s' already exists in location '%s' in resource group '%s'. "+
-			"A resource with the same name cannot be created in location '%s'. Please select a new resource name.", r.Name, r.Location, r.Group, where)
+			"A resource with the same name cannot be created in location '%s'. Please select a new resource name.", r.Name, r.Location, r.Group, where).WithProperty("location")
 	}
 	return nil
 }

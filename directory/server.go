@@ -212,7 +212,7 @@ func (d *Directory) newServer(ctx context.Context, tx *sql.Tx, r Resource, c Ser
 func (d *Directory) changeServer(ctx context.Context, tx *sql.Tx, r Resource, c ServerChange) error {
 	if c.Version != "" {
 		if !within(c.Version, 1, 32, ".") {
-			return midas.Errorf(midas.Invalid, "The value '%s' of the property 'version' is invalid.", clip(c.Version))
+			return midas.Errorf(midas.Invalid, "The value '%s' of the property 'version' is invalid.", clip(c.Version)).WithProperty("version")
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE server SET version = ? WHERE resource = ?`, c.Version, r.row); err != nil {
 			return err

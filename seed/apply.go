@@ -2,6 +2,7 @@ package seed
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"github.com/midas-mysql/midas"
@@ -70,11 +71,16 @@ func (m *maker) make(ctx context.Context) error {
 
 func (m *maker) changed(what, name string) { m.changes = append(m.changes, what+" "+name) }
 
-// at puts an error of the directory where it belongs in the file. What is not the
+// at puts an error of the directory where it belongs in the file: at path, or, where that
+// is a name and the error is about another property beside it, at that. What is not the
 // file's fault stays as it is.
 func (m *maker) at(err error, path ...any) error {
 	if err == nil {
 		return nil
+	}
+	var about *midas.Error
+	if last := len(path) - 1; errors.As(err, &about) && about.Property != "" && path[last] == "name" {
+		path = append(path[:last:last], about.Property)
 	}
 	switch midas.CodeOf(err) {
 	case midas.Invalid, midas.NotFound, midas.Conflict:

@@ -49,7 +49,7 @@ func (m *maker) makeIdentities(ctx context.Context) error {
 			continue
 		}
 		if err := m.settled(before.Resource, id.Resource); err != nil {
-			return m.at(err, path[0], path[1], "location")
+			return m.at(err, path...)
 		}
 		if !differ(id.Tags, before.Tags) {
 			continue
@@ -83,7 +83,7 @@ func (m *maker) makeVMs(ctx context.Context) error {
 			continue
 		}
 		if err := m.settled(before.Resource, vm.Resource); err != nil {
-			return m.at(err, path[0], path[1], "location")
+			return m.at(err, path...)
 		}
 		if change.Identity == nil && !differ(vm.Tags, before.Tags) {
 			continue
@@ -114,7 +114,7 @@ func (m *maker) settled(is directory.Resource, want Resource) error {
 	if want.Location == "" || short(want.Location) == is.Location {
 		return nil
 	}
-	return midas.Errorf(midas.Conflict, "%s is in location %s and cannot move to %s", is.Name, is.Location, short(want.Location))
+	return midas.Errorf(midas.Conflict, "%s is in location %s and cannot move to %s", is.Name, is.Location, short(want.Location)).WithProperty("location")
 }
 
 // short is a location as a directory keeps it.
@@ -147,6 +147,9 @@ func (m *maker) identities(ctx context.Context, group string, names []string, ha
 	var own, others bool
 	for n, name := range names {
 		if strings.EqualFold(name, system) {
+			if list == "servers" {
+				return nil, m.complain("%s is for VMs: a server has user-assigned identities alone", []any{system}, list, i, "identities", n)
+			}
 			own = true
 			continue
 		}

@@ -47,7 +47,7 @@ func (m *maker) makeServer(ctx context.Context, i int, s Server) error {
 		return m.setAdministrator(ctx, i, s, nil)
 	}
 	if err := m.settled(before.Resource, s.Resource); err != nil {
-		return m.at(err, path[0], path[1], "location")
+		return m.at(err, path...)
 	}
 	// First the administrator: one that leaves may be served by an identity that leaves, too.
 	if err := m.setAdministrator(ctx, i, s, before.Admin); err != nil {
