@@ -211,6 +211,37 @@ func TestStrangersWriteFewLines(t *testing.T) {
 	}
 }
 
+// A client that hangs up ends what is done for it, which is no fault of ours.
+func TestClientsThatHangUpAreNotLogged(t *testing.T) {
+	var out journal
+	r := newRealm(t, func(c *issuer.Config) { c.Log = slog.New(slog.NewTextHandler(&out, nil)) })
+	client, _ := r.certified(t, r.clock().Add(-time.Hour), r.clock().Add(time.Hour))
+	assertion := func(issuer string) string {
+		return sign(t, jose.RS256, signingKey(), map[string]any{"x5t": "AAAA"}, map[string]any{"aud": "x", "iss": issuer, "sub": client})
+	}
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	for name, f := range map[string]url.Values{
+		"secret":            {"client_id": {client}, "grant_type": {"client_credentials"}, "client_secret": {"x"}},
+		"own assertion":     {"client_id": {client}, "grant_type": {"client_credentials"}, "client_assertion": {assertion(client)}},
+		"outside assertion": {"client_id": {client}, "grant_type": {"client_credentials"}, "client_assertion": {assertion("https://else.example")}},
+		"password":          {"client_id": {azureCLI}, "grant_type": {"password"}, "username": {alice}, "password": {"x"}},
+	} {
+		f.Set("scope", midas.Resource+"/.default")
+		if f.Has("client_assertion") {
+			f.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+		}
+		req := httptest.NewRequestWithContext(ctx, http.MethodPost, r.v2(), strings.NewReader(f.Encode()))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if rec := record(r.Issuer, req); rec.Code < 500 {
+			t.Errorf("%s: %d %s", name, rec.Code, rec.Body)
+		}
+	}
+	if text := out.String(); text != "" {
+		t.Error(text)
+	}
+}
+
 // journal is a log that may be read while it is written.
 type journal struct {
 	mu   sync.Mutex
