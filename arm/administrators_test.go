@@ -75,3 +75,39 @@ func TestAdministratorHasAnIdentityToCompare(t *testing.T) {
 		t.Errorf("%s, want %s", again, text)
 	}
 }
+
+// TestAdministratorIsOfTheServersOwn: its tenant is ours, and the identity that serves it is
+// one of the server's for as long as it does.
+func TestAdministratorIsOfTheServersOwn(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	const admin = servers + "mydb/administrators/ActiveDirectory" + api
+	tenant, _ := w.dir.Tenant()
+	app := strings.ReplaceAll(ids, "{sub}", w.sub) + "app"
+	set := func(tenant string) string {
+		return fmt.Sprintf(`{"properties":{"login":"boss","sid":"%s","tenantId":"%s","identityResourceId":"%s"}}`, ownerID, tenant, app)
+	}
+	refused := func(method, path, body, want string) {
+		t.Helper()
+		resp, text := w.do(t, "owner", method, path, body)
+		wantFault(t, resp, text, http.StatusBadRequest, "InvalidParameter")
+		if !strings.Contains(text, want) {
+			t.Errorf("%s, want %s", text, want)
+		}
+	}
+	identity := func(value string) string {
+		return `{"identity":{"type":"UserAssigned","userAssignedIdentities":{"` + app + `":` + value + `}}}`
+	}
+	refused("PUT", admin, set(strangerID), "It must be the server's own tenant, '"+tenant)
+	refused("PUT", admin, set(tenant), "assign it to the server 'mydb' first")
+	w.want(t, http.StatusOK, "owner", "PATCH", servers+"mydb"+api, identity("{}"))
+	w.want(t, http.StatusOK, "owner", "PUT", admin, set(strings.ToUpper(tenant)))
+	for _, body := range []string{identity("null"), `{"identity":{"type":"None"}}`} {
+		refused("PATCH", servers+"mydb"+api, body, "it serves the Microsoft Entra administrator 'boss'")
+	}
+	refused("PUT", servers+"mydb"+api, `{"location":"eastus","identity":{"type":"None"}}`, "it serves the Microsoft Entra administrator 'boss'")
+	w.want(t, http.StatusOK, "owner", "PUT", servers+"mydb"+api, `{"location":"eastus"}`)
+	w.want(t, http.StatusOK, "owner", "PATCH", servers+"mydb"+api, `{"tags":{"a":"b"}}`)
+	w.want(t, http.StatusAccepted, "owner", "DELETE", admin, "")
+	w.want(t, http.StatusOK, "owner", "PATCH", servers+"mydb"+api, identity("null"))
+}

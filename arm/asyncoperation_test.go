@@ -64,3 +64,28 @@ func TestAsyncOperations(t *testing.T) {
 		w.want(t, http.StatusNotFound, "owner", "GET", sub+"/providers/Microsoft.Compute/locations/eastus/operations/"+id+api, "")
 	}
 }
+
+// TestOperationsNameTheirPlace: the address of an operation has the resource's location, and
+// an identity that is missing is named whole.
+func TestOperationsNameTheirPlace(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	for _, tc := range []struct{ method, path, body string }{
+		{"PUT", servers + "mydb/administrators/ActiveDirectory", `{"properties":{"login":"a","sid":"` + ownerID + `"}}`},
+		{"DELETE", servers + "mydb/administrators/ActiveDirectory", ""},
+		{"DELETE", servers + "mydb", ""},
+		{"DELETE", vms + "vm", ""},
+	} {
+		resp, text := w.do(t, "owner", tc.method, tc.path+api, tc.body)
+		at, err := url.Parse(resp.Header.Get("Azure-AsyncOperation"))
+		if err != nil || !strings.Contains(at.Path, "/locations/eastus/operations/") {
+			t.Errorf("%s %s: %d %s, at %s", tc.method, tc.path, resp.StatusCode, text, at)
+		}
+	}
+	id := strings.ReplaceAll(ids, "{sub}", w.sub) + "missing-" + strings.Repeat("x", 100)
+	resp, text := w.do(t, "owner", "PATCH", vms+"vm2"+api, `{"identity":{"type":"UserAssigned","userAssignedIdentities":{"`+id+`":{}}}}`)
+	wantFault(t, resp, text, http.StatusBadRequest, "FailedIdentityOperation")
+	if !strings.Contains(text, strings.TrimPrefix(id, "/subscriptions/"+w.sub+"/resourceGroups")+"' was not found") {
+		t.Error(text)
+	}
+}

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -201,4 +202,36 @@ func FuzzARM(f *testing.F) {
 			t.Fatalf("%s %q %q: %q, %v", method, target, body, found, err)
 		}
 	})
+}
+
+// TestNamesThatLookRight: what only looks like a version, a token or a tag's name is refused.
+func TestNamesThatLookRight(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	for version, ok := range map[string]bool{"2024-02-29": true, "2024-02-29-preview": true, "2023-02-29": false, "2001-13-45": false, "2001-13-45-preview": false} {
+		resp, text := w.do(t, "owner", "GET", rg+"?api-version="+version, "")
+		if ok != (resp.StatusCode == http.StatusOK) {
+			t.Errorf("%s: %d %s", version, resp.StatusCode, text)
+		}
+		if !ok {
+			wantFault(t, resp, text, http.StatusBadRequest, "InvalidApiVersionParameter")
+		}
+	}
+	const all = sub + "/resources" + api + "&$skiptoken="
+	for _, token := range []string{"vm", "", "1:", "2:vm", "1:\xff"} {
+		resp, text := w.do(t, "owner", "GET", all+base64.RawURLEncoding.EncodeToString([]byte(token)), "")
+		wantFault(t, resp, text, http.StatusBadRequest, "InvalidQueryString")
+	}
+	for _, name := range []string{"a<b", "a>b", "a%b", "a&b", `a\\b`, "a?b", "a/b", `a\u0001b`, strings.Repeat("n", 513), ""} {
+		for _, path := range []string{rg, vms + "vm", servers + "mydb", ids + "app"} {
+			resp, text := w.do(t, "owner", "PATCH", path+api, `{"tags":{"`+name+`":"v"}}`)
+			wantFault(t, resp, text, http.StatusBadRequest, "InvalidParameter")
+		}
+		resp, text := w.do(t, "owner", "PUT", rg+"/providers/Microsoft.Resources/tags/default"+api, `{"properties":{"tags":{"`+name+`":"v"}}}`)
+		wantFault(t, resp, text, http.StatusBadRequest, "InvalidParameter")
+	}
+	if _, _, err := w.dir.PutGroup(t.Context(), "rg", "eastus", map[string]string{"a": "", "A": ""}); err == nil || !strings.Contains(err.Error(), "'A' and 'a' are one") {
+		t.Error(err) // a body with both is refused before it comes this far
+	}
+	w.want(t, http.StatusOK, "owner", "PATCH", rg+api, `{"tags":{"hidden-link:a b.c_d":"<>%&\\?/"}}`)
 }

@@ -135,3 +135,32 @@ func TestSigningKeysAreTheOwnersToChange(t *testing.T) {
 		t.Errorf("%+v", keys)
 	}
 }
+
+// TestFederatedCredentialsArePaged as other lists are.
+func TestFederatedCredentialsArePaged(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	var want []string
+	for i := range 3 {
+		name := fmt.Sprintf("fic%d", i)
+		w.want(t, http.StatusCreated, "owner", "PUT", federated+"/"+name+api, strings.Replace(github, "main", name, 1))
+		want = append(want, name)
+	}
+	var got []string
+	for next := federated + api + "&$top=2"; next != ""; {
+		text := w.want(t, http.StatusOK, "owner", "GET", next, "")
+		page := names(t, text)
+		got = append(got, page...)
+		_, link, more := strings.Cut(text, `"nextLink":"https://localhost:7443`)
+		if next = ""; more {
+			next, _, _ = strings.Cut(link, `"`)
+			next = strings.ReplaceAll(next, `\u0026`, "&")
+		}
+		if len(page) > 2 {
+			t.Errorf("a page of %d", len(page))
+		}
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

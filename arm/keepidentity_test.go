@@ -60,3 +60,14 @@ func TestPutWithoutIdentityKeepsIt(t *testing.T) {
 		t.Error(after)
 	}
 }
+
+// TestPutNeedsATypeOfIdentity of a server as of a machine.
+func TestPutNeedsATypeOfIdentity(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	app := strings.ReplaceAll(ids, "{sub}", w.sub) + "app"
+	for _, path := range []string{vms + "vm", servers + "mydb"} {
+		resp, text := w.do(t, "owner", "PUT", path+api, `{"location":"eastus","identity":{"userAssignedIdentities":{"`+app+`":{}}}}`)
+		wantFault(t, resp, text, http.StatusBadRequest, "InvalidParameter")
+	}
+}

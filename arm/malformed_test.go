@@ -87,3 +87,25 @@ func TestWhatIsShownMayBeSentBack(t *testing.T) {
 		}
 	}
 }
+
+// TestMembersHaveOneName: what two requests spell in different case is one member, and what
+// midas says of a resource stands alone; so what is shown may be sent back.
+func TestMembersHaveOneName(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	for path, bodies := range map[string][]string{
+		vms + "vm":       {`{"properties":{"hardwareProfile":{"vmSize":"a","x":1}}}`, `{"properties":{"HardwareProfile":{"VMSize":"b","X":null},"VMID":"theirs"}}`},
+		servers + "mydb": {`{"properties":{"storage":{"iops":1}}}`, `{"properties":{"Storage":{"IOPS":2},"FullyQualifiedDomainName":"theirs","provisioningstate":"theirs"}}`},
+	} {
+		for _, body := range bodies {
+			w.want(t, http.StatusOK, "owner", "PATCH", path+api, body)
+		}
+		text := w.want(t, http.StatusOK, "owner", "GET", path+api, "")
+		if strings.Contains(text, "theirs") || strings.Contains(text, `"X"`) || !strings.Contains(text, `"vmSize":"b"`) && !strings.Contains(text, `"iops":2`) {
+			t.Error(text)
+		}
+		if again := w.want(t, http.StatusOK, "owner", "PUT", path+api, text); again != text {
+			t.Errorf("%s, want %s", again, text)
+		}
+	}
+}

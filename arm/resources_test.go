@@ -144,3 +144,21 @@ func TestLocationOfAnIdentityThatWasMade(t *testing.T) {
 		t.Errorf("refused: status %d, %v, %s", resp.StatusCode, resp.Header, text)
 	}
 }
+
+// TestGroupsAreNotFoundByTheirResources: to whoever reads nothing in a group, one that is
+// there and one that is not are alike.
+func TestGroupsAreNotFoundByTheirResources(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	who := w.principal(t, "narrow")
+	w.grant(t, who, "Reader", strings.ReplaceAll(ids, "/rg/", "/other/")+"far")
+	for _, name := range []string{"rg", "none"} {
+		resp, text := w.do(t, "narrow", "GET", sub+"/resourceGroups/"+name+"/resources"+api, "")
+		wantFault(t, resp, text, http.StatusForbidden, "AuthorizationFailed")
+	}
+	for _, path := range []string{sub + "/resourceGroups/other", sub} {
+		if got := names(t, w.want(t, http.StatusOK, "narrow", "GET", path+"/resources"+api, "")); strings.Join(got, " ") != "far" {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+}

@@ -106,7 +106,7 @@ func (c *call) decode() (map[string]json.RawMessage, error) {
 			break
 		}
 		name, _ := token.(string)
-		key := strings.ToLower(name)
+		key := strings.ToLower(strings.ToUpper(name)) // as strings.EqualFold compares them
 		if seen[key] {
 			return nil, errBad("The property '%s' is there more than once.", clip(name))
 		}

@@ -78,11 +78,11 @@ func (i *Issuer) signIn(r *http.Request, upn, password string) (midas.User, *oau
 		return err
 	})
 	if wait > 0 {
-		i.refusals.Warn(addressOf(r), "sign-in refused unchecked", "user", clip(upn), "source", from, "wait", wait)
+		i.refusals.Warn(addressOf(r), "sign-in refused unchecked", "user", clip(upn), "source", from.String(), "wait", wait)
 		return midas.User{}, invalidGrant(50053, fmt.Sprintf("Too many sign-ins failed from this address, or under this name from many. Try again in %d seconds.", int(wait.Seconds())+1))
 	}
 	if err == nil {
-		i.log.Info("person signed in", "user", u.ObjectID, "source", from)
+		i.log.Info("person signed in", "user", u.ObjectID, "source", from.String())
 		return u, nil
 	}
 	var refusal *midas.Error
@@ -90,7 +90,7 @@ func (i *Issuer) signIn(r *http.Request, upn, password string) (midas.User, *oau
 	case errors.As(err, &refusal) && refusal.Public: // whoever knows the password may know
 		return midas.User{}, invalidGrant(50055, "The password is right, and "+refusal.Message+".")
 	case midas.CodeOf(err) == midas.Unauthenticated, midas.CodeOf(err) == midas.NotFound:
-		i.log.Warn("password refused", "user", clip(upn), "source", from)
+		i.log.Warn("password refused", "user", clip(upn), "source", from.String())
 		return midas.User{}, wrong
 	case midas.CodeOf(err) == midas.Unavailable:
 		return midas.User{}, &busy

@@ -132,9 +132,18 @@ func (l *limiter) enter(conn net.Conn) (out net.Conn) {
 func (l *limiter) count(conn net.Conn, from sender.Sender) {
 	l.opens++
 	l.open[conn] = &connection{number: l.opens, from: from, idle: l.idle.PushBack(conn)}
-	l.held[from.Subscriber]++
-	if from.Network.IsValid() {
-		l.held[from.Network]++
+	l.add(from, 1)
+}
+
+func (l *limiter) add(from sender.Sender, n int) {
+	counted := []netip.Prefix{from.Subscriber}
+	if from.Network.IsValid() { // else it is what this machine is counted under
+		counted = append(counted, from.Network)
+	}
+	for _, one := range counted {
+		if l.held[one] += n; l.held[one] == 0 {
+			delete(l.held, one)
+		}
 	}
 }
 
@@ -181,11 +190,7 @@ func (l *limiter) forget(conn net.Conn) {
 	}
 	l.busy(c)
 	delete(l.open, conn)
-	for _, one := range []netip.Prefix{c.from.Subscriber, c.from.Network} {
-		if l.held[one]--; l.held[one] <= 0 {
-			delete(l.held, one)
-		}
-	}
+	l.add(c.from, -1)
 }
 
 // hangUp closes a connection without a farewell: that of TLS would wait for whoever does

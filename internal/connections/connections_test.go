@@ -150,6 +150,30 @@ func TestBusyOnesMakeRoomForOthersAlone(t *testing.T) {
 	})
 }
 
+// Strangers that come and go do not change what is counted of this machine.
+func TestThoseWhoHaveGoneCountNowhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := serve(t)
+		for range 7 {
+			l.slow("127.0.0.1")
+		}
+		for _, address := range []string{"198.51.100.7", "203.0.113.7", "2001:db8::1"} {
+			for range 8 {
+				if c := l.dial(address); !c.ask("/") {
+					t.Errorf("%s is refused though there is room", address)
+				} else {
+					c.Close()
+					synctest.Wait()
+				}
+			}
+		}
+		l.slow("127.0.0.1")
+		if !l.dial("198.51.100.7").ask("/") {
+			t.Error("this machine has all, and makes no room")
+		}
+	})
+}
+
 // Whoever has many networks has one party's part of what is left.
 func TestNoCustomerHasAll(t *testing.T) {
 	for name, addresses := range map[string][]string{

@@ -11,7 +11,7 @@ func TestNothingIsSaidTwice(t *testing.T) {
 	w := newWorld(t)
 	id := w.want(t, http.StatusCreated, "POST", "/groups", `{"displayName":"g","mailEnabled":false,"mailNickname":"g","securityEnabled":true}`).str("id")
 	for path, bodies := range map[string][]string{
-		"/groups/" + id:              {`{"displayName":"one","displayName":"two"}`, `{"displayName":"one","DisplayName":"two"}`, "{\"displayName\":\"a\xffb\"}"},
+		"/groups/" + id:              {`{"displayName":"one","displayName":"two"}`, `{"displayName":"one","DisplayName":"two"}`, `{"displayName":"one","diſplayName":"two"}`, "{\"displayName\":\"a\xffb\"}"},
 		"/users/" + w.alice.ObjectID: {`{"accountEnabled":true,"AccountEnabled":false}`},
 	} {
 		for _, body := range bodies {
