@@ -197,6 +197,9 @@ func (s *Store) promote(ctx context.Context, q querier, existing, a Account) (Ac
 	if a.Kind == "" && a.ID == existing.ID {
 		a.Kind = existing.Kind
 	}
+	if a != existing {
+		a.Generation++ // of two states of a row the higher generation is the later one
+	}
 	if err := s.giveSecret(ctx, q, existing, a); err != nil {
 		return Account{}, err
 	}
@@ -222,7 +225,7 @@ func (s *Store) retire(ctx context.Context, q querier, except string) error {
 		if ours {
 			s.dropOrLock(ctx, q, row)
 		}
-		if err := deleteRow(ctx, q, row.Mapping); err != nil {
+		if err := s.deleteRow(ctx, q, row); err != nil {
 			return err
 		}
 		s.Forget(row.User)

@@ -113,7 +113,7 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 			return Account{}, false, cannot(a, "its record in schema midas was not written by this midas").
 				WithHint("DROP USER %s; then create it again; or %s", a, otherName(a))
 		case !s.sealed(row): // and nothing stands behind it
-			err = deleteRow(ctx, q, row.Mapping)
+			err = discardRow(ctx, q, row.Mapping)
 		case at >= 0 && s.madeFor(users[at], row.Account) && row.ServerID == s.server:
 			return row.Account, true, nil
 		case at >= 0 && s.madeFor(users[at], row.Account):
@@ -188,7 +188,7 @@ func (s *Store) takeBack(ctx context.Context, q querier, a Account) error {
 	if err := s.drop(ctx, q, a); err != nil {
 		return err
 	}
-	return deleteRow(ctx, q, a.Mapping)
+	return s.deleteRow(ctx, q, a)
 }
 
 // drop drops the account of a if it is ours.

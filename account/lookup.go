@@ -140,7 +140,7 @@ func (s *Store) settleBy(ctx context.Context, q querier, row Account, proof func
 	}
 	if len(bearers) != 1 || row.Admin || checkUserName(bearers[0].user) != nil {
 		s.log.InfoContext(ctx, "account row deleted: its account is gone", "account", row.String(), "id", row.ID)
-		return Account{}, deleteRow(ctx, q, row.Mapping)
+		return Account{}, s.deleteRow(ctx, q, row)
 	}
 	// Its password is the old name's, so under the new one only the marker tells.
 	if bearers[0].marker != row.Mapping {
@@ -150,6 +150,7 @@ func (s *Store) settleBy(ctx context.Context, q querier, row Account, proof func
 	}
 	before := row.String()
 	row.User, row.Host = bearers[0].user, bearers[0].host
+	row.Generation++ // the secret of the new name is another in any case
 	return row, s.move(ctx, q, row, before)
 }
 
@@ -163,7 +164,7 @@ func (s *Store) move(ctx context.Context, q querier, row Account, before string)
 	var others []Account
 	for _, other := range there {
 		if !s.sealed(other) { // and the account of that name is another row's
-			if err := deleteRow(ctx, q, other.Mapping); err != nil {
+			if err := discardRow(ctx, q, other.Mapping); err != nil {
 				return err
 			}
 			continue
@@ -171,7 +172,7 @@ func (s *Store) move(ctx context.Context, q querier, row Account, before string)
 		others = append(others, other.Account)
 		aside := other.Account
 		aside.User, aside.Host = "", other.Mapping // nobody's name, and no other row's
-		if err := s.updateRow(ctx, q, aside); err != nil {
+		if err := s.rewriteRow(ctx, q, aside); err != nil {
 			return err
 		}
 	}

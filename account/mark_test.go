@@ -123,6 +123,7 @@ func TestLostMarkerIsRenewed(t *testing.T) {
 				if renamed {
 					w.exec("RENAME USER " + quoteAccount(user, "%") + " TO " + quoteAccount(user+"x", "%"))
 					user, account.User = user+"x", user+"x"
+					account.Generation++ // as with each change of a row
 				}
 				if got := w.lookup(s, user); len(got) != 1 || got[0] != account {
 					t.Fatalf("Lookup = %v", got)

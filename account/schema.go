@@ -110,21 +110,50 @@ func readRows(ctx context.Context, q querier, where string, args ...any) ([]mapp
 	return out, unavailable("read midas.aaduser", rows.Err())
 }
 
+// insertRow, updateRow and deleteRow are the ways in which a row changes, here and in the
+// copy outside. Rows of other servers on the same backend have their copy elsewhere.
+
 func (s *Store) insertRow(ctx context.Context, q querier, a Account) error {
+	if err := s.copies.Put(a); err != nil {
+		return err
+	}
+	return s.writeRow(ctx, q, a)
+}
+
+func (s *Store) writeRow(ctx context.Context, q querier, a Account) error {
 	_, err := q.ExecContext(ctx, "INSERT INTO midas.aaduser ("+columns+", `created`) VALUES ("+strings.Repeat("?, ", 10)+"?)",
 		a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.deriver.seal(a),
 		s.now().UTC().Format(time.RFC3339))
 	return unavailable("write midas.aaduser", err)
 }
 
+// updateRow writes a row that has a higher generation than before.
 func (s *Store) updateRow(ctx context.Context, q querier, a Account) error {
+	if err := s.rewriteRow(ctx, q, a); err != nil || a.ServerID != s.server {
+		return err
+	}
+	return s.copies.Put(a)
+}
+
+// rewriteRow writes a row and leaves its copy as it is.
+func (s *Store) rewriteRow(ctx context.Context, q querier, a Account) error {
 	_, err := q.ExecContext(ctx, "UPDATE midas.aaduser SET `user` = ?, `host` = ?, `kind` = ?, `principal` = ?, `directory_name` = ?, "+
 		"`admin` = ?, `generation` = ?, `seal` = ? WHERE `mapping` = ?",
 		a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.deriver.seal(a), a.Mapping)
 	return unavailable("write midas.aaduser", err)
 }
 
-func deleteRow(ctx context.Context, q querier, mapping string) error {
+func (s *Store) deleteRow(ctx context.Context, q querier, a Account) error {
+	if a.ServerID == s.server {
+		if err := s.copies.Delete(a); err != nil {
+			return err
+		}
+	}
+	return discardRow(ctx, q, a.Mapping)
+}
+
+// discardRow deletes a row that midas did not write, whatever mapping it claims.
+func discardRow(ctx context.Context, q querier, mapping string) error {
 	_, err := q.ExecContext(ctx, "DELETE FROM midas.aaduser WHERE `mapping` = ?", mapping)
 	return unavailable("delete from midas.aaduser", err)
 }

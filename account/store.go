@@ -69,6 +69,8 @@ type Store struct {
 	turn      chan struct{} // full while a caller has or awaits the lock of accounts
 	service   []string      // names of the user that db is signed in as
 
+	copies copies
+
 	uninstalled bool // guarded by turn
 }
 
@@ -92,7 +94,7 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	s := &Store{
 		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), deriver: cfg.Deriver,
 		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
-		turn: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1), copies: noCopies{},
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -58,5 +58,5 @@ func (s *Store) remove(ctx context.Context, q querier, row Account) error {
 		return errors.Join(err, locking)
 	}
 	s.Forget(row.User)
-	return deleteRow(ctx, q, row.Mapping)
+	return s.deleteRow(ctx, q, row)
 }
