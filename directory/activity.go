@@ -147,14 +147,14 @@ func (d *Directory) writeNoted() {
 			return
 		}
 		d.unwrittenMu.Unlock()
-		err := transact(context.Background(), d.writer, func(ctx context.Context, tx *sql.Tx) error {
+		err := d.commit(context.Background(), func(ctx context.Context, tx *sql.Tx) error {
 			for _, a := range batch {
 				if err := d.insertActivity(ctx, tx, a); err != nil {
 					return err
 				}
 			}
 			return nil
-		})
+		}, nil)
 		if err != nil {
 			d.log.Error("activity log cannot be written, events are lost", "events", len(batch), "error", err)
 		}

@@ -20,14 +20,14 @@ import (
 )
 
 // readers is how many connections read at once; SQLite's WAL lets them go on while
-// the one writer commits. One more watches for changes (see Version).
+// the one writer commits. One more watches for changes (see dataVersion).
 const readers = 4
 
 // Config says where the directory is kept.
 type Config struct {
 	Path string // the SQLite file, made with mode 0600 when missing
 	// Alone says that no other process has the file open meanwhile, which the caller
-	// makes sure of: Version need not ask the file then.
+	// makes sure of: Changes need not ask the file then whether there are any.
 	Alone bool
 	Now   func() time.Time // nil for time.Now
 	Log   *slog.Logger     // nil for silence
@@ -50,7 +50,8 @@ type Directory struct {
 	tenantID       string
 	subscriptionID string
 
-	changes atomic.Uint64
+	columns map[string][]string // of the tables, in order
+	feed    feed
 	alone   bool
 	closed  atomic.Bool
 	watch   watch
@@ -87,7 +88,14 @@ func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
 		return nil, midas.Errorf(midas.Unavailable, "open directory %s: %w", cfg.Path, err)
 	}
 	d.writer.SetMaxOpenConns(1)
-	if err := d.write(ctx, d.migrate); err != nil {
+	if err := transact(ctx, d.writer, d.migrate); err != nil {
+		return nil, err
+	}
+	err = transact(ctx, d.writer, func(ctx context.Context, tx *sql.Tx) (err error) {
+		d.columns, err = loadColumns(ctx, tx)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	if d.reader, err = sql.Open("sqlite", dsn(cfg.Path, "_pragma=query_only(1)")); err != nil {
@@ -158,6 +166,11 @@ func (d *Directory) Tenant() (tenantID, subscriptionID string) {
 
 // settle reads the directory's own ids, choosing them the first time.
 func (d *Directory) settle(ctx context.Context, tx *sql.Tx) error {
+	var revision uint64
+	if err := tx.QueryRowContext(ctx, `SELECT max(revision) FROM change`).Scan(&revision); err != nil {
+		return err
+	}
+	d.feed.advance(revision)
 	for name, into := range map[string]*string{"tenant": &d.tenantID, "subscription": &d.subscriptionID} {
 		if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)`, name, uuid.NewString()); err != nil {
 			return err
@@ -169,33 +182,61 @@ func (d *Directory) settle(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// Changes counts the changes made through d. Whoever remembers something of the
-// directory asks it whether that may still be so; what another process changes it does
-// not count.
-func (d *Directory) Changes() uint64 { return d.changes.Load() }
-
 // write runs change in one transaction and returns once it is on the disk, or
 // changes nothing. The first change of an Operation is judged and logged in it.
 func (d *Directory) write(ctx context.Context, change func(context.Context, *sql.Tx) error) error {
 	o := operationOf(ctx)
 	if o == nil || o.done {
-		err := transact(ctx, d.writer, change)
-		d.changes.Add(1) // also after an error: a commit may have failed and be there
-		return err
+		return d.commit(ctx, change, nil)
 	}
-	err := transact(ctx, d.writer, func(ctx context.Context, tx *sql.Tx) error {
+	err := d.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := d.admit(ctx, tx, o); err != nil {
 			return err
 		}
-		if err := change(ctx, tx); err != nil {
-			return err
-		}
+		return change(ctx, tx)
+	}, func(ctx context.Context, tx *sql.Tx) error {
 		a := o.activity(d.now())
 		a.Succeeded = true
 		return d.insertActivity(ctx, tx, a)
 	})
-	d.changes.Add(1)
 	o.done = err == nil
+	return err
+}
+
+// commit runs change in one transaction that records in the feed what it changed. It is
+// the only way to write. log, which may be nil, is run at its end.
+func (d *Directory) commit(ctx context.Context, change, log func(context.Context, *sql.Tx) error) error {
+	conn, err := d.writer.Conn(ctx)
+	if err != nil {
+		return classify(err)
+	}
+	defer conn.Close()
+	written := newRecord(d.columns)
+	if err := hook(conn, written); err != nil {
+		return classify(err)
+	}
+	// A connection that broke meanwhile has forgotten its hook.
+	defer func() { _ = hook(conn, nil) }()
+	var revision uint64
+	err = transact(ctx, conn, func(ctx context.Context, tx *sql.Tx) error {
+		if err := change(ctx, tx); err != nil {
+			return err
+		}
+		things, err := written.things(ctx, d, tx)
+		if err != nil {
+			return err
+		}
+		if len(things) > 0 {
+			if revision, err = insertChanges(ctx, tx, things); err != nil {
+				return err
+			}
+		}
+		if log != nil {
+			return log(ctx, tx)
+		}
+		return nil
+	})
+	d.feed.advance(revision) // also after an error: a commit may have failed and be there
 	return err
 }
 
@@ -204,7 +245,10 @@ func (d *Directory) read(ctx context.Context, look func(context.Context, *sql.Tx
 	return transact(ctx, d.reader, look)
 }
 
-func transact(ctx context.Context, db *sql.DB, do func(context.Context, *sql.Tx) error) error {
+func transact(ctx context.Context, db interface {
+	BeginTx(context.Context, *sql.TxOptions) (*sql.Tx, error)
+}, do func(context.Context, *sql.Tx) error,
+) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return classify(err)

@@ -40,6 +40,13 @@ func (d *Directory) migrate(ctx context.Context, tx *sql.Tx) error {
 		}
 		d.log.InfoContext(ctx, "directory migrated", "schema", version+i+1)
 	}
+	if version == len(names) {
+		return nil
+	}
+	// What a migration writes is not recorded row by row.
+	if _, err := tx.ExecContext(ctx, `INSERT INTO change (kind, id) VALUES (?, '')`, midas.ChangeAll); err != nil {
+		return err
+	}
 	_, err = tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, len(names)))
 	return err
 }

@@ -45,26 +45,33 @@ func (s *stack) exists(ctx context.Context, p midas.Principal) (bool, error) {
 
 // serverNames are what clients may verify the gateway's certificate against: all in one,
 // since clients of MySQL verify a name that they do not tell to TLS. Each handshake asks,
-// so they are read only when something has changed.
+// so they are read only when a server has changed.
 func (s *stack) serverNames() []string {
-	changes := s.directory.Changes()
-	if known := s.names.Load(); known != nil && known.changes == changes {
-		return known.names
-	}
-	names := s.readServerNames()
-	s.names.Store(&namesAt{changes, names})
-	return names
-}
-
-// namesAt are the servers' names as they were after so many changes.
-type namesAt struct {
-	changes uint64
-	names   []string
-}
-
-func (s *stack) readServerNames() []string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
+	known := s.names.Load()
+	after := uint64(0)
+	if known != nil {
+		after = known.revision
+	}
+	changes, upTo, err := s.directory.Changes(ctx, after)
+	if err != nil {
+		s.Log.Warn("cannot ask whether servers have changed, for the certificate", "error", err)
+	}
+	if known == nil || err != nil || slices.ContainsFunc(changes, func(c midas.Change) bool { return c.Kind == midas.ChangeServer || c.Kind == midas.ChangeAll }) {
+		known = &namesAt{names: s.readServerNames(ctx)}
+	}
+	s.names.Store(&namesAt{upTo, known.names})
+	return known.names
+}
+
+// namesAt are the servers' names as they were at that revision of the directory.
+type namesAt struct {
+	revision uint64
+	names    []string
+}
+
+func (s *stack) readServerNames(ctx context.Context) []string {
 	servers, err := s.directory.Servers(ctx)
 	if err != nil {
 		s.Log.Warn("cannot list the servers for the certificate", "error", err)

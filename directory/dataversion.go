@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
-
-	"github.com/midas-mysql/midas"
 )
 
 // watch is one connection that does nothing but ask whether the others, of any process,
@@ -30,21 +28,12 @@ type question struct {
 	err     error
 }
 
-// Version returns a number that differs from every earlier one once anything has been
-// committed in between, by whichever process. Whoever keeps something of the directory
-// takes the number before it reads, and may use what it keeps as long as the number is
-// the same: whatever was changed before the call is seen.
+// dataVersion returns a number that differs from every earlier one once anything has been
+// committed in between, by whichever process: what was committed before the call is seen.
 //
-// It costs some 20 µs, for all together that ask at the same time, and next to nothing in
-// a directory that was opened Alone.
+// It costs some 20 µs, for all together that ask at the same time.
 // Source: SQLite, PRAGMA data_version.
-func (d *Directory) Version(ctx context.Context) (uint64, error) {
-	if d.closed.Load() {
-		return 0, midas.Errorf(midas.Unavailable, "directory is closed")
-	}
-	if d.alone {
-		return d.changes.Load(), nil
-	}
+func (d *Directory) dataVersion(ctx context.Context) (uint64, error) {
 	w := &d.watch
 	w.mu.Lock()
 	q := w.next
