@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"reflect"
+	"sync"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/go-sql-driver/mysql"
@@ -11,6 +14,11 @@ import (
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/tokensource"
 )
+
+// discardAfter is the least time between two refusals that the token source learns of:
+// an account that does not exist refuses every token, and each connection to it would
+// cost the issuer a signature and the server a second sign-in.
+const discardAfter = time.Minute
 
 // accessDenied is ER_ACCESS_DENIED_ERROR.
 // Source: MySQL Server Error Message Reference.
@@ -39,6 +47,10 @@ func WithCredential(credential azcore.TokenCredential) Option {
 // WithTokens takes the tokens from t, which several connectors may share.
 func WithTokens(t Tokens) Option {
 	return func(c *connector) error {
+		if v := reflect.ValueOf(t); t == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+			return midas.Errorf(midas.Invalid, "connector: WithTokens has no tokens").
+				WithHint("look at the error of the function that made them, or leave the option out for the workload's own identity")
+		}
 		c.tokens = t
 		return nil
 	}
@@ -58,6 +70,10 @@ type connector struct {
 	cfg      *mysql.Config // ours alone, without a password
 	tokens   Tokens
 	insecure bool
+	now      func() time.Time
+
+	mu        sync.Mutex
+	discarded time.Time // when tokens last learned of a refusal
 }
 
 var _ driver.Connector = (*connector)(nil)
@@ -70,8 +86,15 @@ var _ driver.Connector = (*connector)(nil)
 // Without WithCredential or WithTokens the workload's own identity is used, as
 // tokensource.FromEnvironment finds it.
 func New(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
-	c := &connector{cfg: cfg.Clone()}
-	for _, opt := range opts {
+	if cfg == nil {
+		return nil, midas.Errorf(midas.Invalid, "connector: no configuration").
+			WithHint("make one with mysql.NewConfig and set Net, Addr and User")
+	}
+	c := &connector{cfg: cfg.Clone(), now: time.Now}
+	for i, opt := range opts {
+		if opt == nil {
+			return nil, midas.Errorf(midas.Invalid, "connector: option %d is nil", i+1)
+		}
 		if err := opt(c); err != nil {
 			return nil, err
 		}
@@ -85,12 +108,12 @@ func New(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 	}
 	if c.tokens == nil {
 		credential, err := tokensource.FromEnvironment("")
+		if midas.CodeOf(err) == midas.NotFound {
+			return nil, midas.Errorf(midas.Invalid, "connector: no credential, and %w", err).
+				WithHint("pass connector.WithCredential, for example with azidentity.NewManagedIdentityCredential")
+		}
 		if err != nil {
 			return nil, err
-		}
-		if credential == nil {
-			return nil, midas.Errorf(midas.Invalid, "connector: no credential, and the environment names none").
-				WithHint("pass connector.WithCredential, for one azidentity.NewManagedIdentityCredential")
 		}
 		if err := WithCredential(credential)(c); err != nil {
 			return nil, err
@@ -108,7 +131,8 @@ func New(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 
 // Connect opens one connection with a token that is valid now. When the server says
 // no, it tries once more with another token: the first one may have been revoked, or
-// signed with a key that the server has put away.
+// signed with a key that the server has put away. A new token is asked for once a minute
+// at most; in between only a token that has changed meanwhile is tried.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	token, err := c.tokens.Token(ctx)
 	if err != nil {
@@ -119,12 +143,25 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err == nil || !errors.As(err, &refusal) || refusal.Number != accessDenied {
 		return conn, err
 	}
-	c.tokens.Discard(token.Raw)
+	if c.mayDiscard() {
+		c.tokens.Discard(token.Raw)
+	}
 	another, tokenErr := c.tokens.Token(ctx)
 	if tokenErr != nil || another.Raw == token.Raw {
 		return nil, err // the server's own words say more
 	}
 	return c.connect(ctx, another)
+}
+
+func (c *connector) mayDiscard() bool {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.discarded.IsZero() && now.Sub(c.discarded) < discardAfter {
+		return false
+	}
+	c.discarded = now
+	return true
 }
 
 // connect works on a copy of the configuration, so that a BeforeConnect hook of the

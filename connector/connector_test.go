@@ -10,12 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/go-sql-driver/mysql"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/mysqltest"
+	"github.com/midas-mysql/midas/tokensource"
 )
 
 // tokens hands out its elements; Discard goes on to the next one.
@@ -102,6 +105,10 @@ func TestRefusals(t *testing.T) {
 		"an unknown name":    {func(c *mysql.Config) { c.TLSConfig = "nobody-registered-this" }, []Option{WithTokens(&tokens{})}, "nobody-registered-this"},
 		"no credential":      {func(*mysql.Config) {}, nil, "no credential"},
 		"a nil credential":   {func(*mysql.Config) {}, []Option{WithCredential(nil)}, "no credential"},
+		"no tokens":          {func(*mysql.Config) {}, []Option{WithTokens(nil)}, "no tokens"},
+		"a nil source":       {func(*mysql.Config) {}, []Option{WithTokens((*tokensource.Source)(nil))}, "no tokens"},
+		"a nil option":       {func(*mysql.Config) {}, []Option{WithTokens(&tokens{}), nil}, "option 2 is nil"},
+		"a nil pointer":      {func(*mysql.Config) {}, []Option{WithCredential((*azidentity.AzureCLICredential)(nil))}, "no credential"},
 		"an unknown network": {func(c *mysql.Config) { c.Net, c.Addr = "pigeon", "" }, []Option{WithTokens(&tokens{})}, "pigeon"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,6 +123,12 @@ func TestRefusals(t *testing.T) {
 				t.Error("the error shows the password")
 			}
 		})
+	}
+}
+
+func TestNewWithoutConfiguration(t *testing.T) {
+	if _, err := New(nil, WithTokens(&tokens{})); midas.CodeOf(err) != midas.Invalid || midas.HintOf(err) == "" {
+		t.Errorf("error %v; want class %q and what to do", err, midas.Invalid)
 	}
 }
 
@@ -196,6 +209,41 @@ func TestConnectsAndRetriesOnce(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An account that refuses every token makes each connection learn so once, and asks for
+// a new token once a minute, whoever hands out the tokens.
+func TestDiscardsOneTokenAMinute(t *testing.T) {
+	cfg := server(t)
+	source := &tokens{raw: []string{"eyJ.1.sig", "eyJ.2.sig", "eyJ.3.sig", "eyJ.new.sig"}}
+	made, err := New(cfg, WithTokens(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	c := made.(*connector)
+	c.now = func() time.Time { return now }
+	refused := func(attempts int, want ...string) {
+		t.Helper()
+		for range attempts {
+			if _, err := c.Connect(t.Context()); midas.CodeOf(err) != midas.Unauthenticated {
+				t.Fatalf("error %v; want class %q", err, midas.Unauthenticated)
+			}
+			now = now.Add(time.Second)
+		}
+		if diff := cmp.Diff(want, source.discarded); diff != "" {
+			t.Errorf("discarded tokens: %s", diff)
+		}
+	}
+	refused(50, "eyJ.1.sig")
+	now = now.Add(discardAfter)
+	refused(1, "eyJ.1.sig", "eyJ.2.sig")
+	now = now.Add(discardAfter)
+	conn, err := c.Connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
 }
 
 func TestUnverifiedServerGetsNoToken(t *testing.T) {

@@ -11,8 +11,7 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// FromEnvironment returns the credential of the workload that this process is, or nil
-// when the environment does not make it one:
+// FromEnvironment returns the credential of the workload that this process is:
 //
 //   - IDENTITY_ENDPOINT with IDENTITY_HEADER (App Service and its like, `midas env`),
 //     or MIDAS_VM (inside `midas vm run`): its managed identity
@@ -20,7 +19,8 @@ import (
 //
 // clientID chooses a user-assigned identity; empty means AZURE_CLIENT_ID, and without
 // that the system-assigned one. On a real Azure VM nothing in the environment says so:
-// give azidentity's ManagedIdentityCredential there.
+// give azidentity's ManagedIdentityCredential there. An environment that names no
+// workload is an error of class midas.NotFound.
 func FromEnvironment(clientID string) (azcore.TokenCredential, error) {
 	if clientID == "" {
 		clientID = os.Getenv("AZURE_CLIENT_ID")
@@ -46,7 +46,8 @@ func FromEnvironment(clientID string) (azcore.TokenCredential, error) {
 		}
 		return credential, nil
 	}
-	return nil, nil
+	return nil, midas.Errorf(midas.NotFound, "the environment names no workload: neither IDENTITY_ENDPOINT with IDENTITY_HEADER, nor MIDAS_VM, nor AZURE_FEDERATED_TOKEN_FILE is set").
+		WithHint("run the program with midas vm run or under midas env, or choose a credential of azidentity")
 }
 
 // privateAuthority reports whether an authority is none of Microsoft's, so that

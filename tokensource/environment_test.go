@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/midas-mysql/midas"
 )
 
 var variables = []string{
@@ -34,8 +36,6 @@ func TestFromEnvironment(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		"nothing":                        {nil, "<nil>"},
-		"an endpoint without its secret": {map[string]string{"IDENTITY_ENDPOINT": "http://127.0.0.1:1"}, "<nil>"},
 		"App Service": {
 			map[string]string{"IDENTITY_ENDPOINT": "http://127.0.0.1:1", "IDENTITY_HEADER": "x"},
 			fmt.Sprintf("%T", &azidentity.ManagedIdentityCredential{}),
@@ -51,6 +51,21 @@ func TestFromEnvironment(t *testing.T) {
 			got, err := FromEnvironment("")
 			if err != nil || fmt.Sprintf("%T", got) != test.want {
 				t.Errorf("credential %T, error %v; want %s", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestFromEnvironmentWithoutAWorkload(t *testing.T) {
+	for name, env := range map[string]map[string]string{
+		"nothing":                        nil,
+		"an endpoint without its secret": {"IDENTITY_ENDPOINT": "http://127.0.0.1:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setEnvironment(t, env)
+			got, err := FromEnvironment("")
+			if got != nil || midas.CodeOf(err) != midas.NotFound || midas.HintOf(err) == "" {
+				t.Errorf("credential %T, error %v; want class %q and what to do", got, err, midas.NotFound)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,6 +30,10 @@ const (
 	leeway = time.Minute
 	// retryAfter is the pause after a failed refresh, while the present token lasts.
 	retryAfter = 30 * time.Second
+	// forceAfter is the least time between two tokens that are asked for past all caches:
+	// a server that refuses every token would cost the issuer a signature for each
+	// connection.
+	forceAfter = time.Minute
 )
 
 // Config says whose tokens, and for what.
@@ -51,12 +56,14 @@ type Source struct {
 	token   azcore.AccessToken // zero when there is none
 	refresh time.Time          // when to ask for the next one
 	refused bool               // the last one was refused: get past the credential's own cache
+	forced  time.Time          // when one was last refused and forgotten
 }
 
 // New returns a source that has asked for nothing yet.
 func New(cfg Config) (*Source, error) {
-	if cfg.Credential == nil {
-		return nil, midas.Errorf(midas.Invalid, "token source: no credential")
+	if isNil(cfg.Credential) {
+		return nil, midas.Errorf(midas.Invalid, "token source: no credential").
+			WithHint("set Config.Credential, and look at the error of the function that made it")
 	}
 	s := &Source{credential: cfg.Credential, scope: cfg.Scope, now: cfg.Now, log: cfg.Log}
 	if s.scope == "" {
@@ -71,21 +78,27 @@ func New(cfg Config) (*Source, error) {
 	return s, nil
 }
 
-// Token returns a token that lasts at least another minute, if the issuer gives such.
-// It waits only when there is none: once half of a token's life is over the next one
-// is fetched behind the caller's back. Cancelling ctx ends the caller's wait and not
-// the request, which others may wait for.
+// isNil also recognises a nil pointer in an interface: a constructor of the Azure SDK
+// returns one with its error.
+func isNil(credential azcore.TokenCredential) bool {
+	v := reflect.ValueOf(credential)
+	return credential == nil || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// Token returns a token that lasts at least another minute, if the issuer gives such, and
+// never one that has expired. It waits only when there is none: once half of a token's
+// life is over the next one is fetched behind the caller's back. Cancelling ctx ends the
+// caller's wait and not the request, which others may wait for.
 func (s *Source) Token(ctx context.Context) (midas.Token, error) {
 	now := s.now()
 	s.mu.Lock()
 	token, refresh := s.token, s.refresh
 	s.mu.Unlock()
-	usable := token.Token != "" && now.Add(leeway).Before(token.ExpiresOn)
-	if usable && now.Before(refresh) {
+	if usable(token, now) && now.Before(refresh) {
 		return s.handOut(token), nil
 	}
 	fetched := s.flight.DoChan("", func() (any, error) { return s.fetch() })
-	if usable {
+	if usable(token, now) {
 		return s.handOut(token), nil
 	}
 	select {
@@ -93,20 +106,33 @@ func (s *Source) Token(ctx context.Context) (midas.Token, error) {
 		if r.Err != nil {
 			return midas.Token{}, midas.Errorf(classOf(r.Err), "get a token for %s: %w", s.scope, r.Err)
 		}
-		return s.handOut(r.Val.(azcore.AccessToken)), nil
+		fresh := r.Val.(azcore.AccessToken)
+		if end := fresh.ExpiresOn; !end.IsZero() && !s.now().Before(end) {
+			return midas.Token{}, midas.Errorf(midas.Unavailable, "get a token for %s: the credential returned one that expired at %s", s.scope, end.UTC().Format(time.RFC3339)).
+				WithHint("compare this machine's clock with the issuer's")
+		}
+		return s.handOut(fresh), nil
 	case <-ctx.Done():
 		return midas.Token{}, midas.Errorf(midas.Unavailable, "get a token for %s: %w", s.scope, context.Cause(ctx))
 	}
 }
 
+// usable reports whether a token lasts long enough to connect with it.
+func usable(t azcore.AccessToken, now time.Time) bool {
+	return t.Token != "" && now.Add(leeway).Before(t.ExpiresOn)
+}
+
 // Discard tells that raw was refused. If it is still the present token, the next call
-// of Token asks for another one, past the caches on the way.
+// of Token asks for another one, past the caches on the way; but once a minute at most,
+// and until then the present token stays.
 func (s *Source) Discard(raw string) {
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if raw != "" && s.token.Token == raw {
-		s.token, s.refused = azcore.AccessToken{}, true
+	if raw == "" || s.token.Token != raw || !s.forced.IsZero() && now.Sub(s.forced) < forceAfter {
+		return
 	}
+	s.token, s.refused, s.forced = azcore.AccessToken{}, true, now
 }
 
 // fetch asks the credential once, for everyone who waits.
@@ -116,7 +142,7 @@ func (s *Source) fetch() (azcore.AccessToken, error) {
 	now := s.now()
 	s.mu.Lock()
 	token, options := s.token, policy.TokenRequestOptions{Scopes: []string{s.scope}}
-	if token.Token != "" && now.Before(s.refresh) {
+	if usable(token, now) && now.Before(s.refresh) {
 		s.mu.Unlock()
 		return token, nil // the flight before this one brought it
 	}
@@ -130,7 +156,7 @@ func (s *Source) fetch() (azcore.AccessToken, error) {
 	defer s.mu.Unlock()
 	if err != nil {
 		s.refresh = s.now().Add(retryAfter)
-		if token.Token != "" {
+		if usable(token, s.now()) {
 			s.log.Warn("token not refreshed; the present one goes on", "scope", s.scope, "expires", token.ExpiresOn, "error", err)
 		}
 		return azcore.AccessToken{}, err

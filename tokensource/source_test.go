@@ -12,6 +12,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/midas-mysql/midas"
 )
@@ -135,6 +136,53 @@ func TestFailedRefreshKeepsTheTokenAndBacksOff(t *testing.T) {
 	})
 }
 
+// After its end a token is of no use to anybody, so every call fails until the issuer
+// answers again; the pause between attempts is for a token that still lasts.
+func TestExpiredTokenIsNeverHandedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{life: time.Hour}
+		s := newSource(t, i)
+		wantToken(t, s, "token 1")
+		i.breakDown(errors.New("no route"))
+		time.Sleep(2 * time.Hour)
+		for call := range 3 {
+			if got, err := s.Token(t.Context()); midas.CodeOf(err) != midas.Unavailable {
+				t.Errorf("call %d: token %q that ended at %v, error %v; want class %q", call, got.Raw, got.Expiry, err, midas.Unavailable)
+			}
+		}
+		i.breakDown(nil)
+		wantToken(t, s, "token 5")
+	})
+}
+
+func TestCredentialThatReturnsAnExpiredToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSource(t, &issuer{life: -time.Second})
+		for call := range 2 {
+			if got, err := s.Token(t.Context()); midas.CodeOf(err) != midas.Unavailable {
+				t.Errorf("call %d: token %q that ended at %v, error %v; want class %q", call, got.Raw, got.Expiry, err, midas.Unavailable)
+			}
+		}
+	})
+}
+
+// A token without a known end is its receiver's to judge.
+func TestTokenWithoutAnEnd(t *testing.T) {
+	s, err := New(Config{Credential: endless{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Token(t.Context()); err != nil || got.Raw != "endless" {
+		t.Errorf("token %q, error %v", got.Raw, err)
+	}
+}
+
+type endless struct{}
+
+func (endless) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: "endless"}, nil
+}
+
 func TestCancelledCallerLeavesTheRequestToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{life: time.Hour, takes: 10 * time.Second}
@@ -164,6 +212,29 @@ func TestDiscardGetsPastCaches(t *testing.T) {
 		if i.claims[0] != "" || !json.Valid([]byte(i.claims[1])) {
 			t.Errorf("claims %q, want none and then a claims challenge", i.claims)
 		}
+	})
+}
+
+// A server that refuses every token gets one forced token a minute, however many
+// connections complain: each costs the issuer a request that no cache answers.
+func TestForcesOneTokenAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{life: time.Hour}
+		s := newSource(t, i)
+		for range 60 {
+			token, err := s.Token(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Discard(token.Raw)
+			time.Sleep(time.Second)
+		}
+		if n := i.count(); n != 2 {
+			t.Errorf("%d requests in a minute, want the first and one forced", n)
+		}
+		wantToken(t, s, "token 2")
+		s.Discard("token 2 for " + DefaultScope)
+		wantToken(t, s, "token 3")
 	})
 }
 
@@ -197,8 +268,13 @@ func TestRefreshAt(t *testing.T) {
 	}
 }
 
+// A constructor of the SDK that fails returns a nil pointer, which is not a nil interface.
 func TestNewRefusesNoCredential(t *testing.T) {
-	if _, err := New(Config{}); midas.CodeOf(err) != midas.Invalid {
-		t.Errorf("error %v, want class %q", err, midas.Invalid)
+	for name, credential := range map[string]azcore.TokenCredential{
+		"nil": nil, "a nil pointer": (*azidentity.ManagedIdentityCredential)(nil),
+	} {
+		if _, err := New(Config{Credential: credential}); midas.CodeOf(err) != midas.Invalid {
+			t.Errorf("%s: error %v, want class %q", name, err, midas.Invalid)
+		}
 	}
 }

@@ -61,7 +61,7 @@ MYSQL_PWD or with --password=.`,
 // signed in as.
 func (c *cli) credential(clientID string) (_ azcore.TokenCredential, workload bool, err error) {
 	credential, err := tokensource.FromEnvironment(clientID)
-	if err != nil || credential != nil {
+	if midas.CodeOf(err) != midas.NotFound {
 		return credential, true, err
 	}
 	if clientID != "" {
