@@ -123,7 +123,7 @@ type answer struct {
 // ServeHTTP answers one request, with the two ids by which ARM's support finds it.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := a.Now()
-	c := &call{Request: r, id: uuid.NewString(), base: a.baseFor(r)}
+	c := &call{Request: r, id: uuid.NewString(), base: rest.Origin(r, a.BaseURL(), publicNames...)}
 	h := w.Header()
 	h.Set("x-ms-request-id", c.id)
 	h.Set("x-ms-correlation-request-id", correlation(r, c.id))
@@ -250,15 +250,6 @@ func (a *API) fault(w http.ResponseWriter, c *call, err error) (ans answer, code
 // publicNames are those by which clients that know only Azure reach this API, through a
 // proxy or a namespace.
 var publicNames = []string{"management.azure.com", "management.core.windows.net"}
-
-// baseFor is where the client of a request reaches this API: where it goes on must be
-// where it came from. A Host that is none of ours is not repeated.
-func (a *API) baseFor(r *http.Request) string {
-	if host := strings.ToLower(r.Host); slices.Contains(publicNames, host) {
-		return "https://" + host
-	}
-	return a.BaseURL()
-}
 
 func correlation(r *http.Request, id string) string {
 	if given := r.Header.Get("x-ms-correlation-request-id"); uuid.Validate(given) == nil {

@@ -55,7 +55,7 @@ func TestTokensThatOpenNothing(t *testing.T) {
 			t.Errorf("%q: %d %s", token, a.StatusCode, a.text)
 		}
 	}
-	for _, audience := range Audiences("https://localhost:7443") {
+	for _, audience := range Audiences(w.URL) {
 		w.tokens["other"] = with(func(p *midas.Principal) { p.Audience = audience })
 		if a := w.do(t, "other", http.MethodGet, "/users", ""); a.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d %s", audience, a.StatusCode, a.text)

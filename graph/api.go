@@ -19,6 +19,10 @@ const maxBody = 4 << 20
 // AppID is the application id of Microsoft Graph, by which tokens may name it too.
 const AppID = "00000003-0000-0000-c000-000000000000"
 
+// publicName is that by which clients that know only Azure reach this API, through a proxy
+// or a namespace.
+const publicName = "graph.microsoft.com"
+
 // Audiences returns the audiences by which tokens name Graph at base, a URL without a
 // final slash. Clients make one of the endpoint that their cloud's definition has.
 func Audiences(base string) []string {
@@ -86,6 +90,7 @@ func version(segment string) bool {
 type call struct {
 	*http.Request
 	id    string            // request-id
+	base  string            // where the client reaches this API, without a final slash
 	root  string            // URL of the service: https://host/graph/v1.0
 	vars  map[string]string // variables of the route, unescaped
 	keyed string            // name of the alternate key that {id} is a value of: "appid", or ""
@@ -105,7 +110,7 @@ const contentType = "application/json;odata.metadata=minimal;odata.streaming=tru
 // ServeHTTP answers one request, with the two ids by which its trace is found.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := a.Now()
-	c := &call{Request: r, id: uuid.NewString()}
+	c := &call{Request: r, id: uuid.NewString(), base: rest.Origin(r, a.BaseURL(), publicName)}
 	h := w.Header()
 	h.Set("request-id", c.id)
 	h.Set("client-request-id", c.clientID())

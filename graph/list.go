@@ -48,7 +48,7 @@ func (c *call) next(token string) string {
 		}
 	}
 	query.Set("$skiptoken", token)
-	return "https://" + c.Host + c.URL.EscapedPath() + "?" + query.Encode()
+	return c.base + c.URL.EscapedPath() + "?" + query.Encode()
 }
 
 // counted makes $count of a list: the number of all it would return.

@@ -29,7 +29,7 @@ func (c *call) locate() ([]string, error) {
 	if len(segments) <= at || !version(segments[at]) {
 		return nil, errSegment(segments)
 	}
-	c.root = "https://" + c.Host + rest.JoinPath(segments[:at+1])
+	c.root = c.base + rest.JoinPath(segments[:at+1])
 	var below []string
 	for _, segment := range segments[at+1:] {
 		name, key, keyed, err := splitKey(segment)

@@ -77,7 +77,7 @@ func newWorld(t *testing.T) *world {
 	fatal(err)
 	// A person's token names the application through which they came, here the owner's.
 	w.tokens["alice"] = midas.Principal{ObjectID: w.alice.ObjectID, ClientID: w.owner.ClientID, Audience: graphAudience}
-	api, err := New(Config{Directory: w.dir, Verifier: w.tokens, BaseURL: func() string { return "https://localhost:7443" }, Now: now})
+	api, err := New(Config{Directory: w.dir, Verifier: w.tokens, BaseURL: func() string { return w.URL }, Now: now})
 	fatal(err)
 	w.Server = httptest.NewTLSServer(api)
 	t.Cleanup(func() {
@@ -110,6 +110,12 @@ func (w *world) do(t *testing.T, token, method, path, body string) answerOf {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return w.send(t, token, r)
+}
+
+// send sends a request as the holder of token.
+func (w *world) send(t *testing.T, token string, r *http.Request) answerOf {
+	t.Helper()
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}

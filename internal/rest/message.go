@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -23,6 +24,17 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, ErrCutShort
 	}
 	return body, err
+}
+
+// Origin is where the client of a request reaches this API, so that it goes on where it
+// came from: at the public name of Azure that it used, one of names, or else at base. A
+// Host that is none of these is not repeated, for it may be anybody's: a client that
+// follows a link takes its token there.
+func Origin(r *http.Request, base string, names ...string) string {
+	if host := strings.ToLower(r.Host); slices.Contains(names, host) {
+		return "https://" + host
+	}
+	return base
 }
 
 // BearerToken returns the token of the one Authorization header (RFC 6750, section
