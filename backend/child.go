@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
@@ -19,6 +18,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/confine"
 )
 
 const (
@@ -35,6 +35,7 @@ const (
 // child is the private server's process, supervised until close.
 type child struct {
 	program   program
+	confined  confine.Mechanism
 	dir, data string
 	socket    string
 	socketDir string // "" unless the socket has a temporary directory of its own
@@ -48,9 +49,6 @@ type child struct {
 	done     chan struct{} // closed when the process has ended for good
 	err      error         // why, set before done
 }
-
-func (c *child) logFile() string { return filepath.Join(c.dir, "mysqld.log") }
-func (c *child) pidFile() string { return filepath.Join(c.dir, "mysqld.pid") }
 
 func (c *child) close() {
 	c.stopOnce.Do(func() { close(c.stop) })
@@ -113,15 +111,10 @@ func (c *child) supervise(ready chan<- error) {
 
 // run is one life of the server: nil when stop ended it, otherwise how it died.
 func (c *child) run(ready func()) error {
-	initFile := filepath.Join(c.dir, "start.sql")
-	if err := os.WriteFile(initFile, []byte(c.firstStatements()), 0o600); err != nil {
-		return midas.Errorf(midas.Unavailable, "start the backend: %w", err)
-	}
-	defer os.Remove(initFile)
-	cmd := exec.Command(c.program.path, c.arguments(initFile)...)
-	cmd.SysProcAttr = ownGroup()
-	if err := cmd.Start(); err != nil {
-		return midas.Errorf(midas.Unavailable, "start %s: %w", c.program.path, err)
+	cmd, err := c.startProcess()
+	defer os.Remove(c.startFile())
+	if err != nil {
+		return err
 	}
 	died := make(chan error, 1)
 	go func() { died <- cmd.Wait() }()
@@ -136,7 +129,7 @@ func (c *child) run(ready func()) error {
 		return midas.Errorf(midas.Unavailable, "%s did not start: %w", c.program.path, err).
 			WithHint("its log %s ends: %s", c.logFile(), c.logEnd())
 	}
-	_ = os.Remove(initFile)
+	_ = os.Remove(c.startFile())
 	ready()
 	select {
 	case err := <-died:
@@ -152,6 +145,28 @@ func (c *child) run(ready func()) error {
 		<-died
 	}
 	return nil
+}
+
+// startProcess starts the server with its first statements in a file that it may read, and
+// what it says in one that it cannot name.
+func (c *child) startProcess() (*exec.Cmd, error) {
+	log, err := c.openLog()
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	if err := c.writeStartFile(); err != nil {
+		return nil, err
+	}
+	cmd, err := c.command(c.arguments())
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return nil, midas.Errorf(midas.Unavailable, "start %s: %w", c.program.path, err)
+	}
+	return cmd, nil
 }
 
 var (
@@ -196,14 +211,15 @@ func (c *child) logEnd() string {
 
 // arguments keep a server small that serves a workstation or a test environment, and
 // never trade away durability.
-func (c *child) arguments(initFile string) []string {
-	args := c.common("--datadir="+c.data, "--socket="+c.socket, "--pid-file="+c.pidFile(), "--log-error="+c.logFile(),
-		"--init-file="+initFile, "--skip-networking", "--skip-name-resolve", "--skip-log-bin",
+func (c *child) arguments() []string {
+	args := c.common("--datadir="+c.data, "--socket="+c.socket, "--pid-file="+c.pidFile(), "--tmpdir="+c.tmpFolder(),
+		"--init-file="+c.startFile(), "--skip-networking", "--skip-name-resolve", "--skip-log-bin",
 		"--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=64M", "--innodb-log-buffer-size=2M",
 		"--performance-schema=OFF", "--key-buffer-size=64K", "--table-open-cache=400", "--max-connections=1000",
 		"--character-set-server=utf8mb4")
 	if c.program.dialect == MariaDB {
-		return append(args, "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
+		// A line for each refused password would let strangers fill the disk.
+		return append(args, "--log-warnings=1", "--skip-symbolic-links", "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
 	}
 	return append(args, "--mysqlx=0")
 }

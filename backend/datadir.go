@@ -15,10 +15,6 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// files is the one directory whose files statements may read and write. An account that
-// came by the privilege FILE would otherwise read the keys beside the data.
-func (c *child) files() string { return filepath.Join(c.dir, "files") }
-
 // common are the arguments that initialising and running share. --no-defaults must
 // stay first: the machine's own configuration is for another server.
 func (c *child) common(more ...string) []string {
@@ -28,7 +24,7 @@ func (c *child) common(more ...string) []string {
 	}
 	if c.program.dialect == MariaDB {
 		// It has no way to say "nowhere" but a directory that nobody puts anything into.
-		return append(args, "--innodb-log-file-size=16M", "--secure-file-priv="+c.files())
+		return append(args, "--innodb-log-file-size=16M", "--secure-file-priv="+c.filesFolder())
 	}
 	// Partial revokes let account keep administrators from writing to schema mysql, where
 	// they could give themselves any right.

@@ -79,10 +79,11 @@ func (c *child) isOrphan(pid int) bool {
 	if err != nil {
 		return false
 	}
-	for _, argument := range []string{"--datadir=" + c.data, "--pid-file=" + c.pidFile()} {
-		if !strings.Contains(string(line), "\x00"+argument+"\x00") {
-			return false
-		}
+	has := func(argument string) bool { return strings.Contains(string(line), "\x00"+argument+"\x00") }
+	// Before it was confined, a server had its pid file beside the data.
+	before := filepath.Join(c.dir, "mysqld.pid")
+	if !has("--datadir="+c.data) || !has("--pid-file="+c.pidFile()) && !has("--pid-file="+before) {
+		return false
 	}
 	works, err := os.Stat(filepath.Join(proc, "cwd"))
 	if err != nil {

@@ -21,7 +21,8 @@ const ServiceUser = "midas"
 // PrivateConfig says where a private server lives.
 type PrivateConfig struct {
 	// Dir holds the data directory, the log and usually the socket. It is made with
-	// mode 0700; one process at a time may use it.
+	// mode 0700; one process at a time may use it. What else is in the folder that
+	// holds it is kept from the server.
 	Dir string
 	// Binary is mysqld or mariadbd; "" looks for them on PATH and in the system
 	// directories.
@@ -43,7 +44,9 @@ func Installed() string {
 
 // Private starts a server of its own on a unix socket and nothing else, initialising
 // its data directory at the first start. A killed initialisation or a server left
-// over from a killed midas is repaired. Errors: NotFound without a server program,
+// over from a killed midas is repaired. The server is confined to its folders where the
+// system can do that; the program must then call confine.Enter first thing in main.
+// Errors: NotFound without a server program,
 // Conflict when another process uses Dir, Unavailable when the server does not start;
 // the hint then names its log.
 func Private(ctx context.Context, cfg PrivateConfig) (_ *Backend, err error) {
@@ -58,8 +61,8 @@ func Private(ctx context.Context, cfg PrivateConfig) (_ *Backend, err error) {
 		return nil, midas.Errorf(midas.Invalid, "backend directory %s: %w", cfg.Dir, err)
 	}
 	c := &child{dir: dir, data: filepath.Join(dir, "data"), password: cfg.Password, log: cfg.Log, done: make(chan struct{})}
-	if err := os.MkdirAll(c.files(), 0o700); err != nil {
-		return nil, midas.Errorf(midas.Invalid, "make backend directory: %w", err)
+	if err := c.makeFolders(); err != nil {
+		return nil, err
 	}
 	if c.lock, err = takeLock(dir); err != nil {
 		return nil, err
@@ -81,6 +84,7 @@ func Private(ctx context.Context, cfg PrivateConfig) (_ *Backend, err error) {
 	if err := c.chooseSocket(); err != nil {
 		return nil, err
 	}
+	c.confined = c.confinement()
 	return c.begin(ctx)
 }
 
@@ -108,7 +112,7 @@ func (c *child) begin(ctx context.Context) (*Backend, error) {
 		_ = b.Close()
 		return nil, err
 	}
-	b.describe = fmt.Sprintf("private %s %s, data in %s", product(b.dialect), b.version, c.data)
+	b.describe = fmt.Sprintf("private %s %s, data in %s, %s", product(b.dialect), b.version, c.data, confinedWords(c.confined))
 	return b, nil
 }
 
@@ -132,7 +136,7 @@ const longestSocket = 107
 // chooseSocket puts the socket beside the data, or into a short temporary directory
 // when that path would be too long for a socket.
 func (c *child) chooseSocket() error {
-	c.socket = filepath.Join(c.dir, "mysqld.sock")
+	c.socket = filepath.Join(c.runFolder(), "mysqld.sock")
 	if len(c.socket) <= longestSocket {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
+	"github.com/midas-mysql/midas/internal/confine"
 	"github.com/midas-mysql/midas/internal/mysqltest"
 )
 
@@ -59,6 +60,7 @@ func prepared(t *testing.T, binary string) string {
 }
 
 func TestMain(m *testing.M) {
+	confine.Enter() // a confined server begins as this binary, started again
 	code := m.Run()
 	templates.Range(func(_, dir any) bool { return os.RemoveAll(dir.(string)) == nil })
 	os.Exit(code)
@@ -75,7 +77,7 @@ func run(t *testing.T, db *sql.DB, statements ...string) {
 
 func pid(t *testing.T, dir string) int {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "mysqld.pid"))
+	text, err := os.ReadFile(filepath.Join(dir, "run", "mysqld.pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +107,7 @@ func TestPrivateKeepsDataAndLetsNobodyElseIn(t *testing.T) {
 		b := open(t, dir, binary)
 		run(t, b.DB(), "CREATE DATABASE shop", "CREATE TABLE shop.t (a INT)", "INSERT INTO shop.t VALUES (7)")
 		for _, user := range []string{"root", "", "nobody", "mysql"} {
-			db, err := sql.Open("mysql", user+"@unix("+filepath.Join(dir, "mysqld.sock")+")/")
+			db, err := sql.Open("mysql", user+"@unix("+filepath.Join(dir, "run", "mysqld.sock")+")/")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +129,7 @@ func TestPrivateKeepsDataAndLetsNobodyElseIn(t *testing.T) {
 			t.Error("a statement writes files")
 		}
 		var read sql.NullString
-		if err := b.DB().QueryRow("SELECT LOAD_FILE('" + filepath.Join(dir, "mysqld.pid") + "')").Scan(&read); err != nil || read.Valid {
+		if err := b.DB().QueryRow("SELECT LOAD_FILE('" + filepath.Join(dir, "run", "mysqld.pid") + "')").Scan(&read); err != nil || read.Valid {
 			t.Errorf("a statement reads files: %v, %v", read, err)
 		}
 		server := pid(t, dir)

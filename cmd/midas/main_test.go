@@ -9,11 +9,13 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/midas-mysql/midas/internal/confine"
 	"github.com/midas-mysql/midas/internal/vmns"
 )
 
 func TestMain(m *testing.M) {
 	vmns.Enter() // `vm run` starts this binary a second time, as it does midas
+	confine.Enter()
 	testscript.Main(m, map[string]func(){"midas": main, "alone": alone})
 }
 
