@@ -107,7 +107,7 @@ func (l *limiter) changed(conn net.Conn, state http.ConnState) {
 // enter counts a new connection, as idle until it has asked for something, and returns the
 // one that is to go for it: nil for none, itself when there is no room.
 func (l *limiter) enter(conn net.Conn) (out net.Conn) {
-	from := senderOf(conn)
+	from := sender.OfConn(conn)
 	switch {
 	case !from.Local() && l.held[from.Subscriber] >= l.ofSubscriber:
 		out = l.longestIdle(func(c *connection) bool { return c.from.Subscriber == from.Subscriber })
@@ -159,21 +159,13 @@ func (l *limiter) longestIdle(of func(*connection) bool) net.Conn {
 // oldestOfMost returns the oldest connection of whoever has most, which would still have as
 // many as the newcomer; nil when nobody has.
 func (l *limiter) oldestOfMost(newcomer sender.Sender) (out net.Conn) {
-	most, oldest := l.held[party(newcomer)]+2, uint64(0)
+	most, oldest := l.held[newcomer.Party()]+2, uint64(0)
 	for conn, c := range l.open {
-		if n := l.held[party(c.from)]; n > most || n == most && (out == nil || c.number < oldest) {
+		if n := l.held[c.from.Party()]; n > most || n == most && (out == nil || c.number < oldest) {
 			out, most, oldest = conn, n, c.number
 		}
 	}
 	return out
-}
-
-// party is who shares what is left with the others: a customer, where networks tell.
-func party(s sender.Sender) netip.Prefix {
-	if s.Network.IsValid() {
-		return s.Network
-	}
-	return s.Subscriber
 }
 
 func (l *limiter) busy(c *connection) {
@@ -200,21 +192,4 @@ func hangUp(conn net.Conn) {
 		conn = under.NetConn()
 	}
 	conn.Close()
-}
-
-// senderOf is who opened a connection. This machine is itself by any of its addresses.
-func senderOf(conn net.Conn) sender.Sender {
-	remote, local := addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())
-	if remote == local {
-		return sender.Sender{}
-	}
-	return sender.Of(remote)
-}
-
-func addressOf(a net.Addr) netip.Addr {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	return tcp.AddrPort().Addr().Unmap().WithZone("")
 }

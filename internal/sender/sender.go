@@ -4,7 +4,10 @@
 // It never sets a limit, and knows no product.
 package sender
 
-import "net/netip"
+import (
+	"net"
+	"net/netip"
+)
 
 // Sender is whoever sends, as far as addresses tell. The zero Sender is this machine: each
 // of its programs may choose any address of 127.0.0.0/8 for each connection, so all of
@@ -30,6 +33,27 @@ func Of(a netip.Addr) Sender {
 	return Sender{Subscriber: Subscriber(a)}
 }
 
+// OfConn returns the sender at the other end of a connection. This machine is itself by any
+// of its addresses.
+func OfConn(conn net.Conn) Sender {
+	remote, local := addressOf(conn.RemoteAddr()), addressOf(conn.LocalAddr())
+	if remote == local {
+		return Sender{}
+	}
+	return Of(remote)
+}
+
+func addressOf(a net.Addr) netip.Addr {
+	if a == nil {
+		return netip.Addr{}
+	}
+	at, err := netip.ParseAddrPort(a.String())
+	if err != nil {
+		return netip.Addr{} // of a Unix socket, say
+	}
+	return at.Addr().Unmap().WithZone("")
+}
+
 // Parse is Of an address as text, with a port or without.
 func Parse(remote string) Sender {
 	if at, err := netip.ParseAddrPort(remote); err == nil {
@@ -51,6 +75,15 @@ func Subscriber(a netip.Addr) netip.Prefix {
 func prefix(a netip.Addr, bits int) netip.Prefix {
 	p, _ := a.WithZone("").Prefix(bits) // of an invalid address, an invalid one
 	return p
+}
+
+// Party is what takes turns with other senders: one customer of a provider where networks
+// tell them apart, else the subscriber.
+func (s Sender) Party() netip.Prefix {
+	if s.Network.IsValid() {
+		return s.Network
+	}
+	return s.Subscriber
 }
 
 // Local reports whether the sender is this machine.
