@@ -10,6 +10,10 @@ import (
 // The plugins by which an account proves itself with a password that it was given.
 const nativePlugins = "('mysql_native_password', 'caching_sha2_password')"
 
+// nativesAtOnce is how many connections of the pool names of strangers are looked up with:
+// the rest are for accounts that a token has proved.
+const nativesAtOnce = 2
+
 // nativeUser is an account that somebody else made, as far as a gateway must know it.
 type nativeUser struct {
 	host string
@@ -26,10 +30,37 @@ type nativeUser struct {
 // several may share the backend. Otherwise it returns none: nobody signs in as such a
 // name with a password. Nor as the store's own user, who may do everything: its password
 // is for midas alone and not for guessing at an open door. Errors are Unavailable.
+//
+// Strangers choose the names. Those who ask for the same one at a time share an answer, and
+// all of them use few of the pool's connections. Answers are not remembered: an account
+// that needs no password from now on must not be open for as long as that.
 func (s *Store) Native(ctx context.Context, user string) (hosts []string, err error) {
 	if checkUserName(user) != nil || slices.Contains(s.service, user) {
 		return nil, nil
 	}
+	flight := s.natives.DoChan(user, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+		defer cancel()
+		select {
+		case s.nativeTurns <- struct{}{}:
+			defer func() { <-s.nativeTurns }()
+			return s.native(ctx, user)
+		case <-ctx.Done():
+			return nil, unavailable("look up the account '"+user+"'", ctx.Err())
+		}
+	})
+	select {
+	case <-ctx.Done():
+		return nil, unavailable("look up the account '"+user+"'", ctx.Err())
+	case r := <-flight:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return slices.Clone(r.Val.([]string)), nil
+	}
+}
+
+func (s *Store) native(ctx context.Context, user string) (hosts []string, err error) {
 	users, err := s.dialect.native(ctx, s.db, user)
 	if err != nil {
 		return nil, err

@@ -1,9 +1,12 @@
 package account
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
+	"time"
 )
 
 // Only accounts that a password proves, and nothing else, may be signed in to by a
@@ -79,6 +82,53 @@ func TestServiceUserIsNotNative(t *testing.T) {
 		}
 		if got, err := w.store().Native(t.Context(), service); err != nil || len(got) != 2 {
 			t.Errorf("to another midas it is an account like others: %q, %v", got, err)
+		}
+	})
+}
+
+// Strangers choose the names, and there is no end to them: what a token has proved must not
+// wait for connections to the backend until all of those were looked up.
+func TestNamesOfStrangersLeaveConnections(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		cfg := w.config("first")
+		cfg.DB = w.pool("")
+		cfg.DB.SetMaxOpenConns(8)
+		s := w.open(cfg)
+		blocked, err := w.root.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer blocked.Close()
+		table := "mysql.global_priv"
+		if w.mysql() {
+			table = "mysql.user"
+		}
+		if _, err := blocked.ExecContext(t.Context(), "LOCK TABLES "+table+" WRITE"); err != nil {
+			t.Fatal(err)
+		}
+		asked, give := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		defer all.Wait()
+		defer give()
+		for i := range 50 {
+			all.Go(func() { s.Native(asked, w.name(fmt.Sprintf("nobody%d", i))) })
+		}
+		busy := func() int { return cfg.DB.Stats().InUse }
+		for deadline := time.Now().Add(10 * time.Second); busy() < nativesAtOnce && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+		for range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			if err := cfg.DB.PingContext(ctx); err != nil {
+				t.Errorf("no connection is left: %v, %d in use", err, busy())
+				cancel()
+				break
+			}
+			cancel()
+		}
+		give()
+		if _, err := blocked.ExecContext(t.Context(), "UNLOCK TABLES"); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -65,9 +65,12 @@ type Store struct {
 	log       *slog.Logger
 	cache     *cache
 	flights   singleflight.Group
+	natives   singleflight.Group
 	admin     ensured
 	turn      chan struct{} // full while a caller has or awaits the lock of accounts
 	service   []string      // names of the user that db is signed in as
+
+	nativeTurns chan struct{} // full while nativesAtOnce names of strangers are looked up
 
 	copies copies
 
@@ -94,7 +97,7 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	s := &Store{
 		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), deriver: cfg.Deriver,
 		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
-		turn: make(chan struct{}, 1), copies: noCopies{},
+		turn: make(chan struct{}, 1), nativeTurns: make(chan struct{}, nativesAtOnce), copies: noCopies{},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -140,6 +143,7 @@ func (s *Store) Forget(user string) {
 func (s *Store) forgetName(user string) {
 	s.cache.forget(user)
 	s.flights.Forget(user) // an answer on its way tells of the time before
+	s.natives.Forget(user)
 }
 
 // unavailable wraps an error of the backend.
