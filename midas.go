@@ -157,6 +157,9 @@ type Outcome string
 const (
 	Admitted Outcome = "admitted"
 	Refused  Outcome = "refused"
+	// Undecided is a sign-in that midas or the database behind it could not decide: a
+	// fault of theirs, whatever the client sent.
+	Undecided Outcome = "unavailable"
 )
 
 // SignIn is the audit record of one sign-in at the gateway. It never holds a secret.

@@ -19,6 +19,9 @@ const (
 	stateUnreachable = "08S01"
 )
 
+// codeOffline is MySQL's ER_SERVER_OFFLINE_MODE: it takes no sessions now.
+const codeOffline = 3032
+
 // answer is an error with the number that a client gets for it. Its text is meant
 // for whoever reads it there.
 type answer struct {
@@ -40,6 +43,7 @@ func unreachablef(format string, args ...any) *answer {
 // What a client is told before it has proved anything, or about the protocol.
 var (
 	errTooManyConnections = answerf(wire.CodeConCount, "Too many connections are signing in")
+	errBusy               = answerf(wire.CodeConCount, "Too many connections are signing in: this one did not get its turn in time")
 	errBadHandshake       = answerf(wire.CodeHandshake, "Bad handshake")
 	errInsecureTransport  = answerf(wire.CodeSecureTransport,
 		"Connections using insecure transport are prohibited while --require_secure_transport=ON. (use TLS: --ssl-mode=REQUIRED for mysql, --ssl for mariadb)")
@@ -77,14 +81,36 @@ func (s *session) errorPacket(err error) wire.ERR {
 	case errors.As(err, &reason) && reason.Public:
 		return wire.NewERR(wire.CodeAccessDenied, "%s", s.worded(wire.CodeAccessDenied, reason))
 	case midas.CodeOf(err) == midas.Unavailable && s.proved():
-		s.Log.Error("sign-in could not be decided", "user", s.login.User, "error", err)
+		s.refusals.Error(s.remote(), "sign-in could not be decided", "user", s.login.User, "error", err)
 		return wire.NewERR(wire.CodeUnknown, "midas could not decide this sign-in, try again (%v)", err)
 	case s.proved():
-		s.Log.Error("sign-in failed", "user", s.login.User, "error", err)
+		s.refusals.Error(s.remote(), "sign-in failed", "user", s.login.User, "error", err)
 		return wire.NewERR(wire.CodeUnknown, "midas failed: %v", err)
 	}
-	s.Log.Debug("refused", "remote", s.conn.RemoteAddr(), "user", s.login.User, "error", err)
 	return wire.NewERR(wire.CodeAccessDenied, "%s (using password: YES)", s.denied())
+}
+
+// outcomeOf tells refusals of the client from failures of midas or of the database behind.
+func outcomeOf(err error) midas.Outcome {
+	var (
+		own     *answer
+		backend wire.ERR
+	)
+	number, code := uint16(0), midas.CodeOf(err)
+	switch {
+	case err == nil:
+		return midas.Admitted
+	case errors.As(err, &own):
+		number, code = own.number, midas.Forbidden
+	case errors.As(err, &backend):
+		number, code = backend.Code, midas.Forbidden
+	}
+	switch {
+	case code == midas.Unavailable, code == midas.Internal,
+		number == errUnreachable, number == wire.CodeConCount, number == wire.CodeServerShutdown, number == codeOffline:
+		return midas.Undecided
+	}
+	return midas.Refused
 }
 
 // proved tells whether the client's token held.

@@ -17,6 +17,9 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/relay"
+	"github.com/midas-mysql/midas/internal/sender"
 )
 
 // Servers tells which MySQL servers this gateway fronts.
@@ -65,18 +68,32 @@ type Config struct {
 	// Audit receives every sign-in, admitted or refused. It must not block.
 	Audit func(midas.SignIn)
 
-	SignInTimeout   time.Duration // from accept to OK; default 10 s
-	MaxSigningIn    int           // connections signing in at once; default 512
-	MaxSigningInPer int           // the same from one address; default 128
-	Recheck         time.Duration // how often identities and accounts of sessions are asked for; default 2 s
-	Now             func() time.Time
-	Log             *slog.Logger
+	SignInTimeout         time.Duration // from accept to OK; default 10 s
+	MaxSigningIn          int           // connections signing in at once; default 2048
+	MaxSigningInPerSource int           // the same from one source; default half of MaxSigningIn
+	// WriteTimeout is how long a session may take nothing of what it is sent before it is
+	// ended; default 10 min, which is what JDBC drivers ask of a server for results that
+	// are read slowly.
+	WriteTimeout time.Duration
+	Recheck      time.Duration // how often identities and accounts of sessions are asked for; default 2 s
+	Now          func() time.Time
+	Log          *slog.Logger
 }
+
+// The settings of a Config that are left zero.
+const (
+	DefaultMaxSigningIn = 2048
+	DefaultWriteTimeout = 10 * time.Minute
+)
 
 // Gateway accepts MySQL clients. Make one with New.
 type Gateway struct {
 	Config
 	limits      *limits
+	tokens      *lane // the sign-ins by token that are worked on
+	passwords   *lane
+	guesses     *guesses
+	refusals    *refusals.Log
 	reasserted  *recent // by account
 	reasserting singleflight.Group
 	lastID      atomic.Uint32
@@ -101,8 +118,9 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 		return nil, midas.Errorf(midas.Internal, "gateway: Verifier, Servers, Backend, Accounts and TLS are required")
 	}
 	cfg.SignInTimeout = orDefault(cfg.SignInTimeout, 10*time.Second)
-	cfg.MaxSigningIn = orDefault(cfg.MaxSigningIn, 512)
-	cfg.MaxSigningInPer = orDefault(cfg.MaxSigningInPer, 128)
+	cfg.MaxSigningIn = orDefault(cfg.MaxSigningIn, DefaultMaxSigningIn)
+	cfg.MaxSigningInPerSource = orDefault(cfg.MaxSigningInPerSource, max(1, cfg.MaxSigningIn/2))
+	cfg.WriteTimeout = orDefault(cfg.WriteTimeout, DefaultWriteTimeout)
 	cfg.Recheck = orDefault(cfg.Recheck, 2*time.Second)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -115,7 +133,11 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	}
 	g := &Gateway{
 		Config:      cfg,
-		limits:      newLimits(cfg.MaxSigningIn, cfg.MaxSigningInPer),
+		limits:      newLimits(cfg.MaxSigningIn, cfg.MaxSigningInPerSource),
+		tokens:      newLane(tokensAtOnce),
+		passwords:   newLane(passwordsAtOnce),
+		guesses:     newGuesses(),
+		refusals:    refusals.New(cfg.Log, cfg.Now),
 		reasserted:  newRecent(),
 		sessions:    map[*session]struct{}{},
 		upstreamIDs: map[uint32]uint32{},
@@ -179,7 +201,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 func (g *Gateway) handle(ctx context.Context, conn net.Conn) {
-	s := &session{Gateway: g, raw: conn, conn: conn, from: conn, id: g.lastID.Add(1), validateIDs: true}
+	guarded := relay.NewGuarded(conn)
+	s := &session{Gateway: g, raw: guarded, conn: guarded, from: guarded, source: sender.OfConn(conn), id: g.lastID.Add(1), validateIDs: true}
 	g.mu.Lock()
 	if g.closing {
 		g.mu.Unlock()

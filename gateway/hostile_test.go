@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -116,15 +115,10 @@ func TestSilentClientsLockNobodyOut(t *testing.T) {
 	w := oneBackend(t)
 	user, id := w.user("app")
 	w.stop()
-	w.maxSigningIn = 40
+	w.maxSigningIn, w.wrapListener = 40, wrapElsewhere
 	w.startGateway()
 	for address := range 4 {
-		for range 10 {
-			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(address+1))}}
-			conn, err := d.DialContext(t.Context(), "tcp", w.addr)
-			w.must(err)
-			defer conn.Close()
-		}
+		w.silent(fmt.Sprintf("127.1.0.%d", address+1), 10)
 	}
 	w.eventually("all places are taken", func() bool { return w.gateway.Sessions() == 40 })
 	for range 10 {
@@ -137,13 +131,10 @@ func TestManySourcesLockNobodyOut(t *testing.T) {
 	w := oneBackend(t)
 	user, id := w.user("app")
 	w.stop()
-	w.maxSigningIn = 20
+	w.maxSigningIn, w.wrapListener = 20, wrapElsewhere
 	w.startGateway()
 	for address := range 20 {
-		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, byte(address+1))}}
-		conn, err := d.DialContext(t.Context(), "tcp", w.addr)
-		w.must(err)
-		defer conn.Close()
+		w.silent(fmt.Sprintf("127.1.0.%d", address+1), 1)
 	}
 	w.eventually("all places are taken", func() bool { return w.gateway.Sessions() == 20 })
 	for range 10 {

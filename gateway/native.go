@@ -29,29 +29,68 @@ func errDenied(format string, args ...any) error {
 	return midas.Errorf(midas.Unauthenticated, format, args...)
 }
 
-// refusalTakes is how long a password is refused for, whatever the reason. The backend
-// takes longer for some names than for others, and so do we.
-const refusalTakes = 100 * time.Millisecond
+// minRefusalTime is how long a refusal of a password takes at least, whatever the reason.
+// The backend takes longer for some names than for others, and so do we.
+const minRefusalTime = 100 * time.Millisecond
 
 // native signs in with a password. Neither the answer nor its time tells a stranger which
-// names exist.
+// names exist, or whether the password was checked at all.
 func (s *session) native(ctx context.Context, password string) (upstream, error) {
 	began := time.Now()
 	up, err := s.tryNative(ctx, password)
 	if err != nil {
-		sleep(ctx, refusalTakes-time.Since(began))
+		s.place.awaiting() // there is nothing left to do, so it may give way
+		sleep(ctx, minRefusalTime-time.Since(began))
 	}
 	return up, err
 }
 
-// tryNative asks the backend whether or not there is such an account, but for a name that
-// may not sign in it asks about nobody: a server that locks accounts after so many wrong
-// passwords must not lock an AADUSER, or midas itself, for what a stranger does.
+// tryNative checks the password, unless too many were wrong. That is looked at again when
+// the turn has come: many guesses may have come at once.
 func (s *session) tryNative(ctx context.Context, password string) (upstream, error) {
-	user, err := s.chooseServer(ctx)
-	if err != nil {
-		return upstream{}, errDenied("password of a user of no known server: %v", err)
+	user, unknown := s.chooseServer(ctx)
+	if unknown != nil && outcomeOf(unknown) == midas.Undecided {
+		return upstream{}, s.nativeUnreachable(unknown)
 	}
+	guess := s.guesses.by(s.source, s.server.UniqueID, user)
+	if guess.throttled(s.Now()) {
+		return upstream{}, s.throttled()
+	}
+	leave, err := s.passwords.enter(ctx, s.source)
+	if err != nil {
+		return upstream{}, errBusy
+	}
+	defer leave()
+	if guess.throttled(s.Now()) {
+		return upstream{}, s.throttled()
+	}
+	if unknown != nil {
+		err = errDenied("password of a user of no known server: %v", unknown)
+	}
+	var up upstream
+	if err == nil {
+		up, err = s.checkPassword(ctx, user, password)
+	}
+	var accepted wire.ERR
+	switch {
+	case midas.CodeOf(err) == midas.Unauthenticated:
+		guess.failed(s.Now())
+	case err == nil, errors.As(err, &accepted) && accepted.Code != wire.CodeConCount:
+		guess.succeeded(s.Now())
+	}
+	return up, err
+}
+
+// throttled refuses a password unchecked.
+func (s *session) throttled() error {
+	s.refusals.Warn(s.remote(), "passwords are refused unchecked: too many were wrong", "source", s.source, "user", s.login.User, "server", s.server.Name)
+	return errDenied("password refused unchecked: too many were wrong from this source, or for this user from many")
+}
+
+// checkPassword asks the backend whether or not there is such an account, but for a name
+// that may not sign in it asks about nobody: a server that locks accounts after so many
+// wrong passwords must not lock an AADUSER, or midas itself, for what a stranger does.
+func (s *session) checkPassword(ctx context.Context, user, password string) (upstream, error) {
 	if s.server.AADOnly {
 		return upstream{}, errDenied("password refused: aad_auth_only is ON for server '%s'", s.server.Name)
 	}
@@ -92,11 +131,11 @@ func (s *session) nativeRefusal(user string, eligible bool, err error) error {
 // afterPassword are refusals of a client whose password was right: no right to the database,
 // no such database, too many connections, in all or of this account, an expired password,
 // a server that takes no sessions now.
-var afterPassword = []uint16{wire.CodeDBAccessDenied, 1049, wire.CodeConCount, 1203, wire.CodeUserLimitReached, 1862, 3032}
+var afterPassword = []uint16{wire.CodeDBAccessDenied, 1049, wire.CodeConCount, 1203, wire.CodeUserLimitReached, 1862, codeOffline}
 
 // nativeUnreachable keeps from a stranger what is behind the gateway, and where.
 func (s *session) nativeUnreachable(err error) error {
-	s.Log.Error("cannot sign in with a password", "server", s.server.Name, "error", err)
+	s.refusals.Error("", "passwords cannot be checked at server '"+s.server.Name+"'", "error", err)
 	return unreachablef("Can't connect to the database")
 }
 

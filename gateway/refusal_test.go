@@ -243,25 +243,6 @@ func TestSilentClientIsDropped(t *testing.T) {
 	c.wantClosed()
 }
 
-func TestTooManyAtOnce(t *testing.T) {
-	w := oneBackend(t)
-	w.stop()
-	w.maxSigningIn = 3
-	w.startGateway()
-	user, id := w.user("app")
-	signedIn := w.signIn(user, w.token(id)) // no longer counted
-	for range 3 {
-		w.dial()
-	}
-	if e := w.dialERR(); e.Code != 1040 || e.State != "" {
-		t.Errorf("the fourth got %v", e)
-	}
-	signedIn.query("SELECT 1")
-	if got := signedIn.read(); len(got) != 1 || got[0] != 1 {
-		t.Errorf("a session that was there: %x", got)
-	}
-}
-
 func TestOversizeAndBrokenPacketsBeforeSignIn(t *testing.T) {
 	w := oneBackend(t)
 	for name, packet := range map[string][]byte{

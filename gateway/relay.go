@@ -76,7 +76,9 @@ func (r *relayed) copyAnswers() {
 	to, client, backend := r.toClient, r.conn, r.up.conn
 	go func() {
 		defer close(ended)
-		relay.Copy(to, backend)
+		if _, err := relay.Copy(to, backend); errors.Is(err, relay.ErrStalled) {
+			r.Log.Warn("session ended: its client takes nothing of its results", "remote", r.remote(), "user", r.login.User, "for", r.WriteTimeout)
+		}
 		if replaced.Load() {
 			return
 		}

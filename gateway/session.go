@@ -11,17 +11,22 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/relay"
+	"github.com/midas-mysql/midas/internal/sender"
 	"github.com/midas-mysql/midas/wire"
 )
 
 // session is the life of one client connection.
 type session struct {
 	*Gateway
-	raw  net.Conn  // as accepted
-	conn net.Conn  // raw, or TLS over it once secure has run
-	from io.Reader // where the client's packets come from: conn, or the relay's stream
-	id   uint32    // what the greeting said, and KILL may name
-	seq  byte      // of the next packet to the client
+	raw  *relay.Guarded // as accepted
+	conn net.Conn       // raw, or TLS over it once secure has run
+	from io.Reader      // where the client's packets come from: conn, or the relay's stream
+	id   uint32         // what the greeting said, and KILL may name
+	seq  byte           // of the next packet to the client
+
+	source sender.Sender
+	place  *place // while signing in, or refused; else nil
 
 	login     wire.HandshakeResponse
 	plugin    string // by which the client sent its token, and can again
@@ -44,9 +49,9 @@ type session struct {
 // run takes the session through its states. It owns conn and closes it.
 func (s *session) run(ctx context.Context) {
 	defer s.raw.Close()
-	leave, ok := s.limits.enter(sourceOf(s.raw), func() { s.raw.Close() })
-	defer leave()
-	if !ok {
+	defer func() { s.place.leave() }()
+	if !s.takePlace() {
+		s.refusals.Warn(s.remote(), "connection refused: all places are taken by sign-ins that are worked on", "source", s.source)
 		s.refuse(errTooManyConnections)
 		return
 	}
@@ -63,14 +68,27 @@ func (s *session) run(ctx context.Context) {
 	s.attach(up)
 	s.stand()
 	s.audit(nil)
-	leave()
+	s.place.leave()
+	s.place = nil
 	// What was there to sign in with is a secret, and may be long.
 	s.login.AuthData, s.login.Attributes = nil, nil
 	s.raw.SetDeadline(time.Time{})
+	s.raw.Guard(s.WriteTimeout)
 	if err := s.send(up.ok); err != nil {
 		return
 	}
 	s.relay(ctx, &up)
+}
+
+// takePlace gets a place among the connections that sign in, if need be that of one which
+// waits for its client.
+func (s *session) takePlace() bool {
+	taken, dropped := s.limits.enter(s.source, func() { s.raw.Close() })
+	if dropped != nil {
+		s.refusals.Warn(dropped.from.String(), "connection closed to make room: it had not sent its token or password", "source", dropped.from)
+	}
+	s.place = taken
+	return taken != nil
 }
 
 // signIn is everything up to the backend's OK, which is left for the caller to send.
@@ -86,6 +104,9 @@ func (s *session) signIn(ctx context.Context) (upstream, error) {
 	if err != nil {
 		return upstream{}, err
 	}
+	if !s.place.working() {
+		return upstream{}, &hangUp{errNoPlace}
+	}
 	return s.signInWith(ctx, secret)
 }
 
@@ -94,6 +115,11 @@ func (s *session) signInWith(ctx context.Context, secret []byte) (upstream, erro
 	if !looksLikeToken(secret) {
 		return s.native(ctx, string(secret))
 	}
+	leave, err := s.tokens.enter(ctx, s.source)
+	if err != nil {
+		return upstream{}, errBusy
+	}
+	defer leave()
 	if err := s.admit(ctx, secret); err != nil {
 		return upstream{}, err
 	}
@@ -167,6 +193,7 @@ func (s *session) read() ([]byte, error) {
 		return nil, &hangUp{err}
 	}
 	s.seq = seq + 1
+	s.place.awaiting()
 	return payload, nil
 }
 
@@ -179,26 +206,37 @@ func (s *session) send(payload []byte) error {
 	return nil
 }
 
+// lingerFor is how long a refused client may take to hang up.
+const lingerFor = time.Second
+
+// errNoPlace ends a connection whose place was given to another when its secret came.
+var errNoPlace = errors.New("its place went to another connection")
+
 // hangUp is an end that nobody is there to be told of.
 type hangUp struct{ err error }
 
 func (h *hangUp) Error() string { return "connection lost during sign-in: " + h.err.Error() }
 func (h *hangUp) Unwrap() error { return h.err }
 
-// refuse tells the client, in MySQL's words, and lingers until it has hung up: a
-// close with unread bytes would reset the connection and take the reason with it.
+// refuse tells the client, in MySQL's words, and lingers until it has hung up: a close with
+// unread bytes would reset the connection and take the reason with it. A refused client is
+// one of those that the gateway waits for, and gives way to newcomers as they do; where it
+// gets no place among them the connection is closed at once.
 func (s *session) refuse(err error) {
 	var gone *hangUp
 	if errors.As(err, &gone) {
 		s.Log.Debug("client left during sign-in", "remote", s.conn.RemoteAddr(), "error", gone.err)
 		return
 	}
-	s.conn.SetDeadline(time.Now().Add(time.Second))
+	s.conn.SetDeadline(time.Now().Add(lingerFor))
 	packet := s.errorPacket(err)
 	if s.seq == 0 {
 		packet.State = "" // in place of a greeting it has none
 	}
 	if s.send(packet.Append(nil)) != nil {
+		return
+	}
+	if s.place.awaiting(); s.place == nil && !s.takePlace() {
 		return
 	}
 	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
@@ -243,11 +281,11 @@ func (s *session) audit(err error) {
 		return
 	}
 	record := midas.SignIn{
-		Time: s.Now(), Remote: s.conn.RemoteAddr().String(), Server: s.server.Name,
-		User: s.login.User, Principal: s.principal, Outcome: midas.Admitted,
+		Time: s.Now(), Remote: s.remote(), Server: s.server.Name,
+		User: s.login.User, Principal: s.principal, Outcome: outcomeOf(err),
 	}
 	if err != nil {
-		record.Outcome, record.Reason = midas.Refused, err.Error()
+		record.Reason = err.Error()
 	} else if s.proved() {
 		record.Account = s.account.User + "@" + s.account.Host
 	} else {
@@ -255,3 +293,5 @@ func (s *session) audit(err error) {
 	}
 	s.Audit(record)
 }
+
+func (s *session) remote() string { return s.conn.RemoteAddr().String() }

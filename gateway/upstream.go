@@ -117,6 +117,6 @@ func (s *session) dial(ctx context.Context, c credentials) (_ upstream, err erro
 }
 
 func (s *session) unreachable(err error) error {
-	s.Log.Error("cannot reach the backend", "server", s.server.Name, "error", err)
+	s.refusals.Error("", "the database behind server '"+s.server.Name+"' cannot be reached", "error", err)
 	return unreachablef("Can't connect to the database behind server '%s' (%v)", s.server.Name, err)
 }

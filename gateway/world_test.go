@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -64,10 +65,16 @@ type world struct {
 	admin  midas.Identity
 	suffix string // makes names of this world its own on a shared server
 
-	signInTimeout time.Duration // of the next gateway, as maxSigningIn
-	maxSigningIn  int
-	recheck       time.Duration
-	groups        func(context.Context, midas.Principal) ([]string, bool, error)
+	// Of the next gateway.
+	signInTimeout         time.Duration
+	maxSigningIn          int
+	maxSigningInPerSource int
+	writeTimeout          time.Duration
+	wrapAccounts          func(gateway.Accounts) gateway.Accounts
+	wrapListener          func(net.Listener) net.Listener
+	log                   io.Writer
+	recheck               time.Duration
+	groups                func(context.Context, midas.Principal) ([]string, bool, error)
 
 	ahead atomic.Int64 // by how much the gateway's clock is ahead
 
@@ -81,7 +88,7 @@ const tenantGroup = "rg"
 
 func newWorld(t *testing.T, b testBackend) *world {
 	t.Helper()
-	w := &world{T: t, backend: b, suffix: fmt.Sprintf("%d", time.Now().UnixNano()%1e9)}
+	w := &world{T: t, backend: b, log: io.Discard, suffix: fmt.Sprintf("%d", time.Now().UnixNano()%1e9)}
 	t.Cleanup(func() { b.Close() })
 	dir := t.TempDir()
 	var err error
@@ -127,17 +134,24 @@ func (w *world) startGateway() {
 				}
 				stores[s.UniqueID] = store
 			}
+			if w.wrapAccounts != nil {
+				return w.wrapAccounts(stores[s.UniqueID]), nil
+			}
 			return stores[s.UniqueID], nil
 		},
-		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn, Recheck: w.recheck, Exists: w.exists, Groups: w.groups,
+		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn,
+		MaxSigningInPerSource: w.maxSigningInPerSource, WriteTimeout: w.writeTimeout, Recheck: w.recheck, Exists: w.exists, Groups: w.groups,
 		Audit: func(r midas.SignIn) { w.mu.Lock(); w.signIns = append(w.signIns, r); w.mu.Unlock() },
-		Log:   slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(w.Output(), w.log), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	w.must(err)
 	w.gateway = g
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	w.must(err)
 	w.addr = ln.Addr().String()
+	if w.wrapListener != nil {
+		ln = w.wrapListener(ln)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- g.Serve(ctx, ln) }()

@@ -55,6 +55,11 @@ func (l *Log) Warn(source, message string, args ...any) {
 	l.say(slog.LevelWarn, source, message, args)
 }
 
+// Error is Warn for what is no fault of the source.
+func (l *Log) Error(source, message string, args ...any) {
+	l.say(slog.LevelError, source, message, args)
+}
+
 // Info is Warn for what is no attempt at anything.
 func (l *Log) Info(source, message string, args ...any) {
 	l.say(slog.LevelInfo, source, message, args)
