@@ -26,7 +26,7 @@ var levels = []struct {
 	reason   string
 }{
 	{
-		[]string{"", "wire", "internal/keyfile", "internal/relay", "internal/ca", "internal/rest", "internal/vmns", "internal/publicnames", "internal/sender", "internal/connections", "internal/refusals", "internal/confine"},
+		[]string{"", "wire", "internal/keyfile", "internal/relay", "internal/ca", "internal/rest", "internal/vmns", "internal/publicnames", "internal/sender", "internal/connections", "internal/refusals", "internal/confine", "internal/feed"},
 		"level 0 is what everything stands on, so it stands on the standard library alone",
 	},
 	{

@@ -171,6 +171,7 @@ func (d *Directory) settle(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	d.feed.advance(revision)
+	d.feed.tailFrom, d.feed.tailTo = revision, revision
 	for name, into := range map[string]*string{"tenant": &d.tenantID, "subscription": &d.subscriptionID} {
 		if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO setting (name, value) VALUES (?, ?)`, name, uuid.NewString()); err != nil {
 			return err

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -26,12 +27,15 @@ type feed struct {
 	// head is at least the last revision that was committed through this Directory. It is
 	// too high after a commit that failed; then, too, a consumer is never told that nothing
 	// changed unless it has read up to there.
-	head  atomic.Uint64
-	asked atomic.Uint64
+	head atomic.Uint64
 
 	mu sync.Mutex
-	// seen is head as other processes' commits have it, read at dataVersion or later.
+	// seen is the last revision of all processes, read at dataVersion or later.
 	dataVersion, seen uint64
+	// tail are the last changes, those after tailFrom up to tailTo: each is read once for
+	// all consumers.
+	tail             []midas.Change
+	tailFrom, tailTo uint64
 }
 
 // advance raises head to revision. Transactions commit in order, but may come here in
@@ -53,8 +57,12 @@ func (d *Directory) Changes(ctx context.Context, after uint64) (changes []midas.
 		return nil, 0, midas.Errorf(midas.Unavailable, "directory is closed")
 	}
 	if d.alone {
-		if after == d.feed.head.Load() && after != 0 {
+		head := d.feed.head.Load()
+		if after == head {
 			return nil, after, nil
+		}
+		if changes, upTo, err = d.lastChanges(ctx, after, head); upTo != 0 || err != nil {
+			return changes, upTo, err
 		}
 		return d.readChanges(ctx, after)
 	}
@@ -64,7 +72,7 @@ func (d *Directory) Changes(ctx context.Context, after uint64) (changes []midas.
 		return nil, 0, err
 	}
 	d.feed.mu.Lock()
-	unchanged := d.feed.dataVersion == version && d.feed.seen == after && after != 0
+	unchanged := d.feed.dataVersion == version && d.feed.seen == after
 	d.feed.mu.Unlock()
 	if unchanged {
 		return nil, after, nil
@@ -75,6 +83,40 @@ func (d *Directory) Changes(ctx context.Context, after uint64) (changes []midas.
 		d.feed.mu.Unlock()
 	}
 	return changes, upTo, err
+}
+
+// lastChanges answers from the tail, after reading on when it ends before head. upTo is 0
+// when the tail does not reach back to after.
+func (d *Directory) lastChanges(ctx context.Context, after, head uint64) (changes []midas.Change, upTo uint64, err error) {
+	f := &d.feed
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.tailTo < head {
+		more, to, err := d.readChanges(ctx, f.tailTo)
+		if err != nil {
+			return nil, 0, err
+		}
+		f.tail, f.tailTo = append(f.tail, more...), to
+		if lost(more) {
+			f.tail, f.tailFrom = nil, to
+		}
+		if over := len(f.tail) - maxChanges; over > 0 {
+			f.tailFrom = f.tail[over-1].Revision
+			f.tail = slices.Clone(f.tail[over:])
+		}
+	}
+	if after < f.tailFrom || after > f.tailTo {
+		return nil, 0, nil
+	}
+	at := slices.IndexFunc(f.tail, func(c midas.Change) bool { return c.Revision > after })
+	if at < 0 {
+		return nil, f.tailTo, nil
+	}
+	return slices.Clone(f.tail[at:]), f.tailTo, nil
+}
+
+func lost(changes []midas.Change) bool {
+	return slices.ContainsFunc(changes, func(c midas.Change) bool { return c.Kind == midas.ChangeAll })
 }
 
 // readChanges reads the history after a revision.
@@ -92,13 +134,9 @@ func (d *Directory) readChanges(ctx context.Context, after uint64) (changes []mi
 		}
 		changes = nil
 		var one midas.Change
-		all := false
 		err := each(ctx, tx, `SELECT revision, kind, id FROM change WHERE revision > ? ORDER BY revision`, []any{after},
-			[]any{&one.Revision, &one.Kind, &one.ID}, func() {
-				changes = append(changes, one)
-				all = all || one.Kind == midas.ChangeAll
-			})
-		if all {
+			[]any{&one.Revision, &one.Kind, &one.ID}, func() { changes = append(changes, one) })
+		if lost(changes) {
 			changes = everything
 		}
 		return err
@@ -134,11 +172,4 @@ func insertChanges(ctx context.Context, tx *sql.Tx, things []thing) (revision ui
 		_, err = tx.ExecContext(ctx, `DELETE FROM change WHERE revision <= ?`, revision-changesKept)
 	}
 	return revision, err
-}
-
-// Version returns a number that differs from every earlier one once anything changed.
-func (d *Directory) Version(ctx context.Context) (uint64, error) {
-	_, upTo, err := d.Changes(ctx, d.feed.asked.Load())
-	d.feed.asked.Store(upTo)
-	return upTo, err
 }

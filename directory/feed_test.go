@@ -138,7 +138,17 @@ func TestRolledBackChangeIsNotInTheFeed(t *testing.T) {
 // The history is bounded. A consumer that is further behind, or ahead of what there is,
 // is told to drop everything, once.
 func TestFeedIsCompacted(t *testing.T) {
-	d := fresh(t)
+	for name, alone := range map[string]bool{"shared": false, "alone": true} {
+		t.Run(name, func(t *testing.T) {
+			d, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "directory.db"), Alone: alone})
+			must(t)(err)
+			t.Cleanup(func() { d.Close() })
+			feedIsCompacted(t, d)
+		})
+	}
+}
+
+func feedIsCompacted(t *testing.T, d *Directory) {
 	begin := head(t, d)
 	for i := range 3 * changesKept / maxChanges {
 		var things []thing

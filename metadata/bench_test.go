@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -84,6 +85,45 @@ func BenchmarkCachedOverLoopback(b *testing.B) {
 			b.Run(fmt.Sprintf("machines=%d/clients=%d", n, clients), func(b *testing.B) {
 				overLoopback(b, w.endpoint, requests[:n], clients)
 			})
+		}
+	}
+}
+
+// BenchmarkCachedBesideWrites is that with a directory that somebody else changes 50 times
+// a second meanwhile: what is remembered of these machines has to outlive changes of other
+// things. Without writes it is the bar for itself.
+func BenchmarkCachedBesideWrites(b *testing.B) {
+	w, requests := crowd(b, crowds[len(crowds)-1])
+	for _, perSecond := range []int{0, 50} {
+		for _, clients := range []int{8, 64} {
+			b.Run(fmt.Sprintf("writes=%d/clients=%d", perSecond, clients), func(b *testing.B) {
+				stop := make(chan struct{})
+				var writer sync.WaitGroup
+				if perSecond > 0 {
+					writer.Go(func() { w.write(b, perSecond, stop) })
+				}
+				overLoopback(b, w.endpoint, requests, clients)
+				close(stop)
+				writer.Wait()
+			})
+		}
+	}
+}
+
+// write changes the tags of a machine that nobody asks for.
+func (w *world) write(b *testing.B, perSecond int, stop <-chan struct{}) {
+	tick := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		_, _, err := w.directory.PutVM(b.Context(), group, "other", directory.Change{Location: "eastus", Tags: map[string]string{"n": strconv.Itoa(n)}})
+		if err != nil {
+			b.Error(err)
+			return
 		}
 	}
 }

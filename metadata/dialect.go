@@ -81,7 +81,7 @@ func (e *Endpoint) grant(w http.ResponseWriter, r *http.Request, v *visit, d dia
 	if faulty {
 		t, err = e.faults.token(r.Context(), e.machines.minter, fault, midas.TokenRequest{Identity: id, Resource: q.resource, Host: v.workload.ResourceID})
 	} else {
-		t, err = v.machine.tokens.get(r.Context(), e.now(), id, v.workload.ResourceID, q.resource, q.fresh)
+		t, err = v.machine.tokens.get(r.Context(), e.now(), v.state, id, v.workload.ResourceID, q.resource, q.fresh)
 	}
 	if err != nil {
 		return id, t, internal(err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/feed"
 	"github.com/midas-mysql/midas/internal/refusals"
 	"github.com/midas-mysql/midas/token"
 )
@@ -22,8 +23,9 @@ type Workloads interface {
 	WorkloadByID(ctx context.Context, resourceID string) (midas.Workload, error)
 	// Recognitions returns the marks of all machines.
 	Recognitions(ctx context.Context) ([]midas.Recognition, error)
-	// Version returns another number once any of the answers may have changed.
-	Version(ctx context.Context) (uint64, error)
+	// Feed tells which of the answers may have changed: as ChangeWorkload those about a
+	// machine, as ChangeRecognition those about its marks.
+	midas.Feed
 }
 
 // Config says whose tokens are handed out. Workloads, Minter and Secret are required.
@@ -60,6 +62,7 @@ type Endpoint struct {
 	refusals  *refusals.Log
 	peer      func(source, here netip.AddrPort) (process, error)
 
+	changes   *feed.Follower
 	machines  *machines
 	listeners listeners
 	marks     markCache
@@ -78,7 +81,7 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e := &Endpoint{
 		workloads: cfg.Workloads, secret: cfg.Secret, limits: AzureLimits, names: append([]string{"localhost"}, cfg.Names...),
-		now: cfg.Now, log: cfg.Log, peer: peerProcess,
+		now: cfg.Now, log: cfg.Log, peer: peerProcess, changes: feed.NewFollower(cfg.Workloads),
 	}
 	if cfg.Limits != nil {
 		e.limits = *cfg.Limits

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/feed"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -29,8 +30,8 @@ var AzureLimits = Limits{TokensPerSecond: 20, ConcurrentTokens: 5, OthersPerSeco
 // machine is what is remembered of one machine.
 type machine struct {
 	mu       sync.Mutex
-	version  uint64 // of the directory when workload was read
 	workload midas.Workload
+	basis    *feed.Basis // of workload
 	tokens   *tokens
 	active   int // requests for tokens, now
 
@@ -57,18 +58,18 @@ func newMachines(w Workloads, m midas.Minter, keys token.KeySet, l Limits) (*mac
 	return &machines{workloads: w, minter: m, keys: keys, limits: l, known: known}, nil
 }
 
-// get returns the machine as the directory had it at version or later: an identity that
+// get returns the machine as the directory has it now or had it since: an identity that
 // was taken away before the request came is not there any more. A machine that does not
 // exist is NotFound.
-func (ms *machines) get(ctx context.Context, version uint64, vmID string) (*machine, midas.Workload, error) {
+func (ms *machines) get(ctx context.Context, state feedState, vmID string) (*machine, midas.Workload, error) {
 	ms.mu.Lock()
 	m, ok := ms.known.Get(vmID)
 	ms.mu.Unlock()
 	if ok {
 		m.mu.Lock()
-		current, workload := m.version == version, m.workload
+		basis, workload := m.basis, m.workload
 		m.mu.Unlock()
-		if current {
+		if state.holds(basis) {
 			return m, workload, nil
 		}
 	}
@@ -85,10 +86,10 @@ func (ms *machines) get(ctx context.Context, version uint64, vmID string) (*mach
 	if err != nil {
 		return nil, midas.Workload{}, err
 	}
-	// Another request may have read a newer state meanwhile and is overwritten: the
-	// numbers differ then, and the next request reads again.
+	// Another request may have read a newer state meanwhile and is overwritten: the change
+	// in between ends this one, and the next request reads again.
 	m.mu.Lock()
-	m.version, m.workload = version, workload
+	m.workload, m.basis = workload, state.basis(feed.Thing{Kind: midas.ChangeWorkload, ID: workload.ResourceID})
 	m.mu.Unlock()
 	return m, workload, nil
 }

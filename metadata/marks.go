@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/feed"
 )
 
 // marks are all the marks of all machines, in the order in which they are looked up.
@@ -24,16 +25,17 @@ type marks struct {
 
 type cgroupMark struct{ path, vmID string }
 
-// markCache keeps the marks of one version of the directory.
+// markCache keeps the marks until one of a machine changes.
 type markCache struct{ known cache[struct{}, *marks] }
 
-func (c *markCache) at(ctx context.Context, ws Workloads, version uint64) (*marks, error) {
-	return c.known.at(version, struct{}{}, func() (*marks, error) {
+func (c *markCache) get(ctx context.Context, ws Workloads, state feedState) (*marks, error) {
+	return c.known.get(state, struct{}{}, func() (*marks, feed.Thing, error) {
+		of := feed.Thing{Kind: midas.ChangeRecognition} // any machine's
 		all, err := ws.Recognitions(ctx)
 		if err != nil {
-			return nil, err
+			return nil, of, err
 		}
-		return newMarks(all), nil
+		return newMarks(all), of, nil
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/feed"
 )
 
 // caller is what the way that a request took says about who sent it.
@@ -27,15 +28,16 @@ type caller struct {
 // evidence, or that is wrong, is a refusal and never passed over for a weaker kind.
 func (e *Endpoint) enter(r *http.Request, c caller, header string) (*visit, *failure) {
 	// Before anything is read: what is changed from here on may be seen or not.
-	version, err := e.workloads.Version(r.Context())
+	at, err := e.changes.CatchUp(r.Context())
 	if err != nil {
 		return nil, internal(err)
 	}
-	vmID, err := e.vmOf(r, c, header, version)
+	state := feedState{e.changes, at}
+	vmID, err := e.vmOf(r, c, header, state)
 	var m *machine
 	var w midas.Workload
 	if err == nil {
-		m, w, err = e.machines.get(r.Context(), version, vmID)
+		m, w, err = e.machines.get(r.Context(), state, vmID)
 	}
 	switch midas.CodeOf(err) {
 	case midas.Unauthenticated:
@@ -47,10 +49,10 @@ func (e *Endpoint) enter(r *http.Request, c caller, header string) (*visit, *fai
 	if err != nil {
 		return nil, internal(err)
 	}
-	return &visit{machine: m, workload: w}, nil
+	return &visit{state: state, machine: m, workload: w}, nil
 }
 
-func (e *Endpoint) vmOf(r *http.Request, c caller, header string, version uint64) (string, error) {
+func (e *Endpoint) vmOf(r *http.Request, c caller, header string, state feedState) (string, error) {
 	given, spelling := r.Header.Values(header), strings.Clone
 	if c.secret != "" {
 		// Some clients write the whole address in lower case. What is left of the secret
@@ -60,7 +62,7 @@ func (e *Endpoint) vmOf(r *http.Request, c caller, header string, version uint64
 	}
 	switch {
 	case c.machine != "":
-		vmID, err := e.listeners.vmID(r.Context(), e.workloads, version, c.machine)
+		vmID, err := e.listeners.vmID(r.Context(), e.workloads, state, c.machine)
 		if err == nil && len(given) > 0 && (len(given) > 1 || !sameSecret(given[0], spelling(e.secret(vmID)))) {
 			return "", midas.Errorf(midas.Unauthenticated, "the %s is of another machine than this one", header)
 		}
@@ -70,9 +72,9 @@ func (e *Endpoint) vmOf(r *http.Request, c caller, header string, version uint64
 	case c.stranger:
 		return "", midas.Errorf(midas.Unauthenticated, "the request carries no %s", header)
 	}
-	vmID, err := e.vmOfMark(r, version, header)
+	vmID, err := e.vmOfMark(r, state, header)
 	if midas.CodeOf(err) == midas.Unauthenticated && c.host != "" {
-		return e.listeners.vmID(r.Context(), e.workloads, version, c.host)
+		return e.listeners.vmID(r.Context(), e.workloads, state, c.host)
 	}
 	return vmID, err
 }
@@ -92,9 +94,9 @@ func (e *Endpoint) vmOfSecret(given []string, header string, spelling func(strin
 // vmOfMark returns the machine that has a mark of the request: its source address or,
 // failing that, its process. Who comes through a proxy has the proxy's marks, not their
 // own.
-func (e *Endpoint) vmOfMark(r *http.Request, version uint64, header string) (string, error) {
+func (e *Endpoint) vmOfMark(r *http.Request, state feedState, header string) (string, error) {
 	none := midas.Errorf(midas.Unauthenticated, "the request carries no %s", header)
-	known, err := e.marks.at(r.Context(), e.workloads, version)
+	known, err := e.marks.get(r.Context(), e.workloads, state)
 	if err != nil {
 		return "", err
 	}
@@ -128,9 +130,9 @@ func unknownSource(why string) *failure {
 // listeners remembers which machine an own listener is of, by ARM id.
 type listeners struct{ known cache[string, string] }
 
-func (l *listeners) vmID(ctx context.Context, ws Workloads, version uint64, resourceID string) (string, error) {
-	return l.known.at(version, resourceID, func() (string, error) {
+func (l *listeners) vmID(ctx context.Context, ws Workloads, state feedState, resourceID string) (string, error) {
+	return l.known.get(state, resourceID, func() (string, feed.Thing, error) {
 		w, err := ws.WorkloadByID(ctx, resourceID)
-		return w.VMID, err
+		return w.VMID, feed.Thing{Kind: midas.ChangeWorkload, ID: w.ResourceID}, err
 	})
 }

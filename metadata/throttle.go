@@ -8,6 +8,7 @@ import (
 
 // visit is one recognised request, from its admission to its end.
 type visit struct {
+	state    feedState
 	machine  *machine
 	workload midas.Workload
 	counted  bool // among the concurrent ones

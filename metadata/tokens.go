@@ -9,6 +9,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/feed"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -17,7 +18,8 @@ import (
 const maxTokens = 64
 
 // tokens mints for one machine, and remembers what it minted: as in Azure a workload
-// gets the same token again for as long as more than half of its life is left.
+// gets the same token again for as long as more than half of its life is left. Unlike in
+// Azure, a token is not handed out again once something that it states has changed.
 type tokens struct {
 	minter midas.Minter
 	keys   token.KeySet // nil when signing keys last for ever
@@ -26,10 +28,11 @@ type tokens struct {
 	minted *lru.LRU[tokenKey, signedToken]
 }
 
-// signedToken is a token with the id of the key that signed it.
+// signedToken is a token with the id of the key that signed it, and what it states.
 type signedToken struct {
 	midas.Token
 	keyID string
+	basis *feed.Basis
 }
 
 // tokenKey is what makes two requests want the same token. A principal id is never
@@ -45,12 +48,12 @@ func newTokens(minter midas.Minter, keys token.KeySet) (*tokens, error) {
 }
 
 // get returns a token of id for resource, used by host. fresh wants a new one.
-func (t *tokens) get(ctx context.Context, now time.Time, id midas.Identity, host, resource string, fresh bool) (midas.Token, error) {
+func (t *tokens) get(ctx context.Context, now time.Time, state feedState, id midas.Identity, host, resource string, fresh bool) (midas.Token, error) {
 	key := tokenKey{id.PrincipalID, resource}
 	t.mu.Lock()
 	known, ok := t.minted.Get(key)
 	t.mu.Unlock()
-	if ok && !fresh && known.Expiry.Sub(now) > now.Sub(known.NotBefore) && t.stands(ctx, known) {
+	if ok && !fresh && known.Expiry.Sub(now) > now.Sub(known.NotBefore) && state.holds(known.basis) && t.stands(ctx, known) {
 		return known.Token, nil
 	}
 	// Two requests at once may both mint: both tokens are good, and neither waits.
@@ -58,14 +61,27 @@ func (t *tokens) get(ctx context.Context, now time.Time, id midas.Identity, host
 	if err != nil {
 		return midas.Token{}, fmt.Errorf("mint a token: %w", err)
 	}
-	header, _, err := token.DecodeUnverified(made.Raw)
+	header, claims, err := token.DecodeUnverified(made.Raw)
 	if err != nil {
 		return midas.Token{}, fmt.Errorf("read a token that was minted: %w", err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.minted.Add(key, signedToken{made, header.KeyID})
+	t.minted.Add(key, signedToken{made, header.KeyID, state.basis(statedBy(claims, id, resource)...)})
 	return made, nil
+}
+
+// statedBy is what a token was made from: the identity with the groups that it is in, and
+// what the application behind the resource asks tokens to be.
+func statedBy(c token.Claims, id midas.Identity, resource string) []feed.Thing {
+	from := []feed.Thing{{Kind: midas.ChangePrincipal, ID: id.PrincipalID}, {Kind: midas.ChangeAudience, ID: resource}}
+	for _, group := range c.Groups {
+		from = append(from, feed.Thing{Kind: midas.ChangeGroup, ID: group})
+	}
+	if c.ClaimNames != nil { // too many to be named: it may be any
+		from = append(from, feed.Thing{Kind: midas.ChangeGroup})
+	}
+	return from
 }
 
 // stands reports whether the key of a token is published still: one that was revoked

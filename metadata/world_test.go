@@ -59,7 +59,7 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { w.directory.Close() })
 	tenant, _ := w.directory.Tenant()
 	minter, err := issuer.New(issuer.Config{
-		Dir: keyDir, TenantID: tenant, Applications: w.directory, Now: clock,
+		Dir: keyDir, TenantID: tenant, Applications: w.directory, Members: w.directory, Resources: w.directory, Now: clock,
 		BaseURL: func() string { return "https://127.0.0.1:7443" },
 	})
 	w.must(err)
