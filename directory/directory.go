@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -17,6 +18,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/keyfile"
 )
 
 // readers is how many connections read at once; SQLite's WAL lets them go on while
@@ -118,13 +120,19 @@ func dsn(path, more string) string {
 }
 
 // private makes the file for its owner alone before SQLite can make it for everyone;
-// SQLite gives its journal the mode of the file.
+// SQLite gives its journal the mode of the file. A file or journal that somebody else made
+// is refused: it would say who is an administrator.
 func private(path string) error {
 	if path == "" {
 		return errors.New("no path given")
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := keyfile.CheckFile(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

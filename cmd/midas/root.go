@@ -26,6 +26,7 @@ type cli struct {
 	now    func() time.Time
 
 	stateDir     string // --state, never empty in RunE
+	sharedState  bool   // --insecure-shared-state
 	output       string // --output, one of outputFormats
 	query        string // --query
 	subscription string // --subscription, as given
@@ -118,6 +119,7 @@ func (c *cli) addGlobalFlags(root *cobra.Command) {
 	flags.StringVarP(&c.output, "output", "o", "json", "output format: json, jsonc, tsv, table, yaml, none")
 	flags.StringVar(&c.query, "query", "", "JMESPath query over the answer")
 	flags.StringVar(&c.stateDir, "state", "", "state directory (default $XDG_STATE_HOME/midas, else ~/.local/state/midas)")
+	flags.BoolVar(&c.sharedState, "insecure-shared-state", false, "use the state directory though other users can write to it or to a directory above it")
 	flags.String("config", "", "YAML file of settings; MIDAS_* variables and flags come before it")
 	flags.StringVar(&c.subscription, "subscription", "", "subscription id; must be that of this midas")
 	flags.BoolVar(&c.verbose, "verbose", false, "print each request on standard error")
@@ -162,13 +164,14 @@ func (c *cli) prepare(cmd *cobra.Command) (err error) {
 	}
 	if c.stateDir == "" {
 		c.stateDir, err = defaultState()
+	} else if c.stateDir, err = filepath.Abs(c.stateDir); err != nil {
+		// What is found there is written down for others, who may be in another directory.
+		err = midas.Errorf(midas.Invalid, "state directory: %w", err)
+	}
+	if err != nil || !readsState(cmd) {
 		return err
 	}
-	// What is found there is written down for others, who may be in another directory.
-	if c.stateDir, err = filepath.Abs(c.stateDir); err != nil {
-		return midas.Errorf(midas.Invalid, "state directory: %w", err)
-	}
-	return nil
+	return checkState(c.stateDir, c.sharedState)
 }
 
 // defaultState is $XDG_STATE_HOME/midas.

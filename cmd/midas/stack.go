@@ -29,8 +29,10 @@ import (
 
 // stackConfig says where a stack keeps its state and listens.
 type stackConfig struct {
-	State   string // directory, made with mode 0700
-	Control string // address of ARM and issuer, https
+	State string // directory, made with mode 0700
+	// SharedState takes a State that other users could write to.
+	SharedState bool
+	Control     string // address of ARM and issuer, https
 	// ControlURL is how others reach Control, when that is not by its address.
 	ControlURL string
 	Metadata   string // address of the metadata endpoint, http
@@ -122,6 +124,9 @@ func (s *stack) onClose(f func()) { s.closers = append(s.closers, f) }
 func (s *stack) openState(ctx context.Context) error {
 	if err := os.MkdirAll(s.State, 0o700); err != nil {
 		return midas.Errorf(midas.Internal, "make the state directory: %w", err).WithHint("name another with --state")
+	}
+	if err := mendState(s.State, s.SharedState, s.Log); err != nil {
+		return err
 	}
 	unlock, err := lockState(s.State)
 	if err != nil {

@@ -60,7 +60,7 @@ func (s *stack) chooseBackend(ctx context.Context) (stackBackend, error) {
 
 func (s *stack) private(ctx context.Context) (stackBackend, error) {
 	b, err := backend.Private(ctx, backend.PrivateConfig{
-		Dir: filepath.Join(s.State, "backend"), Password: s.master.servicePassword(), Log: s.Log,
+		Dir: filepath.Join(s.State, backendDir), Password: s.master.servicePassword(), Log: s.Log,
 	})
 	if err != nil {
 		return nil, err

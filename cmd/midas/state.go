@@ -15,6 +15,7 @@ import (
 const (
 	operatorFile = "operator.json"
 	runningFile  = "up.json"
+	backendDir   = "backend" // of a private server
 )
 
 // Operator is the service principal that the command line signs in as. `midas up`
@@ -65,7 +66,7 @@ func removeRunning(dir string) error {
 }
 
 func readState(dir, name string, into any) error {
-	raw, err := os.ReadFile(filepath.Join(dir, name))
+	raw, err := keyfile.Read(filepath.Join(dir, name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return midas.Errorf(midas.NotFound, "no midas is running with state %s", dir).WithHint("start one with: midas up")

@@ -40,7 +40,8 @@ the Microsoft Entra administrator of servers that are created without one.`,
 			if err := cfg.checkAddresses(); err != nil {
 				return err
 			}
-			cfg.State, cfg.AdminLogin, cfg.Backend = c.stateDir, operatorLogin, behind.choice
+			cfg.State, cfg.SharedState = c.stateDir, c.sharedState
+			cfg.AdminLogin, cfg.Backend = operatorLogin, behind.choice
 			if err := cfg.read(&behind, &tokens, &endpoint); err != nil {
 				return err
 			}

@@ -54,8 +54,8 @@ type CA struct {
 
 // Open loads the authority in cfg.Dir, or makes one with a P-256 key that is valid
 // for ten years. It fails when the directory cannot be used, when one half of the
-// authority is missing or does not fit the other, when others may read its key, and
-// when it has expired.
+// authority is missing or does not fit the other, when others may read its key or could
+// have made its certificate, and when it has expired.
 func Open(cfg Config) (*CA, error) {
 	now := cfg.Now
 	if now == nil {
@@ -127,12 +127,12 @@ func makeKey(path string) error {
 // loadCertificate reads the authority's certificate, or issues it for the key: a
 // process that died between the two files leaves a key alone, which is no loss.
 func (c *CA) loadCertificate() error {
-	raw, err := os.ReadFile(c.path)
+	raw, err := keyfile.ReadPublic(c.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := c.issueAuthority(); err != nil {
 			return err
 		}
-		raw, err = os.ReadFile(c.path)
+		raw, err = keyfile.ReadPublic(c.path)
 	}
 	if err != nil {
 		return fmt.Errorf("read certificate authority: %w", err)

@@ -1,7 +1,8 @@
 // Package keyfile owns how files that hold a key or another secret are read and
-// written: whole or not at all, for their owner alone.
+// written: whole or not at all, for their owner alone. It also judges whether a
+// directory and what is in it could have been put there by another user.
 //
-// It never looks at what they hold, and nothing of that is in its errors.
+// It never looks at what files hold, and nothing of that is in its errors.
 package keyfile
 
 import (
@@ -15,13 +16,19 @@ import (
 // maxSize bounds a file: the largest, a signing key with its certificate, has 3 KiB.
 const maxSize = 64 << 10
 
-// ErrUnsafe says that others may have read a file, or could have made it.
+// ErrUnsafe says that others may have read a file, or could have made or changed it.
 var ErrUnsafe = errors.New("is not its owner's alone")
 
-// Read reads a file that its owner alone may read, and that belongs to whoever runs this
-// or to root: a key that others could read may be known to them, and one that others made
-// surely is. Errors are fs.ErrNotExist and ErrUnsafe, whose text says what to do.
-func Read(path string) ([]byte, error) {
+// Read reads a file that its owner alone may read, and that belongs to the user who runs
+// this or to root: a key that others could read may be known to them, and one that others
+// made surely is. Errors are fs.ErrNotExist and ErrUnsafe, whose text says what to do.
+func Read(path string) ([]byte, error) { return read(path, true) }
+
+// ReadPublic reads a file that others may read but not change: a certificate to trust.
+// Errors are those of Read.
+func ReadPublic(path string) ([]byte, error) { return read(path, false) }
+
+func read(path string, secret bool) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
 	if err != nil {
 		return nil, err
@@ -33,11 +40,13 @@ func Read(path string) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is no regular file", path)
-	case readableByOthers(info):
+	case secret && readableByOthers(info):
 		return nil, fmt.Errorf("%s %w: it has mode %#o, so others may read it (chmod 600 it if nobody did, else remove it)", path, ErrUnsafe, info.Mode().Perm())
-	case !ours(info):
-		return nil, fmt.Errorf("%s %w: it belongs to somebody else (chown it if you made it, else remove it)", path, ErrUnsafe)
-	case info.Size() > maxSize:
+	}
+	if err := checkOwn(path, info); err != nil {
+		return nil, err
+	}
+	if info.Size() > maxSize {
 		return nil, fmt.Errorf("%s has %d bytes, which no key has", path, info.Size())
 	}
 	data := make([]byte, info.Size())
