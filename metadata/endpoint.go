@@ -11,6 +11,7 @@ import (
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/feed"
 	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/socketowner"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -60,7 +61,7 @@ type Endpoint struct {
 	now       func() time.Time
 	log       *slog.Logger
 	refusals  *refusals.Log
-	peer      func(source, here netip.AddrPort) (process, error)
+	peer      func(source, here netip.AddrPort) (socketowner.Owner, error)
 
 	changes   *feed.Follower
 	machines  *machines
@@ -81,7 +82,7 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e := &Endpoint{
 		workloads: cfg.Workloads, secret: cfg.Secret, limits: AzureLimits, names: append([]string{"localhost"}, cfg.Names...),
-		now: cfg.Now, log: cfg.Log, peer: peerProcess, changes: feed.NewFollower(cfg.Workloads),
+		now: cfg.Now, log: cfg.Log, peer: socketowner.Of, changes: feed.NewFollower(cfg.Workloads),
 	}
 	if cfg.Limits != nil {
 		e.limits = *cfg.Limits

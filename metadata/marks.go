@@ -96,12 +96,6 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
-// process is what the kernel says of the process at the other end of a connection.
-type process struct {
-	userID uint32
-	cgroup uint64 // its control group's id; 0 when this kernel does not tell it
-}
-
 // vmOfProcess returns the machine of the process that holds the connection's other
 // end. It is looked up while the request is open, so that nobody else can have the
 // same pair of ports. Two marks that say different things are a refusal.
@@ -111,8 +105,8 @@ func (e *Endpoint) vmOfProcess(ctx context.Context, known *marks, source, here n
 		e.log.DebugContext(ctx, "process of a metadata request", "remote", source, "error", err)
 		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s cannot be told", source)
 	}
-	vmID := known.users[p.userID]
-	byCgroup, err := e.vmOfCgroup(ctx, known, p.cgroup)
+	vmID := known.users[p.UserID]
+	byCgroup, err := e.vmOfCgroup(ctx, known, p.CGroup)
 	switch {
 	case err != nil:
 		e.log.DebugContext(ctx, "control group of a metadata request", "remote", source, "error", err)
@@ -120,7 +114,7 @@ func (e *Endpoint) vmOfProcess(ctx context.Context, known *marks, source, here n
 	case vmID != "" && byCgroup != "" && vmID != byCgroup:
 		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s has the marks of several machines", source)
 	case vmID == "" && byCgroup == "":
-		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s (user id %d) is of no machine here", source, p.userID)
+		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s (user id %d) is of no machine here", source, p.UserID)
 	}
 	return cmp.Or(byCgroup, vmID), nil
 }

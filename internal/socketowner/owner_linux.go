@@ -1,4 +1,4 @@
-package metadata
+package socketowner
 
 import (
 	"encoding/binary"
@@ -24,13 +24,14 @@ const (
 	offsetRequestPort = 8 // of struct inet_diag_sockid in the request
 )
 
-// peerProcess asks the kernel for the socket whose own end is source and whose other
-// end is here, which is the client's when both are on this machine: user id and control
-// group are those of whoever made the socket.
-func peerProcess(source, here netip.AddrPort) (process, error) {
+// Of asks the kernel for the TCP socket whose own end is source and whose other end is
+// here, which is the other process's when both are on this machine. Ask while the
+// connection is open, so that no other socket can have the same pair of ports.
+func Of(source, here netip.AddrPort) (Owner, error) {
+	source, here = unmapped(source), unmapped(here)
 	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
 	if err != nil {
-		return process{}, fmt.Errorf("ask the kernel for a socket: %w", err)
+		return Owner{}, fmt.Errorf("ask the kernel for a socket: %w", err)
 	}
 	defer conn.Close()
 	answers, err := conn.Execute(netlink.Message{
@@ -38,19 +39,24 @@ func peerProcess(source, here netip.AddrPort) (process, error) {
 		Data:   socketRequest(source, here),
 	})
 	if err != nil {
-		return process{}, fmt.Errorf("ask the kernel for a socket: %w", err)
+		return Owner{}, fmt.Errorf("ask the kernel for a socket: %w", err)
 	}
 	if len(answers) != 1 {
-		return process{}, fmt.Errorf("the kernel knows %d sockets", len(answers))
+		return Owner{}, fmt.Errorf("the kernel knows %d sockets", len(answers))
 	}
 	p, err := readSocket(answers[0].Data, source, here)
 	if err != nil {
-		return process{}, err
+		return Owner{}, err
 	}
-	if id, ambiguous := nobodyInParticular(); ambiguous && p.userID == id {
-		return process{}, fmt.Errorf("user id %d may be any user outside this user namespace", id)
+	if Ambiguous(p.UserID) {
+		return Owner{}, fmt.Errorf("user id %d may be any user outside this user namespace", p.UserID)
 	}
 	return p, nil
+}
+
+// unmapped is an address as the kernel keeps it for the socket's own family.
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
 func socketRequest(source, here netip.AddrPort) []byte {
@@ -75,19 +81,19 @@ func socketRequest(source, here netip.AddrPort) []byte {
 // readSocket reads the kernel's answer. A socket that nobody holds any more (one that
 // lingers after its process has closed it) is told with user id 0, which is root's, and
 // without an inode: it proves nothing.
-func readSocket(answer []byte, source, here netip.AddrPort) (process, error) {
+func readSocket(answer []byte, source, here netip.AddrPort) (Owner, error) {
 	if len(answer) < inetDiagMessage {
-		return process{}, fmt.Errorf("an answer of %d bytes about a socket", len(answer))
+		return Owner{}, fmt.Errorf("an answer of %d bytes about a socket", len(answer))
 	}
 	if answer[1] != stateEstablished || binary.NativeEndian.Uint32(answer[offsetInode:]) == 0 {
-		return process{}, errors.New("the socket is closed")
+		return Owner{}, errors.New("the socket is closed")
 	}
 	if binary.BigEndian.Uint16(answer[offsetSourcePort:]) != source.Port() || binary.BigEndian.Uint16(answer[offsetSourcePort+2:]) != here.Port() {
-		return process{}, errors.New("the answer is about another socket")
+		return Owner{}, errors.New("the answer is about another socket")
 	}
 	attributes, err := netlink.NewAttributeDecoder(answer[inetDiagMessage:])
 	if err != nil {
-		return process{}, fmt.Errorf("attributes of a socket: %w", err)
+		return Owner{}, fmt.Errorf("attributes of a socket: %w", err)
 	}
 	var group uint64
 	for attributes.Next() {
@@ -96,7 +102,7 @@ func readSocket(answer []byte, source, here netip.AddrPort) (process, error) {
 		}
 	}
 	if err := attributes.Err(); err != nil {
-		return process{}, fmt.Errorf("attributes of a socket: %w", err)
+		return Owner{}, fmt.Errorf("attributes of a socket: %w", err)
 	}
-	return process{userID: binary.NativeEndian.Uint32(answer[offsetUserID:]), cgroup: group}, nil
+	return Owner{UserID: binary.NativeEndian.Uint32(answer[offsetUserID:]), CGroup: group}, nil
 }

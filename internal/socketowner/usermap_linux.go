@@ -1,4 +1,4 @@
-package metadata
+package socketowner
 
 import (
 	"os"
@@ -22,6 +22,13 @@ var nobodyInParticular = sync.OnceValues(func() (id uint32, ambiguous bool) {
 	}
 	return uint32(n), true
 })
+
+// Ambiguous tells whether that user id may stand for any user who has none in our user
+// namespace.
+func Ambiguous(userID uint32) bool {
+	id, ambiguous := nobodyInParticular()
+	return ambiguous && userID == id
+}
 
 // wholeMap reports whether a map of user ids gives every user its own id: 2³²-1 of them,
 // since the last number is none.

@@ -1,4 +1,4 @@
-package metadata
+package socketowner
 
 import (
 	"net"
@@ -40,8 +40,8 @@ func TestUnmappedUsersAreNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer client.Close()
-		p, err := peerProcess(netip.MustParseAddrPort(client.LocalAddr().String()), netip.MustParseAddrPort(client.RemoteAddr().String()))
-		t.Logf("peer: %d, %v", p.userID, err)
+		p, err := Of(netip.MustParseAddrPort(client.LocalAddr().String()), netip.MustParseAddrPort(client.RemoteAddr().String()))
+		t.Logf("peer: %d, %v", p.UserID, err)
 		return
 	}
 	for name, c := range map[string]struct {
