@@ -9,10 +9,21 @@ import (
 type backendUser struct {
 	user, host string
 	marker     string // id of the mapping row it was made for, "" for none
-	// label is an id that proves nothing, as whoever alters accounts can write it.
+	// label is an id that proves nothing: anyone who may alter accounts can write it.
 	label string
-	hash  string // what its password is checked against, where a label needs it
+	hash  string // what its password is checked against
+	// plain is true when the account is proved by hash in the plugin that midas gave it, and
+	// by nothing else: a second password or another plugin would be a second way in.
+	plain  bool
+	locked bool // ACCOUNT LOCK
+	// suspended is true when midas itself locked the account, since its principal is gone.
+	suspended bool
+	// bound is true when its owner cannot set a password without knowing the present one.
+	bound bool
 }
+
+// is tells whether u has the name and host of a.
+func (u backendUser) is(a Account) bool { return u.user == a.User && u.host == a.Host }
 
 // dialect is what differs between backends: how an account is marked as ours.
 type dialect interface {
@@ -20,15 +31,30 @@ type dialect interface {
 	ready(ctx context.Context, q querier) error
 	// byName lists the accounts of that name, with any host.
 	byName(ctx context.Context, q querier, user string) ([]backendUser, error)
+	// all lists the accounts that carry a marker or label, those that have the name of a row of
+	// the server, and those called self.
+	all(ctx context.Context, q querier, server, self string) ([]backendUser, error)
 	// byMarker lists the accounts that carry the id as marker or as label.
 	byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error)
 	// create makes the account, marked, without privileges. It fails if it exists.
 	create(ctx context.Context, q querier, a Account, secret string) error
 	// mark gives u the marker, if its password is still what it was when it was read.
 	mark(ctx context.Context, q querier, u backendUser, mapping string) error
+	// holds tells whether secret opens u, and nothing else does.
+	holds(u backendUser, secret string) bool
 	// setSecret gives the account its secret again, and no expiry. The
 	// caller has checked that it carries the marker and checks again afterwards.
 	setSecret(ctx context.Context, q querier, a Account, secret string) error
+	// bind keeps the owner of the account from setting a password, where the backend can.
+	bind(ctx context.Context, q querier, a Account) error
+	// lock locks the account of that name and host, whoever made it.
+	lock(ctx context.Context, q querier, a Account) error
+	// suspend locks u, and notes on it that midas did.
+	suspend(ctx context.Context, q querier, u backendUser, mapping string) error
+	// resume takes back suspend.
+	resume(ctx context.Context, q querier, u backendUser, mapping string) error
+	// endSessions ends the connections of the account at the backend.
+	endSessions(ctx context.Context, q querier, a Account) error
 	// load makes the backend know an account that is in its tables.
 	load(ctx context.Context, q querier, a Account) error
 	// grant gives privileges on everything, with the right to pass them on. It fails if
@@ -40,6 +66,9 @@ type dialect interface {
 	// native lists the accounts of that name, with any host.
 	native(ctx context.Context, q querier, user string) ([]nativeUser, error)
 }
+
+// rowNames are the names of a server's rows.
+const rowNames = "SELECT `user` FROM midas.aaduser WHERE `server` = ?"
 
 var (
 	_ dialect = mysqlDialect{}
@@ -58,10 +87,10 @@ func grantAll(ctx context.Context, q querier, prefix string, a Account, privileg
 	return unavailable("grant privileges to "+a.String(), err)
 }
 
-// selectUsers runs a query for user, host, marker, label and hash. Any of them may be NULL: in some
+// selectUsers runs a query for the fields of backendUser. Any of them may be NULL: in some
 // SQL modes of MariaDB empty text is.
-func selectUsers(ctx context.Context, q querier, query, argument string) ([]backendUser, error) {
-	rows, err := q.QueryContext(ctx, query, argument)
+func selectUsers(ctx context.Context, q querier, query string, arguments ...any) ([]backendUser, error) {
+	rows, err := q.QueryContext(ctx, query, arguments...)
 	if err != nil {
 		return nil, unavailable("read the backend's accounts", err)
 	}
@@ -69,12 +98,21 @@ func selectUsers(ctx context.Context, q querier, query, argument string) ([]back
 	var out []backendUser
 	for rows.Next() {
 		var user, host, marker, label, hash sql.NullString
-		if err := rows.Scan(&user, &host, &marker, &label, &hash); err != nil {
+		var plain, locked, suspended, bound sql.NullBool
+		if err := rows.Scan(&user, &host, &marker, &label, &hash, &plain, &locked, &suspended, &bound); err != nil {
 			return nil, unavailable("read the backend's accounts", err)
 		}
-		out = append(out, backendUser{user.String, host.String, marker.String, label.String, hash.String})
+		out = append(out, backendUser{
+			user.String, host.String, marker.String, label.String, hash.String, plain.Bool, locked.Bool, suspended.Bool, bound.Bool,
+		})
 	}
 	return out, unavailable("read the backend's accounts", rows.Err())
+}
+
+// lockAccount is ACCOUNT LOCK: it keeps everything that the account has, and ends no session.
+func lockAccount(ctx context.Context, q querier, user, host string) error {
+	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(user, host)+" ACCOUNT LOCK")
+	return unavailable("lock account "+quoteAccount(user, host), err)
 }
 
 func readVersion(ctx context.Context, q querier) (version string, err error) {

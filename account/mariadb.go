@@ -14,7 +14,14 @@ import (
 // Source: MariaDB documentation, "mysql.global_priv Table".
 type mariadbDialect struct{}
 
-const mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), JSON_VALUE(Priv, '$.midas'), NULL, NULL FROM mysql.global_priv WHERE "
+const (
+	mariadbMarker = "JSON_VALUE(Priv, '$.midas')"
+	// JSON_VALUE of true is 1. What bind would do is as good as done: MariaDB cannot do it.
+	mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), " + mariadbMarker + ", NULL, JSON_VALUE(Priv, '$.authentication_string'), " +
+		"JSON_VALUE(Priv, '$.plugin') = 'mysql_native_password' AND NOT JSON_EXISTS(Priv, '$.auth_or'), " +
+		"COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0') = '1', COALESCE(JSON_VALUE(Priv, '$.midas_locked'), '0') = '1', 1 " +
+		"FROM mysql.global_priv WHERE "
+)
 
 func (d mariadbDialect) ready(ctx context.Context, q querier) error {
 	version, err := readVersion(ctx, q)
@@ -45,7 +52,11 @@ func (mariadbDialect) byName(ctx context.Context, q querier, user string) ([]bac
 }
 
 func (mariadbDialect) byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error) {
-	return selectUsers(ctx, q, mariadbUsers+"JSON_VALUE(Priv, '$.midas') = ?", mapping)
+	return selectUsers(ctx, q, mariadbUsers+mariadbMarker+" = ?", mapping)
+}
+
+func (mariadbDialect) all(ctx context.Context, q querier, server, self string) ([]backendUser, error) {
+	return selectUsers(ctx, q, mariadbUsers+mariadbMarker+" IS NOT NULL OR User = ? OR User IN ("+rowNames+")", self, server)
 }
 
 func (mariadbDialect) create(ctx context.Context, q querier, a Account, secret string) error {
@@ -87,6 +98,40 @@ func (mariadbDialect) setSecret(ctx context.Context, q querier, a Account, secre
 		return unavailable("set the secret of account "+a.String(), err)
 	}
 	return flushPrivileges(ctx, q)
+}
+
+// holds compares with what mysql_native_password stores, which is the same for the same secret.
+func (mariadbDialect) holds(u backendUser, secret string) bool {
+	return u.plain && u.hash == nativeHash(secret)
+}
+
+// bind has nothing to do: MariaDB lets every account change its own password with SET
+// PASSWORD, and with GRANT … IDENTIFIED BY when it may grant something. Sweep undoes it.
+func (mariadbDialect) bind(context.Context, querier, Account) error { return nil }
+
+func (mariadbDialect) lock(ctx context.Context, q querier, a Account) error {
+	return lockAccount(ctx, q, a.User, a.Host)
+}
+
+func (mariadbDialect) suspend(ctx context.Context, q querier, u backendUser, mapping string) error {
+	return setSuspended(ctx, q, "JSON_SET(Priv, '$.account_locked', true, '$.midas_locked', true)", u, mapping)
+}
+
+func (mariadbDialect) resume(ctx context.Context, q querier, u backendUser, mapping string) error {
+	return setSuspended(ctx, q, "JSON_REMOVE(Priv, '$.account_locked', '$.midas_locked')", u, mapping)
+}
+
+func setSuspended(ctx context.Context, q querier, document string, u backendUser, mapping string) error {
+	if _, err := q.ExecContext(ctx, "UPDATE mysql.global_priv SET Priv = "+document+" WHERE User = ? AND Host = ? AND "+mariadbMarker+" = ?",
+		u.user, u.host, mapping); err != nil {
+		return unavailable("lock or unlock account "+quoteAccount(u.user, u.host), err)
+	}
+	return flushPrivileges(ctx, q)
+}
+
+func (mariadbDialect) endSessions(ctx context.Context, q querier, a Account) error {
+	_, err := q.ExecContext(ctx, "KILL USER "+quoteAccount(a.User, a.Host))
+	return unavailable("end the sessions of "+a.String(), err)
 }
 
 // load reloads the accounts if this one is not loaded: a crash may have come between

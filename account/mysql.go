@@ -2,8 +2,10 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/midas-mysql/midas"
 )
@@ -25,7 +27,10 @@ const (
 
 // The columns are CHAR: in SQL mode PAD_CHAR_TO_FULL_LENGTH they come with all their
 // spaces.
-const mysqlUsers = "SELECT RTRIM(User), RTRIM(Host), " + mysqlMarker + ", " + mysqlLabel + ", authentication_string FROM mysql.user WHERE "
+const mysqlUsers = "SELECT RTRIM(User), RTRIM(Host), " + mysqlMarker + ", " + mysqlLabel + ", authentication_string, " +
+	"RTRIM(plugin) = 'caching_sha2_password' AND NOT COALESCE(JSON_CONTAINS_PATH(User_attributes, 'one', '$.additional_password'), 0), " +
+	"account_locked = 'Y', COALESCE(JSON_CONTAINS_PATH(User_attributes, 'one', '$.midas_locked'), 0), " +
+	"COALESCE(Password_require_current, 'N') = 'Y' FROM mysql.user WHERE "
 
 func (d mysqlDialect) ready(ctx context.Context, q querier) error { return mysqlReady(ctx, q, d) }
 
@@ -49,9 +54,19 @@ func (mysqlDialect) byMarker(ctx context.Context, q querier, mapping string) ([]
 	return selectUsers(ctx, q, mysqlUsers+"? IN ("+mysqlMarker+", "+mysqlLabel+")", mapping)
 }
 
+func (mysqlDialect) all(ctx context.Context, q querier, server, self string) ([]backendUser, error) {
+	return selectUsers(ctx, q, mysqlUsers+mysqlMarker+" IS NOT NULL OR "+mysqlLabel+" IS NOT NULL OR User = ? OR User IN ("+rowNames+")", self, server)
+}
+
 // The server's own rules about old passwords must not get in the way of a secret that
-// nobody types.
-const mysqlPassword = " IDENTIFIED WITH caching_sha2_password BY '%s' PASSWORD EXPIRE NEVER PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY"
+// nobody types. REQUIRE CURRENT keeps the owner of the account, who does not know the
+// secret, from setting a password and, in the same statement, from taking the mark off. It
+// does not bind those who may CREATE USER: midas, and administrators.
+// Source: MySQL Reference Manual, "Password Verification-Required Policy".
+const (
+	mysqlBound    = " PASSWORD REQUIRE CURRENT"
+	mysqlPassword = " IDENTIFIED WITH caching_sha2_password BY '%s' PASSWORD EXPIRE NEVER PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY" + mysqlBound
+)
 
 func (mysqlDialect) create(ctx context.Context, q querier, a Account, secret string) error {
 	_, err := q.ExecContext(ctx, "CREATE USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(mysqlPassword, secret)+
@@ -88,6 +103,66 @@ func (d mysqlDialect) setSecret(ctx context.Context, q querier, a Account, secre
 	return d.mark(ctx, q, dual[at], a.Mapping) // it went with the second password
 }
 
+func (mysqlDialect) holds(u backendUser, secret string) bool { return u.plain && passwordIs(u.hash, secret) }
+
+func (mysqlDialect) bind(ctx context.Context, q querier, a Account) error {
+	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+mysqlBound)
+	return unavailable("keep "+a.String()+" from setting a password", err)
+}
+
+func (mysqlDialect) lock(ctx context.Context, q querier, a Account) error {
+	return lockAccount(ctx, q, a.User, a.Host)
+}
+
+// suspend makes the note first: a lock without a note is somebody's will and stays, a note
+// without a lock is completed by the next call.
+func (mysqlDialect) suspend(ctx context.Context, q querier, u backendUser, _ string) error {
+	if err := noteSuspended(ctx, q, "JSON_SET(COALESCE(User_attributes, JSON_OBJECT()), '$.midas_locked', CAST('true' AS JSON))", u); err != nil {
+		return err
+	}
+	return lockAccount(ctx, q, u.user, u.host)
+}
+
+func (mysqlDialect) resume(ctx context.Context, q querier, u backendUser, _ string) error {
+	if _, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(u.user, u.host)+" ACCOUNT UNLOCK"); err != nil {
+		return unavailable("unlock account "+quoteAccount(u.user, u.host), err)
+	}
+	return noteSuspended(ctx, q, "JSON_REMOVE(User_attributes, '$.midas_locked')", u)
+}
+
+func noteSuspended(ctx context.Context, q querier, document string, u backendUser) error {
+	_, err := q.ExecContext(ctx, "UPDATE mysql.user SET User_attributes = "+document+" WHERE User = ? AND Host = ? AND authentication_string = ?",
+		u.user, u.host, u.hash)
+	return unavailable("note on account "+quoteAccount(u.user, u.host)+" that midas locked it", err)
+}
+
+// endSessions asks for the connections of the user name: the host of the account is a
+// pattern, that of a connection is not.
+func (mysqlDialect) endSessions(ctx context.Context, q querier, a Account) error {
+	rows, err := q.QueryContext(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?", a.User)
+	if err != nil {
+		return unavailable("list the sessions of "+a.String(), err)
+	}
+	defer rows.Close()
+	var ids []uint64
+	for rows.Next() {
+		var id uint64
+		if err := rows.Scan(&id); err != nil {
+			return unavailable("list the sessions of "+a.String(), err)
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return unavailable("list the sessions of "+a.String(), err)
+	}
+	var failed []error
+	for _, id := range ids {
+		_, err := q.ExecContext(ctx, "KILL "+strconv.FormatUint(id, 10))
+		failed = append(failed, err)
+	}
+	return unavailable("end the sessions of "+a.String(), errors.Join(failed...))
+}
+
 func (mysqlDialect) load(context.Context, querier, Account) error { return nil }
 
 // embeddedDialect is MySQL's but for two things. The engine signs caching_sha2_password
@@ -95,7 +170,7 @@ func (mysqlDialect) load(context.Context, querier, Account) error { return nil }
 // put it on an account that is there: that is the marker.
 type embeddedDialect struct{ mysqlDialect }
 
-const embeddedUsers = "SELECT User, Host, " + mysqlLabel + ", NULL, NULL FROM mysql.user WHERE "
+const embeddedUsers = "SELECT User, Host, " + mysqlLabel + ", NULL, authentication_string, plugin = 'mysql_native_password', 0, 0, 1 FROM mysql.user WHERE "
 
 func (d embeddedDialect) ready(ctx context.Context, q querier) error { return mysqlReady(ctx, q, d) }
 
@@ -106,6 +181,23 @@ func (embeddedDialect) byName(ctx context.Context, q querier, user string) ([]ba
 func (embeddedDialect) byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error) {
 	return selectUsers(ctx, q, embeddedUsers+mysqlLabel+" = ?", mapping)
 }
+
+func (embeddedDialect) all(ctx context.Context, q querier, server, self string) ([]backendUser, error) {
+	return selectUsers(ctx, q, embeddedUsers+mysqlLabel+" IS NOT NULL OR User = ? OR User IN ("+rowNames+")", self, server)
+}
+
+func (embeddedDialect) holds(u backendUser, secret string) bool {
+	return u.plain && u.hash == nativeHash(secret)
+}
+
+// The engine has no PASSWORD REQUIRE CURRENT and locks no account after CREATE USER. It
+// listens to the gateway alone, which is where an account that should not open is refused.
+
+func (embeddedDialect) bind(context.Context, querier, Account) error                   { return nil }
+func (embeddedDialect) lock(context.Context, querier, Account) error                   { return nil }
+func (embeddedDialect) suspend(context.Context, querier, backendUser, string) error    { return nil }
+func (embeddedDialect) resume(context.Context, querier, backendUser, string) error     { return nil }
+func (embeddedDialect) endSessions(context.Context, querier, Account) error            { return nil }
 
 const embeddedPassword = " IDENTIFIED WITH mysql_native_password BY '%s'"
 
