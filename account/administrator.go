@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -130,20 +131,31 @@ func (s *Store) DropAdministrator(ctx context.Context) error {
 // administrator reads the administrator's account and tells whether all of it is right.
 func (s *Store) administrator(ctx context.Context, q querier, login, id string) (Account, bool, error) {
 	rows, err := s.rows(ctx, q, "`server` = ? AND `admin` = 1", s.server)
-	if err != nil || len(rows) != 1 || rows[0].User != login || rows[0].ID != id {
+	if err != nil {
 		return Account{}, false, err
 	}
-	ours, err := s.stands(ctx, q, rows[0])
+	var a Account
+	for _, row := range rows {
+		if row.User == login {
+			a = row
+		} else if locked, err := s.lockedUnproven(ctx, q, row); err != nil || !locked {
+			return Account{}, false, err // a former administrator is to be retired
+		}
+	}
+	if a.Mapping == "" || a.ID != id {
+		return Account{}, false, nil
+	}
+	ours, err := s.stands(ctx, q, a)
 	if err != nil || !ours {
 		return Account{}, false, err
 	}
-	s.tryMark(ctx, q, rows[0])
-	granted, err := hasPrivileges(ctx, q, rows[0])
+	s.tryMark(ctx, q, a)
+	granted, err := hasPrivileges(ctx, q, a)
 	if err != nil || !granted {
 		return Account{}, false, err
 	}
-	confined, err := s.dialect.confined(ctx, q, rows[0])
-	return rows[0], confined, err
+	confined, err := s.dialect.confined(ctx, q, a)
+	return a, confined, err
 }
 
 // kindOf asks the directory what an administrator is. Without an answer the kind stays
@@ -203,12 +215,16 @@ func (s *Store) promote(ctx context.Context, q querier, existing, a Account) (Ac
 	if err := s.giveSecret(ctx, q, existing, a); err != nil {
 		return Account{}, err
 	}
+	if a.ID != existing.ID {
+		s.endSessions(ctx, q, a)
+	}
 	return a, s.updateRow(ctx, q, a)
 }
 
 // retire drops the accounts of administrators with another login. An account that cannot
 // be dropped, because views run in its name, is left without its row, so that no token
-// opens it, and locked, so that no password does.
+// opens it, and locked, so that no password does. One that its owner made unprovable is
+// locked too, and keeps its row: see lockUnproven.
 func (s *Store) retire(ctx context.Context, q querier, except string) error {
 	rows, err := s.rows(ctx, q, "`server` = ? AND `admin` = 1", s.server)
 	if err != nil {
@@ -218,29 +234,52 @@ func (s *Store) retire(ctx context.Context, q querier, except string) error {
 		if row.User == except {
 			continue
 		}
-		ours, err := s.stands(ctx, q, row)
-		if err != nil {
+		if err := s.retireRow(ctx, q, row); err != nil {
 			return err
 		}
-		if ours {
-			s.dropOrLock(ctx, q, row)
-		}
-		if err := s.deleteRow(ctx, q, row); err != nil {
-			return err
-		}
-		s.Forget(row.User)
 	}
 	return nil
 }
 
+func (s *Store) retireRow(ctx context.Context, q querier, row Account) error {
+	defer s.Forget(row.User)
+	ours, err := s.stands(ctx, q, row)
+	if err != nil {
+		return err
+	}
+	if !ours {
+		_, err = s.settle(ctx, q, row)
+		return err
+	}
+	s.dropOrLock(ctx, q, row)
+	return s.deleteRow(ctx, q, row)
+}
+
+// lockedUnproven tells whether the account in the place of row's is one that lockUnproven
+// has locked.
+func (s *Store) lockedUnproven(ctx context.Context, q querier, row Account) (bool, error) {
+	users, err := s.dialect.byName(ctx, q, row.User)
+	return slices.ContainsFunc(users, func(u backendUser) bool { return u.is(row) && u.locked && !s.proven(u, row) }), err
+}
+
+// dropOrLock ends what the account can do, at the backend too, where its owner may have
+// signed in with a password of their own.
 func (s *Store) dropOrLock(ctx context.Context, q querier, a Account) {
+	defer s.endSessions(ctx, q, a)
 	_, err := q.ExecContext(ctx, "DROP USER "+quoteAccount(a.User, a.Host))
 	if err == nil {
 		return
 	}
-	_, lockErr := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+" ACCOUNT LOCK")
+	lockErr := s.dialect.lock(ctx, q, a)
 	s.log.WarnContext(ctx, "the former administrator's account cannot be dropped and is locked instead",
 		"account", a.String(), "error", errors.Join(err, lockErr))
+}
+
+// endSessions ends an account's connections at the backend: neither a lock nor DROP USER does.
+func (s *Store) endSessions(ctx context.Context, q querier, a Account) {
+	if err := s.dialect.endSessions(ctx, q, a); err != nil {
+		s.log.InfoContext(ctx, "sessions of an account may go on at the backend until they end by themselves", "account", a.String(), "error", err)
+	}
 }
 
 func hasPrivileges(ctx context.Context, q querier, a Account) (bool, error) {

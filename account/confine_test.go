@@ -50,7 +50,7 @@ func TestConfinedAdministrator(t *testing.T) {
 		t.Errorf("%+v became %+v", admin, again)
 	}
 	w.exec("ALTER USER " + quoteAccount(login, "%") + " IDENTIFIED BY 'Mine-0wn'")
-	if err := s.Reassert(t.Context(), admin); err != nil || w.signIn(login, w.secret(s, admin)) != 0 {
+	if err := reassert(t, s, admin); err != nil || w.signIn(login, w.secret(s, admin)) != 0 {
 		t.Errorf("Reassert: %v", err)
 	}
 	if again := w.admin(w.store(), login, idA); again != admin {

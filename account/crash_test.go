@@ -129,7 +129,7 @@ func TestRowWithoutAccount(t *testing.T) {
 			t.Errorf("Lookup = %v, rows %v", got, w.rows(user))
 		}
 		w.plant(s, user, mapping)
-		expect(t, s.Reassert(t.Context(), a), midas.Forbidden, denied)
+		expect(t, reassert(t, s, a), midas.Forbidden, denied)
 		if len(w.rows(user)) != 0 || len(w.hosts(user)) != 0 {
 			t.Errorf("after Reassert: rows %v, accounts %v", w.rows(user), w.hosts(user))
 		}
@@ -153,7 +153,7 @@ func TestAccountWithoutRow(t *testing.T) {
 		}
 		_, err := s.Create(t.Context(), CreateRequest{Name: user, ID: idA, SkipValidation: true}, true)
 		expect(t, err, midas.Conflict, 1396)
-		expect(t, s.Reassert(t.Context(), account), midas.Forbidden, denied)
+		expect(t, reassert(t, s, account), midas.Forbidden, denied)
 	})
 }
 
@@ -184,7 +184,7 @@ func TestAccountThatWasNotLoaded(t *testing.T) {
 
 		user = w.name("signs")
 		a = halfway(user)
-		if err := s.Reassert(t.Context(), a); err != nil || w.signIn(user, w.secret(s, a)) != 0 {
+		if err := reassert(t, s, a); err != nil || w.signIn(user, w.secret(s, a)) != 0 {
 			t.Errorf("Reassert: %v", err)
 		}
 

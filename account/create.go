@@ -120,17 +120,47 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 			return Account{}, false, cannot(a, "the account belongs to server %s, which has the same backend", row.ServerID).
 				WithHint("%s; or give each server a backend of its own; or, if that server is gone, DROP USER %s", otherName(a), a)
 		default:
-			_, err = s.settle(ctx, q, row.Account)
+			var moved Account
+			if moved, err = s.settle(ctx, q, row.Account); err == nil && at >= 0 && moved.Mapping == "" {
+				err = cannot(a, "the account of that name was changed or replaced so that it cannot be proven to be the one that CREATE AADUSER made; it is locked").
+					WithHint("DROP USER %s; then create it again; or %s", a, otherName(a))
+			}
 		}
 		if err != nil {
 			return Account{}, false, err
 		}
+	}
+	if err := s.unshadowed(ctx, q, users, a); err != nil {
+		return Account{}, false, err
 	}
 	if at >= 0 {
 		return Account{}, false, cannot(a, "an account of that name exists and was not made by CREATE AADUSER").
 			WithHint("DROP USER %s; or %s", a, otherName(a))
 	}
 	return Account{}, false, nil
+}
+
+// unshadowed refuses a, if accounts of its name with other hosts are not this server's own.
+// The backend sees the gateway's address, not the client's, and signs each sign-in of the
+// name in to the account with the most specific host that matches: 'x'@'localhost' would
+// keep everybody out of 'x'@'%', be it another server's administrator or a native account.
+// Source: MySQL Reference Manual, "Access Control, Stage 1: Connection Verification".
+func (s *Store) unshadowed(ctx context.Context, q querier, users []backendUser, a Account) error {
+	others := slices.DeleteFunc(slices.Clone(users), func(u backendUser) bool { return u.user != a.User || u.host == a.Host })
+	if len(others) == 0 {
+		return nil
+	}
+	rows, err := s.rows(ctx, q, "`server` = ? AND `user` = ?", s.server, a.User)
+	if err != nil {
+		return err
+	}
+	for _, u := range others {
+		if !slices.ContainsFunc(rows, func(row Account) bool { return s.madeFor(u, row) }) {
+			return cannot(a, "an account of that name with host '%s' exists, which is none of this server's AADUSERs; one would keep out the other", u.host).
+				WithHint("%s", otherName(a))
+		}
+	}
+	return nil
 }
 
 func otherName(a Account) string {

@@ -33,7 +33,7 @@ func TestCreateNames(t *testing.T) {
 			if n := w.signIn(name, w.secret(s, account)); n != 0 {
 				t.Errorf("signing in as %q: %d", name, n)
 			}
-			if err := s.Reassert(t.Context(), account); err != nil {
+			if err := reassert(t, s, account); err != nil {
 				t.Errorf("Reassert of %q: %v", name, err)
 			}
 			if n := w.signIn(name, w.secret(s, account)); n != 0 {

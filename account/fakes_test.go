@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,10 +33,26 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-// fakeDirectory knows objects by id and name, unless err is set.
+// fakeDirectory knows objects by id and name, and those that are gone, unless err is set.
 type fakeDirectory struct {
 	objects []midas.DirectoryObject
 	err     error
+
+	mu   sync.Mutex
+	gone []string
+}
+
+func (d *fakeDirectory) Gone(_ context.Context, ids []string) ([]string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !slices.Contains(d.gone, id) }), d.err
+}
+
+// depart makes exactly these ids those of principals that are gone.
+func (d *fakeDirectory) depart(ids ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gone = ids
 }
 
 func (d *fakeDirectory) ObjectByID(_ context.Context, id string) (midas.DirectoryObject, error) {

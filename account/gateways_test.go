@@ -101,7 +101,7 @@ func TestServersThatShareABackend(t *testing.T) {
 		}
 		_, err := second.EnsureAdministrator(t.Context(), user, idA)
 		expect(t, err, midas.Conflict, 1396)
-		if err := second.Reassert(t.Context(), account); midas.CodeOf(err) != midas.Forbidden {
+		if err := reassert(t, second, account); midas.CodeOf(err) != midas.Forbidden {
 			t.Errorf("Reassert by the second: %v", err)
 		}
 		admins := []Account{w.admin(first, w.name("admin1"), idA), w.admin(second, w.name("admin2"), idA)}

@@ -14,8 +14,8 @@ const lookupTimeout = 10 * time.Second
 
 // Lookup returns the accounts of that user name: none for a name that is no AADUSER of
 // this server. Answers, also empty ones, may be as old as StoreConfig.CacheTTL. Errors
-// are Unavailable. It deletes rows whose account has been dropped, or replaced by one
-// that is not ours, and lets rows follow RENAME USER.
+// are Unavailable. It deletes rows whose account has been dropped, locks accounts that
+// cannot be proven (see Unproven), and lets rows follow RENAME USER.
 func (s *Store) Lookup(ctx context.Context, user string) ([]Account, error) {
 	if checkUserName(user) != nil {
 		return nil, nil // no account has such a name, whatever the backend makes of it
@@ -80,7 +80,8 @@ func (s *Store) lookup(ctx context.Context, user string) (live []Account, settle
 
 // view is what rows and accounts say together about a name: the rows whose account is
 // there, and those to settle, because theirs is gone, has lost its marker, or one of that
-// name carries the marker or label of a row with another name.
+// name carries the marker or label of a row with another name. An unproven account that is
+// locked already is left to Sweep.
 func (s *Store) view(ctx context.Context, q querier, user string) (live, doubtful []Account, err error) {
 	users, err := s.dialect.byName(ctx, q, user)
 	if err != nil {
@@ -94,11 +95,14 @@ func (s *Store) view(ctx context.Context, q querier, user string) (live, doubtfu
 		if row.User != user { // the server ignores trailing spaces, we do not
 			continue
 		}
-		at := slices.IndexFunc(users, func(u backendUser) bool { return s.madeFor(u, row) })
-		if at >= 0 {
+		at := slices.IndexFunc(users, func(u backendUser) bool { return u.is(row) })
+		switch {
+		case at >= 0 && s.proven(users[at], row):
 			live = append(live, row)
-		}
-		if at < 0 || users[at].marker != row.Mapping {
+			if users[at].marker != row.Mapping {
+				doubtful = append(doubtful, row)
+			}
+		case at < 0 || !users[at].locked:
 			doubtful = append(doubtful, row)
 		}
 	}
@@ -118,13 +122,14 @@ func (s *Store) view(ctx context.Context, q querier, user string) (live, doubtfu
 	return live, doubtful, nil
 }
 
-// settle decides about a row that has no account of its name: it follows the one account
-// that is proven to be its own, which has been renamed, and is deleted when there is none.
+// settle decides about a row that has no proven account of its name. It follows the one
+// account that is proven to be its own, which has been renamed. Without one, an account of
+// its name and host is locked (see lockUnproven), and a row without any account is deleted.
 // It returns the row under its new name, or an empty one. The caller holds the lock.
 //
 // Where two accounts are, somebody copied one from the other, and neither is followed
 // unless one has the row's own name. An administrator's name is for the directory to
-// change, so its row follows nothing.
+// change: one who renames the account loses it.
 func (s *Store) settle(ctx context.Context, q querier, row Account) (Account, error) {
 	return s.settleBy(ctx, q, row, s.proven)
 }
@@ -138,9 +143,13 @@ func (s *Store) settleBy(ctx context.Context, q querier, row Account, proof func
 	if slices.ContainsFunc(bearers, func(u backendUser) bool { return u.user == row.User && u.host == row.Host }) {
 		return Account{}, s.keepMark(ctx, q, row) // what raised the doubt is a copy, or a lost marker
 	}
+	if row.Admin {
+		for _, u := range bearers {
+			s.dropOrLock(ctx, q, Account{User: u.user, Host: u.host})
+		}
+	}
 	if len(bearers) != 1 || row.Admin || checkUserName(bearers[0].user) != nil {
-		s.log.InfoContext(ctx, "account row deleted: its account is gone", "account", row.String(), "id", row.ID)
-		return Account{}, s.deleteRow(ctx, q, row)
+		return Account{}, s.bury(ctx, q, row)
 	}
 	// Its password is the old name's, so under the new one only the marker tells.
 	if bearers[0].marker != row.Mapping {

@@ -52,7 +52,8 @@ func TestDropAndCreate(t *testing.T) {
 	})
 }
 
-// No token opens a native account, though a row of its name may be left over.
+// An account in the place of an AADUSER, which nobody saw dropped, opens to no token, and
+// to no password either: it may be the AADUSER without its mark. DROP USER is the way out.
 func TestNativeAccountUnderAnOldName(t *testing.T) {
 	for name, replace := range map[string][]string{
 		"DROP USER, CREATE USER": {"DROP USER %s", "CREATE USER %s IDENTIFIED BY 'Its-0wn'"},
@@ -70,16 +71,56 @@ func TestNativeAccountUnderAnOldName(t *testing.T) {
 				if got := w.lookup(s, user); len(got) != 0 {
 					t.Fatalf("Lookup = %v", got)
 				}
-				if rows := w.rows(user); len(rows) != 0 {
-					t.Errorf("its row is still there: %v", rows)
-				}
-				expect(t, s.Reassert(t.Context(), account), midas.Forbidden, denied)
+				expect(t, reassert(t, s, account), midas.Forbidden, denied)
 				expect(t, s.Rotate(t.Context(), account), midas.Forbidden, denied)
-				if n := w.signIn(user, "Its-0wn"); n != 0 {
-					t.Errorf("its own password: %d", n)
-				}
+				w.wantUnproven(s, account, "Its-0wn")
 			})
 		})
+	}
+}
+
+// wantUnproven checks all that holds for an account in the place of a, also after somebody
+// unlocked it, and that DROP USER is the way out.
+func (w *world) wantUnproven(s *Store, a Account, password string) {
+	w.t.Helper()
+	for range 2 {
+		s.Forget(a.User)
+		if got := w.lookup(s, a.User); len(got) != 0 {
+			w.t.Errorf("Lookup = %v", got)
+		}
+		if got, err := s.Native(w.t.Context(), a.User); err != nil || len(got) != 0 {
+			w.t.Errorf("a password opens it at a gateway: %v, %v", got, err)
+		}
+		if n := w.signIn(a.User, password); n != w.lockedOut() {
+			w.t.Errorf("its password gives %d at the backend", n)
+		}
+		got, err := s.Unproven(w.t.Context(), a.User)
+		if err != nil || len(got) != 1 || got[0].Mapping != a.Mapping || got[0].ID != a.ID {
+			w.t.Errorf("Unproven = %v, %v", got, err)
+		}
+		if !strings.Contains(w.log.String(), "an account is locked") || !strings.Contains(w.log.String(), "DROP USER "+a.String()) {
+			w.t.Errorf("the log does not tell of it: %s", w.log.String())
+		}
+		_, err = s.Create(w.t.Context(), CreateRequest{Name: a.User, ID: idB, SkipValidation: true}, true)
+		expect(w.t, err, midas.Conflict, 1396)
+		if !strings.Contains(midas.HintOf(err), "DROP USER") {
+			w.t.Errorf("hint %q", midas.HintOf(err))
+		}
+		w.replace([]string{"ALTER USER %s ACCOUNT UNLOCK"}, a.User)
+		w.sweep(s)
+	}
+	w.replace([]string{"DROP USER %s"}, a.User)
+	w.sweep(s)
+	if rows := w.rows(a.User); len(rows) != 0 {
+		w.t.Errorf("after DROP USER its row is still there: %v", rows)
+	}
+	w.create(s, a.User, idB)
+}
+
+func (w *world) sweep(s *Store) {
+	w.t.Helper()
+	if err := s.Sweep(w.t.Context()); err != nil {
+		w.t.Error(err)
 	}
 }
 
@@ -107,7 +148,7 @@ func TestRenameUserIsFollowed(t *testing.T) {
 		if n := w.signIn(after, w.secret(s, got[0])); n != denied {
 			t.Errorf("before Reassert: %d", n)
 		}
-		if err := s.Reassert(t.Context(), got[0]); err != nil {
+		if err := reassert(t, s, got[0]); err != nil {
 			t.Fatal(err)
 		}
 		if n := w.signIn(after, w.secret(s, got[0])); n != 0 {
@@ -136,7 +177,7 @@ func TestRenameUserSeenFromTheOldName(t *testing.T) {
 		if rows := w.query("SELECT mapping FROM midas.aaduser WHERE server = ?", s.server); len(rows) != 1 || rows[0] != account.Mapping {
 			t.Errorf("rows: %v", rows)
 		}
-		expect(t, s.Reassert(t.Context(), account), midas.Forbidden, denied)
+		expect(t, reassert(t, s, account), midas.Forbidden, denied)
 	})
 }
 

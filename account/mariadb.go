@@ -48,7 +48,8 @@ func mariadbVersionID(version string) (int, error) {
 }
 
 func (mariadbDialect) byName(ctx context.Context, q querier, user string) ([]backendUser, error) {
-	return selectUsers(ctx, q, mariadbUsers+"User = ?", user)
+	// A role may have the name of a user, and is never signed in as.
+	return selectUsers(ctx, q, mariadbUsers+"User = ? AND COALESCE(JSON_VALUE(Priv, '$.is_role'), '0') <> '1'", user)
 }
 
 func (mariadbDialect) byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error) {

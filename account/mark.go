@@ -34,7 +34,7 @@ func (s *Store) proven(u backendUser, a Account) bool {
 
 // madeFor tells whether u is the account that was made for the row a, under its name.
 func (s *Store) madeFor(u backendUser, a Account) bool {
-	return u.user == a.User && u.host == a.Host && s.proven(u, a)
+	return u.is(a) && s.proven(u, a)
 }
 
 // stands tells whether the backend has the account that was made for row a.
@@ -81,12 +81,16 @@ func (s *Store) giveSecret(ctx context.Context, q querier, before, after Account
 		return err
 	}
 	marked := func(u backendUser, a Account) bool { return u.marker == a.Mapping }
-	if slices.ContainsFunc(users, func(u backendUser) bool {
-		return u.user == before.User && u.host == before.Host && marked(u, before)
-	}) {
+	if slices.ContainsFunc(users, func(u backendUser) bool { return u.is(before) && marked(u, before) }) {
 		return nil
 	}
-	if _, err := s.settleBy(ctx, q, before, marked); err != nil {
+	// The secret that the other account has now must never prove it.
+	spoilt := before
+	spoilt.Generation = max(before.Generation, after.Generation) + 1
+	if err := s.updateRow(ctx, q, spoilt); err != nil {
+		return err
+	}
+	if _, err := s.settleBy(ctx, q, spoilt, marked); err != nil {
 		return err
 	}
 	return replaced(before)
@@ -94,5 +98,5 @@ func (s *Store) giveSecret(ctx context.Context, q querier, before, after Account
 
 func replaced(a Account) error {
 	return refuse(NumberDenied, midas.Forbidden, "account %s is no longer the one that CREATE AADUSER made", a).
-		WithHint("it was dropped, renamed or replaced; DROP USER it if it is there, then run CREATE AADUSER again")
+		WithHint("it was dropped, renamed, replaced or changed; DROP USER it if it is there, then run CREATE AADUSER again")
 }

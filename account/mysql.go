@@ -103,7 +103,9 @@ func (d mysqlDialect) setSecret(ctx context.Context, q querier, a Account, secre
 	return d.mark(ctx, q, dual[at], a.Mapping) // it went with the second password
 }
 
-func (mysqlDialect) holds(u backendUser, secret string) bool { return u.plain && passwordIs(u.hash, secret) }
+func (mysqlDialect) holds(u backendUser, secret string) bool {
+	return u.plain && passwordIs(u.hash, secret)
+}
 
 func (mysqlDialect) bind(ctx context.Context, q querier, a Account) error {
 	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+mysqlBound)
@@ -117,10 +119,10 @@ func (mysqlDialect) lock(ctx context.Context, q querier, a Account) error {
 // suspend makes the note first: a lock without a note is somebody's will and stays, a note
 // without a lock is completed by the next call.
 func (mysqlDialect) suspend(ctx context.Context, q querier, u backendUser, _ string) error {
-	if err := noteSuspended(ctx, q, "JSON_SET(COALESCE(User_attributes, JSON_OBJECT()), '$.midas_locked', CAST('true' AS JSON))", u); err != nil {
-		return err
-	}
-	return lockAccount(ctx, q, u.user, u.host)
+	return errors.Join(
+		noteSuspended(ctx, q, "JSON_SET(COALESCE(User_attributes, JSON_OBJECT()), '$.midas_locked', CAST('true' AS JSON))", u),
+		lockAccount(ctx, q, u.user, u.host),
+	)
 }
 
 func (mysqlDialect) resume(ctx context.Context, q querier, u backendUser, _ string) error {
@@ -170,7 +172,10 @@ func (mysqlDialect) load(context.Context, querier, Account) error { return nil }
 // put it on an account that is there: that is the marker.
 type embeddedDialect struct{ mysqlDialect }
 
-const embeddedUsers = "SELECT User, Host, " + mysqlLabel + ", NULL, authentication_string, plugin = 'mysql_native_password', 0, 0, 1 FROM mysql.user WHERE "
+// What the engine has no words for is taken for done: it has no PASSWORD REQUIRE CURRENT,
+// and locks no account after CREATE USER. It listens to the gateway alone, which refuses the
+// accounts that are not to open.
+const embeddedUsers = "SELECT User, Host, " + mysqlLabel + ", NULL, authentication_string, plugin = 'mysql_native_password', 1, 0, 1 FROM mysql.user WHERE "
 
 func (d embeddedDialect) ready(ctx context.Context, q querier) error { return mysqlReady(ctx, q, d) }
 
@@ -190,14 +195,11 @@ func (embeddedDialect) holds(u backendUser, secret string) bool {
 	return u.plain && u.hash == nativeHash(secret)
 }
 
-// The engine has no PASSWORD REQUIRE CURRENT and locks no account after CREATE USER. It
-// listens to the gateway alone, which is where an account that should not open is refused.
-
-func (embeddedDialect) bind(context.Context, querier, Account) error                   { return nil }
-func (embeddedDialect) lock(context.Context, querier, Account) error                   { return nil }
-func (embeddedDialect) suspend(context.Context, querier, backendUser, string) error    { return nil }
-func (embeddedDialect) resume(context.Context, querier, backendUser, string) error     { return nil }
-func (embeddedDialect) endSessions(context.Context, querier, Account) error            { return nil }
+func (embeddedDialect) bind(context.Context, querier, Account) error                { return nil }
+func (embeddedDialect) lock(context.Context, querier, Account) error                { return nil }
+func (embeddedDialect) suspend(context.Context, querier, backendUser, string) error { return nil }
+func (embeddedDialect) resume(context.Context, querier, backendUser, string) error  { return nil }
+func (embeddedDialect) endSessions(context.Context, querier, Account) error         { return nil }
 
 const embeddedPassword = " IDENTIFIED WITH mysql_native_password BY '%s'"
 

@@ -26,10 +26,11 @@ type nativeUser struct {
 }
 
 // Native returns the host patterns of the accounts of that name that midas did not make,
-// if each of them is proved by a password and none is an AADUSER: of any server, since
-// several may share the backend. Otherwise it returns none: nobody signs in as such a
-// name with a password. Nor as the store's own user, who may do everything: its password
-// is for midas alone and not for guessing at an open door. Errors are Unavailable.
+// if each of them is proved by a password and none is an AADUSER, or stands in the place of
+// one (see Unproven): of any server, since several may share the backend. Otherwise it
+// returns none: nobody signs in as such a name with a password. Nor as the store's own
+// user, who may do everything: its password is for midas alone and not for guessing at an
+// open door. Errors are Unavailable.
 //
 // Strangers choose the names. Those who ask for the same one at a time share an answer, and
 // all of them use few of the pool's connections. Answers are not remembered: an account
@@ -61,6 +62,11 @@ func (s *Store) Native(ctx context.Context, user string) (hosts []string, err er
 }
 
 func (s *Store) native(ctx context.Context, user string) (hosts []string, err error) {
+	// Also a row that midas did not write: it may be one of another midas on this backend.
+	rows, err := readRows(ctx, s.db, "`user` = ?", user)
+	if err != nil || len(rows) > 0 {
+		return nil, err
+	}
 	users, err := s.dialect.native(ctx, s.db, user)
 	if err != nil {
 		return nil, err
@@ -75,23 +81,25 @@ func (s *Store) native(ctx context.Context, user string) (hosts []string, err er
 }
 
 // serviceNames are the names of the user that q is signed in as: the one it gave and the
-// one of the account that it got, whatever their hosts.
-func serviceNames(ctx context.Context, q querier) (names []string, err error) {
+// one of the account that it got, whatever their hosts. That account is self.
+func serviceNames(ctx context.Context, q querier) (names []string, self backendUser, err error) {
 	rows, err := q.QueryContext(ctx, "SELECT USER(), CURRENT_USER()")
 	if err != nil {
-		return nil, unavailable("ask the backend who midas is there", err)
+		return nil, self, unavailable("ask the backend who midas is there", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var given, got string
 		if err := rows.Scan(&given, &got); err != nil {
-			return nil, unavailable("ask the backend who midas is there", err)
+			return nil, self, unavailable("ask the backend who midas is there", err)
 		}
 		for _, account := range []string{given, got} {
-			names = append(names, account[:max(0, strings.LastIndex(account, "@"))])
+			at := max(0, strings.LastIndex(account, "@"))
+			names = append(names, account[:at])
+			self = backendUser{user: account[:at], host: strings.TrimPrefix(account[at:], "@")}
 		}
 	}
-	return names, unavailable("ask the backend who midas is there", rows.Err())
+	return names, self, unavailable("ask the backend who midas is there", rows.Err())
 }
 
 // selectNative runs a query for user, host, marker and whether there is a password.

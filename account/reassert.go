@@ -3,24 +3,65 @@ package account
 import (
 	"context"
 	"database/sql"
+	"slices"
+	"time"
 )
 
+// reassertEvery is how often the secret of an account that has it is set again at most. A
+// backend may refuse an account for a reason that no secret mends, and then every sign-in
+// would change the account again. A secret that was changed is set again at once.
+const reassertEvery = 10 * time.Second
+
 // Reassert gives the backend account its secret again, for a gateway whose sign-in there
-// was refused: somebody changed the password. It never touches an account that midas did
-// not make: if a's account has been dropped or replaced, the row is deleted and the error
-// is Forbidden and Public. Other errors are Unavailable. Grants, locks and limits stay as
-// they are. Look the account up again afterwards: its generation may have changed.
-func (s *Store) Reassert(ctx context.Context, a Account) error {
-	return s.renew(ctx, a, false)
+// was refused, and tells whether somebody had changed it, or midas itself had locked the
+// account: then the next try may succeed, or meet the next change. It never touches an account that midas did not make: if a's
+// account has been dropped or replaced, the error is Forbidden and Public. Other errors
+// are Unavailable. Grants, limits and locks of others stay as they are. Look the account up again
+// afterwards: its generation may have changed.
+func (s *Store) Reassert(ctx context.Context, a Account) (changed bool, err error) {
+	defer s.Forget(a.User)
+	err = s.locked(ctx, lockWait, func(conn *sql.Conn) error {
+		row, err := s.current(ctx, conn, a)
+		if err != nil {
+			return err
+		}
+		if changed, err = s.mend(ctx, conn, row); err != nil {
+			return err
+		}
+		resumed, err := s.followPrincipal(ctx, conn, row)
+		changed = changed || resumed
+		if err != nil || changed || s.reasserted.within(row.Mapping, s.now(), reassertEvery) {
+			return err
+		}
+		// The tables are right, and the server may have loaded something else.
+		s.reasserted.note(row.Mapping, s.now())
+		return s.giveSecret(ctx, conn, row, row)
+	})
+	return changed, err
+}
+
+// mend sets the secret of row's account again if it is not what opens the account, or not
+// alone. Whoever changed it may have signed in at the backend meanwhile, past all gateways,
+// and one session that changes it over and over would keep everybody else out: the
+// account's sessions end first.
+func (s *Store) mend(ctx context.Context, q querier, row Account) (changed bool, err error) {
+	users, err := s.dialect.byName(ctx, q, row.User)
+	if err != nil {
+		return false, err
+	}
+	at := slices.IndexFunc(users, func(u backendUser) bool { return s.madeFor(u, row) })
+	if at < 0 || s.dialect.holds(users[at], s.Secret(row)) {
+		return false, nil
+	}
+	s.log.WarnContext(ctx, "the password of an AADUSER was changed at the backend and is taken back; its sessions end",
+		"account", row.String(), "id", row.ID)
+	s.endSessions(ctx, q, row)
+	return true, s.giveSecret(ctx, q, row, row)
 }
 
 // Rotate gives the account a new secret. Sessions stay; other gateways learn of it within
 // their CacheTTL, and a sign-in refused meanwhile succeeds after Reassert.
 func (s *Store) Rotate(ctx context.Context, a Account) error {
-	return s.renew(ctx, a, true)
-}
-
-func (s *Store) renew(ctx context.Context, a Account, rotate bool) error {
 	defer s.Forget(a.User)
 	return s.locked(ctx, lockWait, func(conn *sql.Conn) error {
 		before, err := s.current(ctx, conn, a)
@@ -28,10 +69,8 @@ func (s *Store) renew(ctx context.Context, a Account, rotate bool) error {
 			return err
 		}
 		after := before
-		if rotate {
-			after.Generation++
-		}
-		if err := s.giveSecret(ctx, conn, before, after); err != nil || !rotate {
+		after.Generation++
+		if err := s.giveSecret(ctx, conn, before, after); err != nil {
 			return err
 		}
 		// The row comes second: if it stays behind, Reassert makes both agree again.

@@ -32,7 +32,7 @@ func TestEditedRows(t *testing.T) {
 			if got := w.lookup(s, user); len(got) != 0 {
 				t.Errorf("%s: Lookup = %v", what, got)
 			}
-			expect(t, s.Reassert(t.Context(), account), midas.Forbidden, denied)
+			expect(t, reassert(t, s, account), midas.Forbidden, denied)
 			if !strings.Contains(w.log.String(), "without the master key") || !strings.Contains(w.log.String(), account.Mapping) {
 				t.Errorf("%s: the log says nothing of it", what)
 			}
@@ -105,8 +105,8 @@ func TestCopiedRows(t *testing.T) {
 		w.exec("DELETE FROM midas.aaduser WHERE user = ?", victim)
 		w.exec("REPLACE INTO midas.aaduser SELECT * FROM "+w.backup()+" WHERE user = ?", victim)
 		w.refusesAll("a row of before", victim, first)
-		expect(t, first.Reassert(t.Context(), account), midas.Forbidden, denied)
-		expect(t, first.Reassert(t.Context(), next), midas.Forbidden, denied)
+		expect(t, reassert(t, first, account), midas.Forbidden, denied)
+		expect(t, reassert(t, first, next), midas.Forbidden, denied)
 	})
 }
 
@@ -192,7 +192,7 @@ func TestAdoptUnsealed(t *testing.T) {
 			if len(got) != 1 {
 				t.Fatalf("Lookup(changed) = %v", got)
 			}
-			if err := next.Reassert(t.Context(), got[0]); err != nil {
+			if err := reassert(t, next, got[0]); err != nil {
 				t.Error(err)
 			}
 		}

@@ -19,6 +19,9 @@ type Directory interface {
 	ObjectByID(ctx context.Context, id string) (midas.DirectoryObject, error)
 	// ObjectByName takes a user principal name or a display name.
 	ObjectByName(ctx context.Context, name string) (midas.DirectoryObject, error)
+	// Gone returns those of the object ids and client ids, in lower case, whose principal was
+	// in this directory and was deleted, or is disabled.
+	Gone(ctx context.Context, ids []string) ([]string, error)
 }
 
 // The kinds of backend that Store knows. They differ in how an account is marked.
@@ -46,6 +49,9 @@ type StoreConfig struct {
 	// Directory is asked by CREATE AADUSER. Without one, only statements with
 	// IDENTIFIED BY work, and only with validation OFF.
 	Directory Directory
+	// Administrator returns the administrator that the server has now, nil for none. Sweep
+	// asks it before it drops the account of a former one; nil: it drops none.
+	Administrator func(ctx context.Context) (*midas.Administrator, error)
 	// CacheTTL is how long Lookup may answer from memory: 3 s when zero. It bounds how
 	// long a dropped account can still be matched at this gateway.
 	CacheTTL time.Duration
@@ -69,10 +75,16 @@ type Store struct {
 	admin     ensured
 	turn      chan struct{} // full while a caller has or awaits the lock of accounts
 	service   []string      // names of the user that db is signed in as
+	self      backendUser   // the account that it has
 
 	nativeTurns chan struct{} // full while nativesAtOnce names of strangers are looked up
 
 	copies copies
+
+	administers func(ctx context.Context) (*midas.Administrator, error)
+	reasserted  *recent // by mapping, as marked
+	marked      *recent
+	verified    verified
 
 	uninstalled bool // guarded by turn
 }
@@ -98,6 +110,7 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), deriver: cfg.Deriver,
 		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
 		turn: make(chan struct{}, 1), nativeTurns: make(chan struct{}, nativesAtOnce), copies: noCopies{},
+		administers: cfg.Administrator, reasserted: newRecent(), marked: newRecent(),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -116,14 +129,20 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		return nil, err
 	}
 	var err error
-	if s.service, err = serviceNames(ctx, s.db); err != nil {
+	if s.service, s.self, err = serviceNames(ctx, s.db); err != nil {
 		return nil, err
 	}
 	if err := makeSchema(ctx, s.db); err != nil {
 		return nil, err
 	}
 	if cfg.AdoptUnsealed {
-		return s, s.adopt(ctx)
+		if err := s.adopt(ctx); err != nil {
+			return nil, err
+		}
+	}
+	// A gateway that may change nothing, such as one of a read-only replica, opens all the same.
+	if err := s.Sweep(ctx); err != nil {
+		s.log.WarnContext(ctx, "accounts cannot be put right for now", "server", s.server, "error", err)
 	}
 	return s, nil
 }

@@ -113,7 +113,7 @@ func TestNewWithoutBackend(t *testing.T) {
 		expect(t, err, midas.Unavailable, 1105)
 		_, err = s.EnsureAdministrator(t.Context(), w.name("admin"), idA)
 		expect(t, err, midas.Unavailable, 1105)
-		expect(t, s.Reassert(t.Context(), Account{User: w.name("app"), Host: "%"}), midas.Unavailable, 1105)
+		expect(t, reassert(t, s, Account{User: w.name("app"), Host: "%"}), midas.Unavailable, 1105)
 		expect(t, s.DropAdministrator(t.Context()), midas.Unavailable, 1105)
 	})
 }

@@ -47,9 +47,14 @@ func (s *Store) remove(ctx context.Context, q querier, row Account) error {
 	ours, err := s.stands(ctx, q, row)
 	if err == nil && !ours {
 		defer s.Forget(row.User)
-		row, err = s.settle(ctx, q, row)
+		var moved Account
+		if moved, err = s.settle(ctx, q, row); err == nil && moved.Mapping == "" {
+			// There is none, or one that is not provably ours, which stays, locked.
+			return s.deleteRow(ctx, q, row)
+		}
+		row = moved
 	}
-	if err != nil || row.Mapping == "" { // there is none, and no row any more
+	if err != nil {
 		return err
 	}
 	if err := s.drop(ctx, q, row); err != nil {

@@ -203,6 +203,14 @@ func (w *world) signIn(user, password string) uint16 {
 	return 0
 }
 
+// lockedOut is the number by which the server refuses a locked account whose password is right.
+func (w *world) lockedOut() uint16 {
+	if w.mysql() {
+		return 3118
+	}
+	return 4151
+}
+
 // secret is s.Secret, remembered.
 func (w *world) secret(s *Store, a Account) string {
 	secret := s.Secret(a)
@@ -260,4 +268,11 @@ func (w *world) copyAccount(from, to string) {
 		w.t.Fatal(err)
 	}
 	w.exec(strings.Replace(statement, quoteName(from), quoteName(to), 1))
+}
+
+// reassert is Reassert for tests that care for the account alone.
+func reassert(t *testing.T, s *Store, a Account) error {
+	t.Helper()
+	_, err := s.Reassert(t.Context(), a)
+	return err
 }

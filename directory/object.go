@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 
 	"github.com/midas-mysql/midas"
 )
@@ -60,6 +61,35 @@ OR EXISTS (SELECT 1 FROM principal WHERE object_id = ?1 AND enabled) OR EXISTS (
 			fold(objectID)).Scan(&active)
 	})
 	return active && err == nil, err
+}
+
+// goneIDs is ?1, a list of ids, without those of active principals and those that no
+// principal ever had.
+const goneIDs = `SELECT id.value FROM json_each(?1) AS id
+WHERE NOT EXISTS (SELECT 1 FROM user WHERE object_id = id.value AND enabled)
+AND NOT EXISTS (SELECT 1 FROM security_group WHERE object_id = id.value)
+AND NOT EXISTS (SELECT 1 FROM principal WHERE object_id = id.value AND enabled)
+AND NOT EXISTS (SELECT 1 FROM principal WHERE client_id = id.value AND enabled)
+AND (EXISTS (SELECT 1 FROM user WHERE object_id = id.value)
+  OR EXISTS (SELECT 1 FROM principal WHERE object_id = id.value)
+  OR EXISTS (SELECT 1 FROM principal WHERE client_id = id.value)
+  OR EXISTS (SELECT 1 FROM departed_principal WHERE object_id = id.value)
+  OR EXISTS (SELECT 1 FROM departed_principal WHERE client_id = id.value AND client_id <> ''))`
+
+// Gone returns those of the object ids and client ids, in lower case, whose principal was
+// in this directory and was deleted, or is disabled. Ids that it never had are none of them:
+// they may be another issuer's. Those that were deleted by a midas that did not note it are
+// unknown too.
+func (d *Directory) Gone(ctx context.Context, ids []string) (gone []string, err error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		gone, err = column(ctx, tx, goneIDs, string(list))
+		return err
+	})
+	return gone, err
 }
 
 func (d *Directory) objects(ctx context.Context, query, key string) (found []midas.DirectoryObject, err error) {

@@ -52,9 +52,10 @@ func (r row) number(column string) int64 { n, _ := r[column].(int64); return n }
 // unfed are the tables whose rows nobody remembers, so that consumers of the feed are not
 // woken for them.
 var unfed = map[string]string{
-	"activity":      "the log of what was done is always read from the store",
-	"change":        "it is the feed",
-	"refresh_grant": "each use of a refresh token reads it and most write it",
+	"activity":           "the log of what was done is always read from the store",
+	"change":             "it is the feed",
+	"departed_principal": "the row of the principal itself is a change",
+	"refresh_grant":      "each use of a refresh token reads it and most write it",
 }
 
 // stamps are the columns that say when or by whom a row was written, and no more.

@@ -141,6 +141,16 @@ func (s *session) admitUser(ctx context.Context, user string) error {
 			return nil
 		}
 	}
+	// Who would be admitted learns why they are not, and so what their administrator can do.
+	unproven, err := s.accounts.Unproven(ctx, user)
+	if err != nil {
+		return err
+	}
+	for _, candidate := range unproven {
+		if !candidate.Admin && account.Admit(candidate, s.principal) == nil {
+			return account.RefuseUnproven(candidate)
+		}
+	}
 	return refusal
 }
 

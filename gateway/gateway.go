@@ -37,7 +37,14 @@ type Accounts interface {
 	EnsureAdministrator(ctx context.Context, login, objectID string) (account.Account, error)
 	Create(ctx context.Context, r account.CreateRequest, ifNotExists bool) (account.Created, error)
 	Secret(a account.Account) string
-	Reassert(ctx context.Context, a account.Account) error
+	// Reassert gives the backend account its secret again. changed is true when somebody had
+	// changed it, so that another sign-in there is worth trying.
+	Reassert(ctx context.Context, a account.Account) (changed bool, err error)
+	// Unproven returns the AADUSERs of that name whose account is locked, as it cannot be
+	// proven to be theirs.
+	Unproven(ctx context.Context, user string) ([]account.Account, error)
+	// Sweep puts right what statements at the backend changed about accounts.
+	Sweep(ctx context.Context) error
 }
 
 // Backend is the MySQL behind: where sessions are signed in to.
@@ -94,7 +101,6 @@ type Gateway struct {
 	passwords   *lane
 	guesses     *guesses
 	refusals    *refusals.Log
-	reasserted  *recent // by account
 	reasserting singleflight.Group
 	lastID      atomic.Uint32
 	hello       hello
@@ -138,7 +144,6 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 		passwords:   newLane(passwordsAtOnce),
 		guesses:     newGuesses(),
 		refusals:    refusals.New(cfg.Log, cfg.Now),
-		reasserted:  newRecent(),
 		sessions:    map[*session]struct{}{},
 		upstreamIDs: map[uint32]uint32{},
 	}

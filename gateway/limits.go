@@ -4,9 +4,6 @@ import (
 	"container/list"
 	"net/netip"
 	"sync"
-	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/midas-mysql/midas/internal/sender"
 )
@@ -158,37 +155,4 @@ func (p *place) leave() {
 	p.limits.mu.Lock()
 	defer p.limits.mu.Unlock()
 	p.limits.remove(p)
-}
-
-// reassertEvery is how often one account's secret is set anew at most. A backend may
-// refuse an account for a reason that no secret mends, and then every sign-in would
-// change the account again.
-const reassertEvery = 10 * time.Second
-
-// recent remembers when something was last done, for the keys used last.
-type recent struct {
-	mu   sync.Mutex
-	done *lru.LRU[string, time.Time]
-}
-
-func newRecent() *recent {
-	done, err := lru.NewLRU[string, time.Time](1024, nil)
-	if err != nil {
-		panic("gateway: " + err.Error()) // only for a size that is not positive
-	}
-	return &recent{done: done}
-}
-
-// within tells whether it was done for key in the last d.
-func (r *recent) within(key string, now time.Time, d time.Duration) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	last, known := r.done.Get(key)
-	return known && now.Sub(last) < d
-}
-
-func (r *recent) note(key string, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.done.Add(key, now)
 }

@@ -22,22 +22,33 @@ type upstream struct {
 // credentials are what the gateway signs in to the backend with. They never leave it.
 type credentials struct{ user, secret string }
 
-// enter signs in to the backend as the session's account. When the backend refuses it,
-// its secret is set again once: a user who changed it, or a master key that did, locks
-// nobody out. Then the account is looked up again, since it may have been dropped, or
-// got a secret of another generation, since it was remembered.
-func (s *session) enter(ctx context.Context) (upstream, error) {
-	up, err := s.dial(ctx, credentials{s.account.User, s.accounts.Secret(s.account)})
-	if !refusedAccount(err) {
-		return up, err
+// entries is how often the backend is asked to let a session in at most. Each try after the
+// second follows a change of the account's password by somebody: one who changes it over and
+// over has to be faster than all of them.
+const entries = 8
+
+// enter signs in to the backend as the session's account. When the backend refuses it, its
+// secret is set again: a user who changed it, or a master key that did, locks nobody out.
+// Then the account is looked up again, since it may have been dropped, or got a secret of
+// another generation, since it was remembered.
+func (s *session) enter(ctx context.Context) (up upstream, err error) {
+	for try := range entries {
+		up, err = s.dial(ctx, credentials{s.account.User, s.accounts.Secret(s.account)})
+		if !refusedAccount(err) && !lockedAccount(err) {
+			return up, err
+		}
+		changed, failed := s.reassert(ctx)
+		if failed != nil {
+			return upstream{}, failed
+		}
+		// After the first refusal another sign-in may have set the secret already.
+		if !changed && try > 0 {
+			break
+		}
+		if err := s.admitAs(ctx); err != nil {
+			return upstream{}, err
+		}
 	}
-	if err := s.reassert(ctx); err != nil {
-		return upstream{}, err
-	}
-	if err := s.admitAs(ctx); err != nil {
-		return upstream{}, err
-	}
-	up, err = s.dial(ctx, credentials{s.account.User, s.accounts.Secret(s.account)})
 	if refusedAccount(err) {
 		err = s.refusedByDatabase(err)
 	}
@@ -46,24 +57,18 @@ func (s *session) enter(ctx context.Context) (upstream, error) {
 
 // reassert sets the account's secret anew, once for all who find it wrong at the same time:
 // after a change many sign-ins do, and each new secret would undo the last.
-func (s *session) reassert(ctx context.Context) error {
-	key := s.account.Mapping
-	_, err, _ := s.reasserting.Do(key, func() (any, error) {
-		if s.reasserted.within(key, s.Now(), reassertEvery) {
-			return nil, nil // by another sign-in, just now
-		}
+func (s *session) reassert(ctx context.Context) (changed bool, err error) {
+	done, err, _ := s.reasserting.Do(s.account.Mapping, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.SignInTimeout)
 		defer cancel()
-		err := s.accounts.Reassert(ctx, s.account)
+		changed, err := s.accounts.Reassert(ctx, s.account)
 		if midas.CodeOf(err) == midas.Forbidden {
-			err = nil // it may not be mended; the next sign-in says so
+			err = nil // it may not be mended; looking it up again says so
 		}
-		if err == nil {
-			s.reasserted.note(key, s.Now())
-		}
-		return nil, err
+		return changed, err
 	})
-	return err
+	changed, _ = done.(bool)
+	return changed, err
 }
 
 func (s *session) refusedByDatabase(err error) error {
@@ -78,6 +83,14 @@ func refusedAccount(err error) bool {
 	var refused wire.ERR
 	return errors.As(err, &refused) && (refused.Code == wire.CodeAccessDenied || refused.Code == wire.CodeAccessDeniedNoPassword) ||
 		errors.As(err, new(*otherPlugin))
+}
+
+// lockedAccount tells whether the backend refused an account for its ACCOUNT LOCK. MariaDB's
+// number is its own.
+func lockedAccount(err error) bool {
+	const mysql, mariadb = 3118, 4151
+	var refused wire.ERR
+	return errors.As(err, &refused) && (refused.Code == mysql || refused.Code == mariadb)
 }
 
 // pluginSHA256 is not signed in with: caching_sha2_password took its place.

@@ -265,6 +265,7 @@ func (s *stack) run(ctx context.Context) error {
 		part(func(ctx context.Context) error { return port.serve(ctx, own.Listener, own.handler) })
 	}
 	part(func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mysqlLn) })
+	part(s.sweepAccounts)
 	part(s.issuer.Run)
 	if s.opsLn != nil {
 		part(func(ctx context.Context) error { return port.serve(ctx, s.opsLn, s.opsHandler()) })

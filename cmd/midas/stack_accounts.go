@@ -25,7 +25,7 @@ func (s *stack) account(ctx context.Context, server midas.Server) (*account.Stor
 		if err != nil {
 			return nil, err // it was deleted meanwhile
 		}
-		store, err := s.openStore(ctx, server.UniqueID, unsealed)
+		store, err := s.openStore(ctx, server.Name, server.UniqueID, unsealed)
 		if err == nil && unsealed {
 			err = s.directory.Seal(ctx, server.UniqueID)
 		}
@@ -46,10 +46,11 @@ func (s *stack) account(ctx context.Context, server midas.Server) (*account.Stor
 	return store.(*account.Store), nil
 }
 
-func (s *stack) openStore(ctx context.Context, serverID string, unsealed bool) (*account.Store, error) {
+func (s *stack) openStore(ctx context.Context, name, serverID string, unsealed bool) (*account.Store, error) {
 	return account.New(ctx, account.StoreConfig{
 		DB: s.backend.DB(), Dialect: s.backend.Dialect(), ServerID: serverID, AdoptUnsealed: unsealed,
 		Deriver: account.Deriver{Master: s.master.derive("accounts")}, Directory: s.directory, Log: s.Log,
+		Administrator: s.administratorOf(name, serverID),
 	})
 }
 
@@ -98,7 +99,7 @@ func (s *stack) dropServer(ctx context.Context, server directory.DepartedServer)
 	// A store that sessions still hold is the one to use: it makes no account afterwards.
 	known, ok := s.stores.Load(server.UniqueID)
 	if !ok {
-		store, err := s.openStore(ctx, server.UniqueID, server.Unsealed)
+		store, err := s.openStore(ctx, server.Name, server.UniqueID, server.Unsealed)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,77 @@
+package account
+
+import (
+	"context"
+	"slices"
+
+	"github.com/midas-mysql/midas"
+)
+
+// The account of an identity that was deleted or disabled is locked at the backend: on
+// MariaDB its owner could have set a password, and signs in past every gateway with that.
+//
+// Only principals that the directory had are followed. CREATE AADUSER takes any id while
+// aad_auth_validate_oids_in_tenant is OFF, and one that the directory never had may be
+// another issuer's: it is nobody's business here.
+
+// gone returns which of the rows' principals were deleted or are disabled.
+func (s *Store) gone(ctx context.Context, rows []Account) (map[string]bool, error) {
+	if s.directory == nil {
+		return nil, nil
+	}
+	ids := make([]string, 0, len(rows))
+	for _, row := range rows {
+		ids = append(ids, row.ID)
+	}
+	gone, err := s.directory.Gone(ctx, ids)
+	if err != nil {
+		return nil, unavailable("ask the directory who is gone", err)
+	}
+	set := make(map[string]bool, len(gone))
+	for _, id := range gone {
+		set[id] = true
+	}
+	return set, nil
+}
+
+// followPrincipal locks the proven account of row when its principal is gone, and unlocks
+// it when the principal is active again, unless somebody else locked it.
+func (s *Store) followPrincipal(ctx context.Context, q querier, row Account) (resumed bool, err error) {
+	gone, err := s.gone(ctx, []Account{row})
+	if err != nil {
+		return false, err
+	}
+	users, err := s.dialect.byName(ctx, q, row.User)
+	if err != nil {
+		return false, err
+	}
+	at := slices.IndexFunc(users, func(u backendUser) bool { return s.madeFor(u, row) })
+	switch {
+	case at < 0:
+		return false, nil
+	case gone[row.ID] && !users[at].locked:
+		defer s.endSessions(ctx, q, row)
+		s.log.InfoContext(ctx, "an account is locked: its identity was deleted or disabled", "account", row.String(), "id", row.ID)
+		return false, s.dialect.suspend(ctx, q, users[at], row.Mapping)
+	case !gone[row.ID] && users[at].suspended:
+		s.log.InfoContext(ctx, "an account is unlocked: its identity is active again", "account", row.String(), "id", row.ID)
+		return true, s.dialect.resume(ctx, q, users[at], row.Mapping)
+	}
+	return false, nil
+}
+
+// former tells which rows are of an administrator that the server no longer has.
+func (s *Store) former(ctx context.Context, rows []Account) (func(row Account) bool, error) {
+	if s.administers == nil || !slices.ContainsFunc(rows, func(row Account) bool { return row.Admin }) {
+		return func(Account) bool { return false }, nil
+	}
+	admin, err := s.administers(ctx)
+	if err != nil {
+		return nil, unavailable("ask for the server's administrator", err)
+	}
+	return func(row Account) bool { return row.Admin && !isAdministrator(row, admin) }, nil
+}
+
+func isAdministrator(row Account, admin *midas.Administrator) bool {
+	return admin != nil && admin.Login == row.User && same(row.ID, admin.ObjectID)
+}

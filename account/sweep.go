@@ -1,0 +1,179 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	sweepTimeout = 10 * time.Second
+	// sweepVerifies bounds the hashes that one sweep checks for the first time: one costs
+	// some milliseconds on MySQL, by design.
+	sweepVerifies = 64
+	// markEvery is how often a mark is tried that midas's own user may have no right to make.
+	markEvery = time.Minute
+)
+
+// Sweep looks at all accounts of the server and puts right what statements at the backend
+// changed, which no gateway need have seen and no sign-in need follow:
+//
+//   - the row of an account that was dropped goes with its copy, and one that was renamed
+//     follows it;
+//   - an account in the place of a row that cannot be proven to be the row's own is locked;
+//   - a password that is not the secret, or stands beside it, is taken back;
+//   - an account whose principal was deleted or disabled in the directory is locked, and
+//     unlocked when the principal is active again;
+//   - the account of a former administrator is dropped, or locked.
+//
+// It costs two queries when all is right. It leaves what it cannot read, and what another
+// gateway is changing, to the next sweep. Errors are Unavailable.
+func (s *Store) Sweep(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	found, err := s.survey(ctx)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	err = s.locked(ctx, 0, func(conn *sql.Conn) error {
+		var failed []error
+		for _, row := range found {
+			failed = append(failed, s.putRight(ctx, conn, row))
+			s.Forget(row.User)
+		}
+		return errors.Join(failed...)
+	})
+	if errors.Is(err, errBusy) {
+		return nil
+	}
+	return err
+}
+
+// survey returns the rows whose account is not as it should be.
+func (s *Store) survey(ctx context.Context) ([]Account, error) {
+	// Rows first: one that is made meanwhile has its account by the time that is asked for.
+	rows, err := s.rows(ctx, s.db, "`server` = ?", s.server)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	users, err := s.dialect.all(ctx, s.db, s.server, s.self.user)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(users, s.isSelf) {
+		return nil, incomplete()
+	}
+	gone, err := s.gone(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	former, err := s.former(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[[2]string]backendUser, len(users))
+	for _, u := range users {
+		byName[[2]string{u.user, u.host}] = u
+	}
+	s.verified.begin()
+	return slices.DeleteFunc(rows, func(row Account) bool {
+		u, there := byName[[2]string{row.User, row.Host}]
+		switch {
+		case !there:
+			return false
+		case u.marker == row.Mapping:
+			return s.isRight(row, u, gone[row.ID]) && !former(row)
+		case u.label == row.Mapping: // the password may prove it: then it is to be marked
+			return s.marked.within(row.Mapping, s.now(), markEvery)
+		}
+		return u.locked
+	}), nil
+}
+
+// isRight tells whether the account u of row is as it should be.
+func (s *Store) isRight(row Account, u backendUser, gone bool) bool {
+	switch {
+	case !u.bound || !s.verified.holds(s, u, row):
+		return false
+	case gone:
+		return u.locked
+	}
+	return !u.suspended
+}
+
+// verified remembers by which hash an account was found to hold its secret, so that a
+// sweep computes hashes only for accounts that are new or were changed.
+type verified struct {
+	mu         sync.Mutex
+	known, old map[string]string
+	left       int // how many more hashes this sweep may compute
+}
+
+// begin forgets the accounts that the last sweep did not meet.
+func (v *verified) begin() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.old, v.known, v.left = v.known, map[string]string{}, sweepVerifies
+}
+
+// holds tells whether the secret of row opens u, and nothing else does. Hashes beyond what
+// one sweep may compute are left to the next ones.
+func (v *verified) holds(s *Store, u backendUser, row Account) bool {
+	if !u.plain {
+		return false
+	}
+	key := row.Mapping + " " + strconv.Itoa(row.Generation)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.old[key] != u.hash {
+		if v.left--; v.left < 0 {
+			return true
+		}
+		if !s.dialect.holds(u, s.Secret(row)) {
+			return false
+		}
+	}
+	v.known[key] = u.hash
+	return true
+}
+
+// putRight looks again, under the lock, and does what is to be done about one row.
+func (s *Store) putRight(ctx context.Context, q querier, row Account) error {
+	rows, err := s.rows(ctx, q, "`server` = ? AND `mapping` = ?", s.server, row.Mapping)
+	if err != nil || len(rows) != 1 {
+		return err
+	}
+	row = rows[0]
+	former, err := s.former(ctx, rows)
+	if err != nil {
+		return err
+	}
+	if former(row) {
+		return s.retireRow(ctx, q, row)
+	}
+	users, err := s.dialect.byName(ctx, q, row.User)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(users, func(u backendUser) bool { return s.madeFor(u, row) })
+	if at < 0 {
+		_, err := s.settle(ctx, q, row)
+		return err
+	}
+	s.marked.note(row.Mapping, s.now())
+	s.tryMark(ctx, q, row)
+	if _, err := s.mend(ctx, q, row); err != nil {
+		return err
+	}
+	if !users[at].bound {
+		if err := s.dialect.bind(ctx, q, row); err != nil {
+			return err
+		}
+	}
+	_, err = s.followPrincipal(ctx, q, row)
+	return err
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/midas-mysql/midas"
+)
+
+const (
+	// sweepEvery is how long a statement at the backend that no gateway saw may leave an
+	// account other than it should be: a dropped one with its row, or the account of a
+	// deleted identity open to a password of its own.
+	sweepEvery = 2 * time.Second
+	// sweepPause keeps many servers from asking all at once.
+	sweepPause = 5 * time.Millisecond
+)
+
+// sweepAccounts puts the accounts of all servers right, again and again until ctx ends.
+// Nothing here waits for a sign-in: an account may be open to somebody who needs none.
+func (s *stack) sweepAccounts(ctx context.Context) error {
+	told := map[string]string{} // what was last said of a server
+	for {
+		servers, err := s.directory.Servers(ctx)
+		if err != nil {
+			servers = nil // the next round asks again
+		}
+		for _, server := range servers {
+			why := ""
+			if err := s.sweepServer(ctx, server); err != nil {
+				why = err.Error()
+			}
+			if why != "" && why != told[server.UniqueID] && ctx.Err() == nil {
+				s.Log.WarnContext(ctx, "accounts cannot be put right for now", "server", server.Name, "error", why)
+			}
+			told[server.UniqueID] = why
+			if !pause(ctx, sweepPause) {
+				return nil
+			}
+		}
+		if !pause(ctx, sweepEvery) {
+			return nil
+		}
+	}
+}
+
+func (s *stack) sweepServer(ctx context.Context, server midas.Server) error {
+	store, err := s.account(ctx, server)
+	if midas.CodeOf(err) == midas.NotFound {
+		return nil // it was deleted meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	return store.Sweep(ctx)
+}
+
+// pause returns false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// administratorOf returns the administrator that a server has at the moment of the call.
+func (s *stack) administratorOf(name, uniqueID string) func(context.Context) (*midas.Administrator, error) {
+	return func(ctx context.Context) (*midas.Administrator, error) {
+		server, err := s.directory.Server(ctx, name)
+		if err == nil && server.UniqueID != uniqueID {
+			err = midas.Errorf(midas.NotFound, "server %s was deleted, and made again", name)
+		}
+		return server.Admin, err
+	}
+}
