@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/connections"
 	"github.com/midas-mysql/midas/internal/rest"
 )
 
@@ -36,7 +37,7 @@ func (a *API) authenticate(c *call) error {
 			p.Audience, strings.Join(Audiences(), "', '")))
 	}
 	c.who = p
-	return nil
+	return connections.Authenticated(c.Context(), p.ObjectID)
 }
 
 // authorize refuses with 403 whoever has no role for what they ask, whether or not it

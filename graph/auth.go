@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/connections"
 	"github.com/midas-mysql/midas/internal/rest"
 )
 
@@ -52,7 +53,7 @@ func (a *API) authenticate(c *call) error {
 		return errToken("The identity of the access token is deleted or disabled.")
 	}
 	c.who = p
-	return nil
+	return connections.Authenticated(c.Context(), p.ObjectID)
 }
 
 // What a role over the subscription must allow. Who may change the directory may join

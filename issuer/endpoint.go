@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"mime"
@@ -12,12 +13,17 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/connections"
+	"github.com/midas-mysql/midas/internal/rest"
 )
 
 const (
 	// maxBody bounds the body of a token request; a federated assertion, the longest
 	// thing in one, has a few KiB.
 	maxBody = 64 << 10
+	// maxParameters bounds what a form becomes: each parameter takes a hundred times the
+	// two bytes that it may be sent in. MSAL sends a dozen.
+	maxParameters = 100
 	// maxResource bounds the audience that a token may be asked for.
 	maxResource = 2048
 )
@@ -152,24 +158,31 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *oauthError) 
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/x-www-form-urlencoded" {
 		return nil, badRequest(900144, "The request body must contain the following parameter: 'grant_type'. The content type must be application/x-www-form-urlencoded.")
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	if err := r.ParseForm(); err != nil {
-		var tooLong *http.MaxBytesError
-		if errors.As(err, &tooLong) {
-			return nil, &oauthError{
-				status: http.StatusRequestEntityTooLarge, code: "invalid_request", number: 9000410,
-				text: fmt.Sprintf("The request body is longer than %d bytes.", maxBody),
-			}
+	body, err := rest.ReadBody(w, r, maxBody)
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong):
+		w.Header().Set("Connection", "close")
+		return nil, &oauthError{
+			status: http.StatusRequestEntityTooLarge, code: "invalid_request", number: 9000410,
+			text: fmt.Sprintf("The request body is longer than %d bytes.", maxBody),
 		}
+	case errors.Is(err, connections.ErrBusy):
+		return nil, &busy
+	case err != nil, bytes.Count(body, []byte("&")) >= maxParameters:
+		return nil, badRequest(9000410, "Malformed form body.")
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
 		return nil, badRequest(9000410, "Malformed form body.")
 	}
 	// Two values for one name are two readings of one request.
-	for name, values := range r.PostForm {
+	for name, values := range form {
 		if len(values) > 1 {
 			return nil, badRequest(9000411, fmt.Sprintf("The request is not properly formatted. The parameter '%s' is duplicated.", clip(name)))
 		}
 	}
-	return r.PostForm, nil
+	return form, nil
 }
 
 // requestedResource is what the token is for: "resource" of version 1, or "scope", where

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/connections"
 )
 
 // maxForm bounds the body of a request: a resource and what belongs to it.
@@ -49,6 +50,8 @@ func parseCloudShell(r *http.Request) (query, *failure) {
 	switch {
 	case errors.As(err, &tooLarge):
 		return query{}, &failure{status: http.StatusRequestEntityTooLarge, reason: reasonRequest, text: "The body is too large.", header: http.Header{"Connection": {"close"}}}
+	case errors.Is(err, connections.ErrBusy):
+		return query{}, &failure{status: http.StatusServiceUnavailable, reason: reasonThrottled, text: "The service is busy. Please try again.", header: http.Header{"Retry-After": {"1"}}}
 	case err != nil:
 		return query{}, badRequest("The body cannot be read.")
 	}

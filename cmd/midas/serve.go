@@ -29,21 +29,9 @@ func (s *stack) httpPort() httpPort {
 	return httpPort{log: s.Log, connections: connections.Share(ports)}
 }
 
-// serve serves h on ln until ctx ends, then lets requests finish for a moment. The limits
-// are for clients that open a connection and never say what they want.
+// serve serves h on ln until ctx ends, then lets requests finish for a moment.
 func (p httpPort) serve(ctx context.Context, ln net.Listener, h http.Handler) error {
-	server := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		// What goes wrong with a connection is a stranger's doing: none may fill the log.
-		ErrorLog:    slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-	}
-	connections.Limit(server, p.connections)
+	server := connections.NewServer(ctx, connections.Config{Handler: h, Connections: p.connections, Log: p.log})
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	select {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -169,11 +167,8 @@ func metadataProxy(endpoint, secret string) (http.Handler, error) {
 }
 
 func serveInside(l net.Listener, handler http.Handler) error {
-	s := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: log.New(io.Discard, "", 0), // the terminal is the command's
-	}
-	connections.Limit(s, connections.Share(0))
+	// The terminal is the command's: it gets no log.
+	s := connections.NewServer(context.Background(), connections.Config{Handler: handler, Connections: connections.Share(0)})
 	return s.Serve(l)
 }
 

@@ -1,13 +1,13 @@
-// Package connections owns how many connections a port that speaks HTTP holds, and how long
-// one holds a place that asks for nothing: whoever opens them without end leaves the process
-// descriptors for the rest, and the port places for others.
+// Package connections owns what a port that speaks HTTP may hold: connections, the time that
+// each takes, and the memory of the requests on them. A client that opens connections or
+// requests without end leaves the process descriptors and memory for the rest, and the port
+// places for others.
 //
-// It never makes a newcomer wait for others, and knows no product.
+// It never makes a newcomer wait for others, never judges a token, and knows no product.
 package connections
 
 import (
 	"container/list"
-	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,22 +21,6 @@ import (
 func Share(ports int) int {
 	const most, fewestPorts = 4096, 4
 	return int(max(8, min(most, descriptors()/2/uint64(max(ports, fewestPorts)))))
-}
-
-// Limit has server hold at most total connections, a quarter of them from one subscriber of
-// a network and half from one customer of a provider. When there are more, that which has
-// been idle longest is closed; when none is idle, the oldest of whoever has most; and the
-// newest where that is who opened it.
-//
-// A body that the server's handler does not read is soon not waited for, either. Limit
-// wraps the handler and takes ConnState and ConnContext, so all else is set before.
-func Limit(server *http.Server, total int) {
-	l := newLimiter(total)
-	server.ConnState = l.changed
-	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		return context.WithValue(ctx, connKey{}, conn)
-	}
-	server.Handler = l.admit(patient(server.Handler, server.ReadTimeout))
 }
 
 type connKey struct{}

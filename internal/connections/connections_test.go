@@ -82,7 +82,7 @@ func serve(t *testing.T) listener {
 			time.Sleep(time.Minute)
 		}
 	})}
-	Limit(server, 8)
+	limit(server, 8)
 	go server.Serve(l)
 	t.Cleanup(func() {
 		server.Close()

@@ -21,10 +21,7 @@ func patient(next http.Handler, whole time.Duration) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		conn, end := http.NewResponseController(w), time.Time{}
-		if whole > 0 {
-			end = time.Now().Add(whole)
-		}
+		conn, end := http.NewResponseController(w), until(whole)
 		wanted := &wantedBody{ReadCloser: r.Body, want: sync.OnceFunc(func() { _ = conn.SetReadDeadline(end) })}
 		_ = conn.SetReadDeadline(time.Now().Add(bodyGrace)) // what cannot is no socket
 		r = r.WithContext(r.Context())                      // the server looks at the body of its own

@@ -20,7 +20,8 @@ func TestOnlyBodiesThatAreReadAreWaitedFor(t *testing.T) {
 	}{
 		{"POST /nowhere", "Content-Length: 9\r\n", bodyGrace, "404"},
 		{"POST /nowhere", "Transfer-Encoding: chunked\r\n", bodyGrace, "404"},
-		{"GET /nowhere", "Content-Length: 9\r\n", bodyGrace, "404"},
+		{"GET /nowhere", "Content-Length: 9\r\n", bodyGrace, "400"},
+		{"DELETE /nowhere", "Transfer-Encoding: chunked\r\n", bodyGrace, "408"},
 		{"POST /nowhere", "Content-Length: 9\r\nExpect: 100-continue\r\n", bodyGrace, "404"},
 		{"POST /read", "Content-Length: 9\r\n", 30 * time.Second, "400"},
 		{"POST /late", "Content-Length: 9\r\n", 30 * time.Second, "400"},
@@ -85,7 +86,7 @@ func serveBodies(t *testing.T) listener {
 		read(w, r)
 	})
 	server := &http.Server{Handler: mux, ReadTimeout: 30 * time.Second}
-	Limit(server, 8)
+	limit(server, 8)
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
 	return l

@@ -44,12 +44,9 @@ type Proxy struct {
 // Bounds on what strangers may hold: there is no authentication for a tunnel, since who
 // asks through it is authenticated at its end.
 const (
-	maxTunnels    = 512
-	onTheWay      = 16 // tunnels that their server has not taken yet
-	headerTimeout = 5 * time.Second
-	readTimeout   = 30 * time.Second
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 64 << 10
+	maxTunnels  = 512
+	onTheWay    = 16 // tunnels that their server has not taken yet
+	takeTimeout = 5 * time.Second
 )
 
 // NewProxy returns a proxy that is ready to Serve, or an error when a part is missing.
@@ -102,14 +99,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 }
 
 func (p *Proxy) newServer(ctx context.Context, h http.Handler, most int) *http.Server {
-	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: readTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog:    slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-	}
-	connections.Limit(server, most)
-	return server
+	return connections.NewServer(ctx, connections.Config{Handler: h, Connections: most, Log: p.Log})
 }
 
 // ServeHTTP answers one request to the proxy itself.
@@ -153,7 +143,7 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	tunnel := &tunnel{Conn: conn, early: buffered.Reader, free: p.slots}
 	// Who does not read keeps no room on the way.
-	err = conn.SetDeadline(time.Now().Add(headerTimeout))
+	err = conn.SetDeadline(time.Now().Add(takeTimeout))
 	if err == nil {
 		_, err = io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n")
 	}
@@ -166,7 +156,7 @@ func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case p.tunnels <- tunnel:
-	case <-time.After(headerTimeout): // the server of the names has ended
+	case <-time.After(takeTimeout): // the server of the names has ended
 		tunnel.Close()
 	}
 }

@@ -7,20 +7,23 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/connections"
 )
 
 // ErrCutShort: the connection ended before the request's content did.
 var ErrCutShort = errors.New("the connection ended early")
 
 // ReadBody takes the request's content, up to limit bytes. Errors are
-// *http.MaxBytesError, after which the connection is of no more use, or ErrCutShort.
+// *http.MaxBytesError, after which the connection is of no more use, connections.ErrBusy
+// when the port has no room for the rest, or ErrCutShort.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, &http.MaxBytesError{Limit: limit}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
-	if err != nil && !errors.As(err, &tooLarge) {
+	if err != nil && !errors.As(err, &tooLarge) && !errors.Is(err, connections.ErrBusy) {
 		return nil, ErrCutShort
 	}
 	return body, err
