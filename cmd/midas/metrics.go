@@ -21,8 +21,11 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "midas_sign_ins_total", Help: "Sign-ins at the gateway by outcome.",
+			Name: "midas_sign_ins_total", Help: "Sign-ins at the gateway by outcome; unavailable are those that midas or the database could not decide.",
 		}, []string{"outcome"}),
+	}
+	for _, outcome := range []midas.Outcome{midas.Admitted, midas.Refused, midas.Undecided} {
+		m.signIns.WithLabelValues(string(outcome)) // rates need the first one too
 	}
 	m.registry.MustRegister(m.signIns, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

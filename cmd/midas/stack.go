@@ -21,6 +21,7 @@ import (
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/gateway"
 	"github.com/midas-mysql/midas/internal/ca"
+	"github.com/midas-mysql/midas/internal/refusals"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/metadata"
 	"github.com/midas-mysql/midas/seed"
@@ -45,6 +46,7 @@ type stackConfig struct {
 	Issuer          issuerSettings
 	// MetadataSettings decide about the metadata endpoint.
 	MetadataSettings metadataSettings
+	Gateway          gatewaySettings
 	// AdminLogin is the MySQL user name of the administrator of servers that are made
 	// without one.
 	AdminLogin string
@@ -65,6 +67,7 @@ type stack struct {
 	gateway   *gateway.Gateway
 	operator  Operator
 	metrics   *metrics
+	refusals  *refusals.Log // of sign-ins
 
 	defaultAdmin midas.Administrator
 	seeded       []string // what Seed made or changed
@@ -93,6 +96,7 @@ func openStack(ctx context.Context, cfg stackConfig) (_ *stack, err error) {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
+	s.refusals = refusals.New(s.Log, time.Now)
 	defer func() {
 		if err != nil {
 			s.close()

@@ -20,6 +20,7 @@ func (s *stack) openGateway(ctx context.Context) error {
 			return s.account(ctx, server)
 		},
 
+		MaxSigningIn: s.Gateway.MaxSigningIn, MaxSigningInPerSource: s.Gateway.MaxSigningInPerSource, WriteTimeout: s.Gateway.WriteTimeout,
 		TLS: s.ca.TLSConfig(s.serverNames), Exists: s.exists, Groups: s.groups, Audit: s.auditSignIn, Log: s.Log,
 	})
 	return err
@@ -85,7 +86,15 @@ func (s *stack) readServerNames(ctx context.Context) []string {
 
 func (s *stack) auditSignIn(r midas.SignIn) {
 	s.metrics.signIn(r)
-	s.Log.Info("sign-in", "outcome", r.Outcome, "remote", r.Remote, "server", r.Server, "user", r.User,
+	about := []any{
+		"outcome", r.Outcome, "remote", r.Remote, "server", r.Server, "user", r.User,
 		"account", r.Account, "oid", r.Principal.ObjectID, "appid", r.Principal.ClientID,
-		"uti", r.Principal.TokenID, "reason", r.Reason)
+		"uti", r.Principal.TokenID, "reason", r.Reason,
+	}
+	if r.Outcome == midas.Admitted {
+		s.Log.Info("sign-in", about...)
+		return
+	}
+	// Strangers may be refused as often as they like.
+	s.refusals.Info(r.Remote, "sign-in "+string(r.Outcome), about...)
 }

@@ -17,6 +17,7 @@ func (c *cli) newUpCommand() *cobra.Command {
 	var behind backendFlags
 	var tokens issuerFlags
 	var endpoint metadataFlags
+	var door gatewaySettings
 	var accessLog bool
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -42,7 +43,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 			}
 			cfg.State, cfg.SharedState = c.stateDir, c.sharedState
 			cfg.AdminLogin, cfg.Backend = operatorLogin, behind.choice
-			if err := cfg.read(&behind, &tokens, &endpoint); err != nil {
+			if err := cfg.read(&behind, &tokens, &endpoint, door); err != nil {
 				return err
 			}
 			level := slog.LevelWarn
@@ -64,12 +65,13 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	tokens.add(flags)
 	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments that there shall be")
 	endpoint.add(flags)
-	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in")
+	door.add(flags)
+	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in, of those refused at one address one in ten seconds")
 	return cmd
 }
 
 // read completes the settings with what flags name and files hold.
-func (cfg *stackConfig) read(behind *backendFlags, tokens *issuerFlags, endpoint *metadataFlags) (err error) {
+func (cfg *stackConfig) read(behind *backendFlags, tokens *issuerFlags, endpoint *metadataFlags, door gatewaySettings) (err error) {
 	if cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); err != nil {
 		return err
 	}
@@ -80,6 +82,9 @@ func (cfg *stackConfig) read(behind *backendFlags, tokens *issuerFlags, endpoint
 		return err
 	}
 	if cfg.MetadataSettings, err = endpoint.settings(); err != nil {
+		return err
+	}
+	if cfg.Gateway, err = door.settings(); err != nil {
 		return err
 	}
 	cfg.Seed, err = readSeed(cfg.SeedFile)
