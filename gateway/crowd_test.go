@@ -8,11 +8,13 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/midas-mysql/midas/gateway"
 	"github.com/midas-mysql/midas/internal/mysqltest"
 	"github.com/midas-mysql/midas/wire"
 )
@@ -302,4 +304,72 @@ func TestOneSourceLeavesRoomForOthers(t *testing.T) {
 	w.allIn("another source", other())
 	w.exec(w.backend.DB(), "SET GLOBAL max_connections = 400")
 	w.allIn("the crowd", wait())
+}
+
+// slowNatives are accounts whose native look-ups do not end before they may.
+type slowNatives struct {
+	gateway.Accounts
+	begun *atomic.Int64
+	end   chan struct{}
+}
+
+func (s slowNatives) Native(ctx context.Context, user string) ([]string, error) {
+	s.begun.Add(1)
+	select {
+	case <-s.end:
+	case <-ctx.Done():
+	}
+	return s.Accounts.Native(ctx, user)
+}
+
+// TestStrangersNamesDoNotDelayTokens, nor passwords from elsewhere: however many there are
+// and however long the backend takes for them.
+func TestStrangersNamesDoNotDelayTokens(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	token := w.token(id)
+	native := w.nativeAccount("native", "IDENTIFIED BY 'Own-secret-1'")
+	begun, end := &atomic.Int64{}, make(chan struct{})
+	w.stop()
+	w.signInTimeout, w.wrapListener = time.Minute, wrapElsewhere
+	w.wrapAccounts = func(a gateway.Accounts) gateway.Accounts { return slowNatives{a, begun, end} }
+	w.startGateway()
+	strangers := w.inBackground(200, func(i int) *sql.DB { return w.open(fmt.Sprintf("nobody%d", i), "x", at("127.1.0.1")) })
+	w.eventually("strangers are looked up", func() bool { return begun.Load() >= 16 })
+	for _, from := range []string{"127.1.0.1", "127.1.0.2"} { // theirs, and another
+		w.allIn("by token from "+from, w.together(20, func(int) *sql.DB { return w.open(user, token, at(from)) }))
+	}
+	own := w.inBackground(1, func(int) *sql.DB { return w.open(native, "Own-secret-1", at("127.1.0.2")) })
+	w.eventually("a password from elsewhere has its turn", func() bool { return begun.Load() >= 17 })
+	if n := begun.Load(); n != 17 {
+		t.Errorf("strangers of one address have %d turns at once", n-1)
+	}
+	close(end)
+	w.allIn("by password from elsewhere", own())
+	if failed := strangers(); len(failed) != 200 {
+		t.Errorf("%d of 200 strangers were refused", len(failed))
+	}
+}
+
+// TestRefusedClientsThatStayAreFew: each is told why, and none keeps a place from others.
+func TestRefusedClientsThatStayAreFew(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	token := w.token(id)
+	w.stop()
+	w.maxSigningInPerSource = 8
+	w.startGateway()
+	most := 0
+	for range 200 {
+		c := w.dial()
+		c.login("x", wire.PluginNative, []byte("without TLS"))
+		if e := c.readERR(); e.Code != 3159 {
+			t.Error(e)
+		}
+		most = max(most, w.gateway.Sessions())
+	}
+	if most > 20 {
+		t.Errorf("%d connections are left of clients that were refused", most)
+	}
+	w.must(w.open(user, token).Ping())
 }

@@ -51,7 +51,9 @@ func (l *lane) enter(ctx context.Context, from sender.Sender) (leave func(), err
 	leave = sync.OnceFunc(func() { l.leave(source) })
 	select {
 	case <-ready:
-		return leave, nil
+		if ctx.Err() == nil {
+			return leave, nil
+		}
 	case <-ctx.Done():
 	}
 	l.mu.Lock()

@@ -120,7 +120,11 @@ func (s *session) signInWith(ctx context.Context, secret []byte) (upstream, erro
 		return upstream{}, errBusy
 	}
 	defer leave()
-	if err := s.admit(ctx, secret); err != nil {
+	err = s.admit(ctx, secret)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return upstream{}, errBusy // its turn came too late
+	case err != nil:
 		return upstream{}, err
 	}
 	return s.enter(ctx)

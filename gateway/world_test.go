@@ -71,6 +71,7 @@ type world struct {
 	maxSigningInPerSource int
 	writeTimeout          time.Duration
 	wrapAccounts          func(gateway.Accounts) gateway.Accounts
+	wrapVerifier          func(midas.Verifier) midas.Verifier
 	wrapListener          func(net.Listener) net.Listener
 	log                   io.Writer
 	recheck               time.Duration
@@ -172,6 +173,9 @@ func (w *world) verifier() midas.Verifier {
 		Audiences: []string{midas.Resource, midas.Resource + "/", midas.ResourceAppID}, Now: w.now,
 	})
 	w.must(err)
+	if w.wrapVerifier != nil {
+		return w.wrapVerifier(v)
+	}
 	return v
 }
 

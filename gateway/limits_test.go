@@ -1,0 +1,147 @@
+package gateway
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/midas-mysql/midas/internal/sender"
+)
+
+// door is limits whose connections have names.
+type door struct {
+	*testing.T
+	*limits
+	open map[string]*place
+}
+
+func newDoor(t *testing.T, total, perSource int) *door {
+	return &door{t, newLimits(total, perSource), map[string]*place{}}
+}
+
+// come opens a connection and returns the name of the one that it takes the place of, or
+// "refused".
+func (d *door) come(name, from string) (out string) {
+	d.Helper()
+	taken, dropped := d.enter(sender.Of(netip.MustParseAddr(from)), func() {})
+	if taken == nil {
+		return "refused"
+	}
+	for other, p := range d.open {
+		if p == dropped {
+			out = other
+			delete(d.open, other)
+		}
+	}
+	d.open[name] = taken
+	return out
+}
+
+func (d *door) comes(name, from, wantOut string) {
+	d.Helper()
+	if out := d.come(name, from); out != wantOut {
+		d.Errorf("%s from %s takes the place of %q, want %q", name, from, out, wantOut)
+	}
+}
+
+func TestSourceAtItsLimitLosesItsOwnOldest(t *testing.T) {
+	d := newDoor(t, 100, 2)
+	d.comes("other", "192.0.2.2", "")
+	d.comes("a", "192.0.2.1", "")
+	d.comes("b", "192.0.2.1", "")
+	d.comes("c", "192.0.2.1", "a")
+	d.open["b"].awaiting() // it has moved, so it is c that waits longest
+	d.comes("d", "192.0.2.1", "c")
+	if !d.open["b"].working() || !d.open["d"].working() {
+		t.Error("a connection that is there has no place")
+	}
+	d.comes("e", "192.0.2.1", "refused") // both are worked on
+	d.open["b"].awaiting()
+	d.comes("f", "192.0.2.1", "b")
+	d.open["f"].leave()
+	d.open["f"].leave()
+	delete(d.open, "f")
+	d.comes("g", "192.0.2.1", "")
+	d.comes("h", "192.0.2.1", "g")
+}
+
+func TestThisMachineIsOneSourceHere(t *testing.T) {
+	d := newDoor(t, 100, 2)
+	d.comes("a", "127.0.0.1", "")
+	d.comes("b", "127.9.9.9", "")
+	d.comes("c", "::1", "a")
+	d.comes("d", "::ffff:127.1.1.1", "b")
+}
+
+func TestNetworksOfIPv6AreBounded(t *testing.T) {
+	d := newDoor(t, 100, 2)
+	d.comes("a", "2001:db8:0:1::1", "")
+	d.comes("b", "2001:db8:0:1::2", "")
+	d.comes("c", "2001:db8:0:1::3", "a") // one subscriber
+	d.comes("d", "2001:db8:0:2::1", "")
+	d.comes("e", "2001:db8:0:3::1", "")
+	d.comes("f", "2001:db8:0:4::1", "b") // one customer of a provider
+	d.comes("g", "2001:db8:1:1::1", "")
+}
+
+func TestWholePortLosesTheOldestOfWhoeverHasMost(t *testing.T) {
+	d := newDoor(t, 4, 4)
+	d.comes("a", "192.0.2.1", "")
+	d.comes("b", "192.0.2.2", "")
+	d.comes("c", "192.0.2.2", "")
+	d.comes("d", "192.0.2.3", "")
+	d.comes("e", "192.0.2.4", "b")
+	d.comes("f", "192.0.2.5", "a") // all have one
+	for _, name := range []string{"c", "d", "e", "f"} {
+		d.open[name].working()
+	}
+	d.comes("g", "192.0.2.6", "refused")
+	d.open["f"].awaiting()
+	d.comes("g", "192.0.2.6", "f")
+	d.comes("h", "192.0.2.6", "g") // its own: nobody has more
+}
+
+// TestLimitsCountRight after any course of events: what has left holds nothing.
+func TestLimitsCountRight(t *testing.T) {
+	l := newLimits(20, 6)
+	sources := []string{"127.0.0.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8:0:1::1", "2001:db8:0:2::1"}
+	var all []*place
+	for range 20000 {
+		if p, _ := l.enter(sender.Of(netip.MustParseAddr(sources[rand.IntN(len(sources))])), func() {}); p != nil {
+			all = append(all, p)
+		}
+		p := all[rand.IntN(len(all))]
+		switch rand.IntN(4) {
+		case 0:
+			if p.working() == p.left {
+				t.Fatal("a place that is gone is worked on, or one that is there is not")
+			}
+		case 1:
+			p.awaiting()
+		case 2:
+			p.leave()
+		}
+		held := 0
+		for _, p := range all {
+			if !p.left {
+				held++
+			}
+		}
+		if held != l.total || held > 20 || l.waiting.Len() > held {
+			t.Fatalf("%d are held, %d counted, %d waiting", held, l.total, l.waiting.Len())
+		}
+		if len(all) > 60 {
+			for _, p := range all[:30] {
+				p.leave()
+			}
+			all = all[30:]
+		}
+	}
+	for _, p := range all {
+		p.leave()
+	}
+	if l.total != 0 || len(l.held) != 0 || l.waiting.Len() != 0 {
+		t.Errorf("when all have left: %d counted, %v, %d waiting", l.total, fmt.Sprint(l.held), l.waiting.Len())
+	}
+}

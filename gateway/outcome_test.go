@@ -1,0 +1,121 @@
+package gateway_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/gateway"
+	"github.com/midas-mysql/midas/internal/mysqltest"
+)
+
+// broken are accounts that cannot be asked for.
+type broken struct{ gateway.Accounts }
+
+var errBroken = midas.Errorf(midas.Unavailable, "read the backend's accounts: broken")
+
+func (broken) Lookup(context.Context, string) ([]account.Account, error) { return nil, errBroken }
+func (broken) Native(context.Context, string) ([]string, error)          { return nil, errBroken }
+
+// keyless is a verifier whose issuer does not answer.
+type keyless struct{}
+
+func (keyless) Verify(context.Context, string) (midas.Principal, error) {
+	return midas.Principal{}, midas.Errorf(midas.Unavailable, "the issuer's keys cannot be fetched")
+}
+
+// TestWhatCannotBeDecidedIsNotARefusal: it is the fault of midas or of the database, and
+// counted apart. What the client learns does not change with that.
+func TestWhatCannotBeDecidedIsNotARefusal(t *testing.T) {
+	b := &deadBackend{testBackend: external(t, mysqltest.MariaDB(t))}
+	w := newWorld(t, b)
+	user, id := w.user("app")
+	native := w.nativeAccount("native", "IDENTIFIED BY 'Own-secret-1'")
+	token := w.token(id)
+	restart := func() { w.stop(); w.startGateway() }
+	check := func(what, name, secret string, number uint16, want midas.Outcome, change ...func(*mysql.Config)) {
+		t.Helper()
+		w.refused(w.open(name, secret, change...).Ping(), number)
+		if got := w.lastSignIn(); got.Outcome != want || got.User != name || got.Reason == "" {
+			t.Errorf("%s: audit record %+v, want outcome %s", what, got, want)
+		}
+	}
+	noDatabase := func(c *mysql.Config) { c.DBName = "no_such_database" }
+	check("a wrong password", native, "wrong", 1045, midas.Refused)
+	check("a token that is none", user, "eyJ", 1045, midas.Refused)
+	check("another's token", user, w.token(w.admin), 1045, midas.Refused)
+	check("a name that is no AADUSER", "nobody", token, 1045, midas.Refused)
+	check("no right to the database", user, token, 1044, midas.Refused, noDatabase)
+	check("the same by password", native, "Own-secret-1", 1044, midas.Refused, noDatabase)
+
+	b.dead = true
+	check("the backend is down", user, token, 1429, midas.Undecided)
+	check("the same by password", native, "Own-secret-1", 1429, midas.Undecided)
+	check("the same for a stranger", "nobody", "x", 1429, midas.Undecided)
+	b.dead = false
+
+	w.wrapAccounts = func(a gateway.Accounts) gateway.Accounts { return broken{a} }
+	restart()
+	check("accounts cannot be read", user, token, 1105, midas.Undecided)
+	check("the same by password", native, "Own-secret-1", 1429, midas.Undecided)
+	w.wrapAccounts = nil
+
+	w.wrapVerifier = func(midas.Verifier) midas.Verifier { return keyless{} }
+	restart()
+	check("keys cannot be fetched", user, token, 1045, midas.Undecided)
+	w.wrapVerifier = nil
+	restart()
+	w.must(w.open(user, token).Ping())
+}
+
+// TestDeadBackendFillsNoLog, whoever asks for it.
+func TestDeadBackendFillsNoLog(t *testing.T) {
+	b := &deadBackend{testBackend: external(t, mysqltest.MariaDB(t))}
+	w := newWorld(t, b)
+	log := &lines{}
+	w.stop()
+	w.log = log
+	w.startGateway()
+	user, id := w.user("app")
+	token := w.token(id)
+	b.dead = true
+	failed := w.together(60, func(i int) *sql.DB {
+		if i%2 == 0 {
+			return w.open(user, token)
+		}
+		return w.open("nobody", "x")
+	})
+	if n := log.with("level=ERROR"); len(failed) != 60 || n < 1 || n > 3 {
+		t.Errorf("%d sign-ins failed, %d lines say so", len(failed), n)
+	}
+}
+
+// TestTurnsThatDoNotCome are not the client's fault either.
+func TestTurnsThatDoNotCome(t *testing.T) {
+	w, b := onSlowBackend(t)
+	user, id := w.user("app")
+	token := w.token(id)
+	w.stop()
+	w.signInTimeout = 2 * time.Second
+	w.startGateway()
+	defer b.shut()()
+	numbers := map[uint16]int{}
+	for _, err := range w.together(40, func(int) *sql.DB { return w.open(user, token, at("127.1.0.1")) }) {
+		var e *mysql.MySQLError
+		if errors.As(err, &e) {
+			numbers[e.Number]++
+		}
+	}
+	if numbers[1040] == 0 || numbers[1429] == 0 || numbers[1040]+numbers[1429] != 40 {
+		t.Errorf("40 sign-ins ended with %v", numbers)
+	}
+	if got := w.lastSignIn(); got.Outcome != midas.Undecided {
+		t.Errorf("audit record %+v", got)
+	}
+}
