@@ -24,34 +24,91 @@ import (
 // privileges, which holds user, host and database.
 const maxFence = 1 << 10
 
-// fence is one such question.
+// fence is a COM_INIT_DB with a random name: its error proves that all earlier answers have
+// been relayed.
 type fence struct {
 	name   []byte
+	sole   bool          // nothing else has still to be answered
 	passed chan struct{} // closed when its answer has come, and been taken out
 }
 
-func newFence() *fence {
+func newFence(sole bool) *fence {
 	var random [16]byte
 	rand.Read(random[:])
-	return &fence{name: []byte("midas_" + hex.EncodeToString(random[:])), passed: make(chan struct{})}
+	return &fence{name: []byte("midas_" + hex.EncodeToString(random[:])), sole: sole, passed: make(chan struct{})}
 }
 
-// answers carries what the backend says to the client, untouched but for a fence's answer.
+// answer returns where the fence's answer begins in what came since it was set, or -1. A
+// backend may refuse without the name: in UTF-16, in which some clients want their errors,
+// when KILL QUERY hits the fence, or while it wants an expired password changed. Then any
+// error will do, if only the fence can be what it answers.
+func (f *fence) answer(held []byte) int {
+	if f.sole && len(held) > packetHeader && packetLength(held) == len(held)-packetHeader && held[3] == 1 && wire.IsERR(held[packetHeader:]) {
+		return 0
+	}
+	return fenceAnswer(held, f.name)
+}
+
+// ping is a COM_PING behind a fence: the next packet is its answer.
+type ping struct {
+	answered chan struct{}
+	answer   []byte // payload, set before answered is closed
+}
+
+// answers carries the backend's answers to the client, except those to the gateway's own
+// questions: a fence or a ping, one at a time.
 type answers struct {
 	client io.Writer
 	fence  atomic.Pointer[fence]
-	held   []byte // of what came since the fence was set, what may be its answer
+	ping   atomic.Pointer[ping]
+	held   []byte        // of what came since the question was set, what may be its answer
+	count  atomic.Uint64 // of pieces that have come
 }
 
 // Write implements io.Writer. It is called by one goroutine, the one that copies.
 func (a *answers) Write(p []byte) (int, error) {
-	f := a.fence.Load()
-	if f == nil {
-		return a.client.Write(p)
+	a.count.Add(1)
+	if f := a.fence.Load(); f != nil {
+		return a.untilFence(f, p)
 	}
+	if q := a.ping.Load(); q != nil {
+		return a.untilPing(q, p)
+	}
+	return a.client.Write(p)
+}
+
+// untilPing takes one packet out of the stream.
+func (a *answers) untilPing(q *ping, p []byte) (int, error) {
+	a.held = append(a.held, p...)
+	if len(a.held) < packetHeader {
+		return len(p), nil
+	}
+	length := packetLength(a.held)
+	if len(a.held) < packetHeader+length && length < maxFence {
+		return len(p), nil
+	}
+	rest := a.held
+	if length < maxFence && wire.IsOK(rest[packetHeader:packetHeader+length]) {
+		q.answer, rest = rest[packetHeader:packetHeader+length], rest[packetHeader+length:]
+	}
+	a.held = nil
+	a.ping.Store(nil)
+	close(q.answered)
+	if len(rest) > 0 { // not the ping's: the backend ends the session, most likely
+		if _, err := a.client.Write(rest); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+func packetLength(p []byte) int { return int(p[0]) | int(p[1])<<8 | int(p[2])<<16 }
+
+// untilFence holds back what may be the fence's answer.
+func (a *answers) untilFence(f *fence, p []byte) (int, error) {
 	a.held = append(a.held, p...)
 	ready, passed := len(a.held)-maxFence, false
-	if at := fenceAnswer(a.held, f.name); at >= 0 {
+	if at := f.answer(a.held); at >= 0 {
 		ready, passed = at, true
 	}
 	if ready > 0 {
@@ -76,8 +133,7 @@ func fenceAnswer(stream, name []byte) int {
 	}
 	for at := max(0, len(stream)-maxFence); at+packetHeader < len(stream); at++ {
 		p := stream[at:]
-		length := int(p[0]) | int(p[1])<<8 | int(p[2])<<16
-		if length == len(p)-packetHeader && p[3] == 1 && wire.IsERR(p[packetHeader:]) && bytes.Contains(p, name) {
+		if packetLength(p) == len(p)-packetHeader && p[3] == 1 && wire.IsERR(p[packetHeader:]) && bytes.Contains(p, name) {
 			return at
 		}
 	}
@@ -90,23 +146,53 @@ var errUnsettled = errors.New("the backend has not answered what came before a s
 
 // settled returns when the backend has answered everything that it was sent. It waits no
 // longer than a sign-in may take: nobody listens to the client meanwhile, so one that has
-// hung up would not be noticed. And the backend may refuse in other words, while it
-// wants an expired password changed, or when the question itself is killed, or without
-// any, to a client that wants its results in UTF-16.
+// hung up would not be noticed. And to a client that pipelines, the backend may refuse in
+// words that are not recognised.
 func (r *relayed) settled() error {
-	f := newFence()
+	timer := time.NewTimer(r.SignInTimeout)
+	defer timer.Stop()
+	return r.settledBefore(timer.C)
+}
+
+func (r *relayed) settledBefore(limit <-chan time.Time) error {
+	f := newFence(!r.pipelined && !r.unanswered())
 	r.toClient.fence.Store(f)
 	if err := r.instead(append([]byte{byte(wire.ComInitDB)}, f.name...)); err != nil {
 		return err
 	}
-	timer := time.NewTimer(r.SignInTimeout)
-	defer timer.Stop()
 	select {
 	case <-f.passed:
 		return nil
-	case <-timer.C:
+	case <-limit:
 		return errUnsettled
 	case <-r.answered: // the backend has hung up
 		return io.ErrUnexpectedEOF
 	}
+}
+
+// serverStatus asks the backend for the session's status flags, once everything that was
+// asked before has been answered. It waits as long as that takes: evict ends it, by closing
+// the backend's connection. An answer other than OK counts as an open transaction.
+func (r *relayed) serverStatus() (wire.Status, error) {
+	if err := r.in.flush(); err != nil {
+		return 0, err
+	}
+	if err := r.settledBefore(nil); err != nil {
+		return 0, err
+	}
+	q := &ping{answered: make(chan struct{})}
+	r.toClient.ping.Store(q)
+	if err := r.instead([]byte{byte(wire.ComPing)}); err != nil {
+		return 0, err
+	}
+	select {
+	case <-q.answered:
+	case <-r.answered:
+		return 0, io.ErrUnexpectedEOF
+	}
+	ok, err := wire.ParseOK(q.answer, r.caps())
+	if err != nil {
+		return wire.StatusInTrans, nil
+	}
+	return ok.Status, nil
 }

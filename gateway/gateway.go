@@ -110,6 +110,14 @@ type Gateway struct {
 	upstreamIDs map[uint32]uint32 // connection ids that clients know → those of the backend
 	closing     bool
 	running     sync.WaitGroup
+
+	// Sessions outlive the context of Serve, and what they ask of the directory with them.
+	drainBegun context.Context
+	beginDrain context.CancelFunc
+	lifetime   context.Context
+	endOfLife  context.CancelFunc
+	rechecking sync.Once
+	background sync.WaitGroup
 }
 
 // firstID starts connection ids far from those of any backend, so that KILL can
@@ -147,6 +155,8 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 		sessions:    map[*session]struct{}{},
 		upstreamIDs: map[uint32]uint32{},
 	}
+	g.drainBegun, g.beginDrain = context.WithCancel(context.Background())
+	g.lifetime, g.endOfLife = context.WithCancel(context.Background())
 	g.lastID.Store(firstID())
 	if err := g.hello.learn(ctx, cfg.Backend); err != nil {
 		return nil, err
@@ -162,16 +172,15 @@ func orDefault[T comparable](v, otherwise T) T {
 	return v
 }
 
-// Serve accepts from ln until ctx ends or Shutdown is called; ln is then closed.
+// Serve accepts from ln until ctx ends or Shutdown is called; ln is then closed. Sessions
+// go on until Shutdown, which is to be called once afterwards.
 func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { ln.Close() })
-	defer stop()
-	defer ln.Close()
-	rechecking, cancel := context.WithCancel(ctx)
-	var recheck sync.WaitGroup
-	recheck.Go(func() { g.recheck(rechecking) })
-	defer recheck.Wait()
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer context.AfterFunc(g.drainBegun, cancel)()
+	defer context.AfterFunc(ctx, func() { ln.Close() })()
+	defer ln.Close()
+	g.rechecking.Do(func() { g.background.Go(func() { g.recheck(g.lifetime) }) })
 	pause := time.Millisecond
 	for {
 		conn, err := ln.Accept()
@@ -190,7 +199,7 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 			pause = min(2*pause, time.Second)
 			continue
 		}
-		g.handle(ctx, conn)
+		g.handle(conn)
 	}
 }
 
@@ -205,7 +214,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (g *Gateway) handle(ctx context.Context, conn net.Conn) {
+func (g *Gateway) handle(conn net.Conn) {
 	guarded := relay.NewGuarded(conn)
 	s := &session{Gateway: g, raw: guarded, conn: guarded, from: guarded, source: sender.OfConn(conn), id: g.lastID.Add(1), validateIDs: true}
 	g.mu.Lock()
@@ -225,7 +234,7 @@ func (g *Gateway) handle(ctx context.Context, conn net.Conn) {
 			delete(g.upstreamIDs, s.id)
 			g.mu.Unlock()
 		}()
-		s.run(ctx)
+		s.run(g.lifetime)
 	}()
 }
 
@@ -236,13 +245,17 @@ func (g *Gateway) Sessions() int {
 	return len(g.sessions)
 }
 
-// Shutdown lets sessions end by themselves until ctx is done, then tells the rest
-// that the server goes away (error 1053) and closes them. The listener is closed
-// by ending Serve's context.
+// Shutdown refuses new connections and ends each session, with error 1053, as soon as no
+// statement of it runs and no transaction is open. When ctx is done the rest ends wherever
+// it is.
 func (g *Gateway) Shutdown(ctx context.Context) {
 	g.mu.Lock()
 	g.closing = true
 	g.mu.Unlock()
+	defer g.background.Wait()
+	defer g.endOfLife()
+	g.each((*session).drain)
+	g.beginDrain()
 	done := make(chan struct{})
 	go func() { g.running.Wait(); close(done) }()
 	select {

@@ -31,6 +31,10 @@ type relayed struct {
 	continues bool // the client's last packet goes on in the next
 	lastSeq   byte // the number of that packet
 	multi     bool // the client may send several statements in one
+
+	answersBefore uint64   // toClient.count when the last command went to the backend
+	pipelined     bool     // the client has sent a command before the last was answered
+	lately        activity // while draining
 }
 
 // relay carries commands and answers until one side ends.
@@ -41,6 +45,12 @@ func (s *session) relay(ctx context.Context, up *upstream) {
 	err := r.commands(ctx)
 	*up = r.up
 	switch {
+	case errors.Is(err, errDrained):
+		r.replaced.Store(true) // before the backend hangs up
+		r.instead([]byte{byte(wire.ComQuit)})
+		r.endAnswers()
+		r.sayShutdown()
+		return
 	case s.evicted.Load() != nil:
 		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
 		r.endAnswers()
@@ -73,6 +83,7 @@ func (r *relayed) copyAnswers() {
 	ended, replaced := make(chan struct{}), new(atomic.Bool)
 	r.answered, r.replaced = ended, replaced
 	r.toClient = &answers{client: r.conn}
+	r.answersBefore = noCommandYet
 	to, client, backend := r.toClient, r.conn, r.up.conn
 	go func() {
 		defer close(ended)
@@ -92,6 +103,11 @@ func (r *relayed) copyAnswers() {
 // commands passes the client's packets on, one command after the other.
 func (r *relayed) commands(ctx context.Context) error {
 	for r.evicted.Load() == nil {
+		if !r.continues {
+			if err := r.awaitCommand(); err != nil {
+				return err
+			}
+		}
 		header, err := r.in.peek(packetHeader)
 		if err != nil {
 			return err
@@ -108,12 +124,16 @@ func (r *relayed) commands(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			handled, err := r.command(ctx, wire.Command(first[packetHeader]), length)
+			c := wire.Command(first[packetHeader])
+			handled, err := r.command(ctx, c, length)
 			if err != nil {
 				return err
 			}
 			if handled {
 				continue
+			}
+			if err := r.noteCommand(c, length); err != nil {
+				return err
 			}
 		}
 		if err := r.in.forward(packetHeader + length); err != nil {
@@ -237,6 +257,7 @@ func (r *relayed) take(length int) ([]byte, error) {
 // instead sends the backend another command in place of one that was taken, so that
 // its own answer, with its own status, is what the client gets.
 func (r *relayed) instead(payload []byte) error {
+	r.answersBefore, r.lately.mayEnded = r.toClient.count.Load(), true
 	_, err := r.up.conn.Write(wire.AppendPacket(nil, 0, payload))
 	return err
 }

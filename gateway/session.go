@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,10 @@ type session struct {
 	behind        net.Conn // to the backend, under mu
 	standing      atomic.Pointer[standing]
 	evicted       atomic.Pointer[answer] // why the session is to end
+
+	turn     sync.Mutex // who may set the read deadline of raw, after sign-in
+	waiting  bool       // for the client's next command
+	draining atomic.Bool
 }
 
 // run takes the session through its states. It owns conn and closes it.
@@ -56,15 +61,22 @@ func (s *session) run(ctx context.Context) {
 		return
 	}
 	s.raw.SetDeadline(time.Now().Add(s.SignInTimeout))
+	undrained := s.hurry()
 	signing, cancel := context.WithTimeout(ctx, s.SignInTimeout)
 	up, err := s.signIn(signing)
 	cancel()
 	if err != nil {
+		undrained()
 		s.audit(err)
 		s.refuse(err)
 		return
 	}
 	defer func() { up.conn.Close() }()
+	if !undrained() {
+		s.audit(errShutdown)
+		s.refuse(errShutdown)
+		return
+	}
 	s.attach(up)
 	s.stand()
 	s.audit(nil)
@@ -253,7 +265,9 @@ func (s *session) refuse(err error) {
 // client, which then says why and closes.
 func (s *session) evict(why *answer) {
 	s.evicted.CompareAndSwap(nil, why)
+	s.turn.Lock()
 	s.raw.SetReadDeadline(time.Unix(1, 0))
+	s.turn.Unlock()
 	s.raw.SetWriteDeadline(time.Now().Add(time.Second))
 	s.mu.Lock()
 	behind := s.behind

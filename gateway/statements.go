@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/wire"
 )
@@ -170,7 +171,10 @@ func (r *relayed) perform(ctx context.Context, statement account.Statement) (ins
 // the administrator is.
 func (r *relayed) stillAdministrator(ctx context.Context) error {
 	server, err := r.Servers.Server(ctx, r.server.Name)
-	if err != nil || !administers(server, r.principal) {
+	switch {
+	case err != nil && midas.CodeOf(err) != midas.NotFound:
+		return err
+	case err != nil || !administers(server, r.principal):
 		return errNotAdmin
 	}
 	return nil

@@ -46,6 +46,14 @@ func (s *stream) peek(n int) ([]byte, error) {
 	return s.buf[s.parsed : s.parsed+n], nil
 }
 
+// peekBuffered returns the next n bytes, if they have arrived.
+func (s *stream) peekBuffered(n int) ([]byte, bool) {
+	if s.buffered() < n {
+		return nil, false
+	}
+	return s.buf[s.parsed : s.parsed+n], true
+}
+
 // fill passes on what is ready, and reads once.
 func (s *stream) fill() error {
 	if err := s.flush(); err != nil {
