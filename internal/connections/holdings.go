@@ -68,7 +68,7 @@ func newHoldings(strangers, principals int64) *holdings {
 func (a *holdings) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _ := r.Context().Value(connKey{}).(net.Conn)
-		from := senderOf(conn)
+		from := sender.OfConn(conn)
 		h := &holding{of: a, party: from.Subscriber, most: a.strangers.limit / 4, control: http.NewResponseController(w)}
 		if from.Local() {
 			h.most = a.strangers.limit // all programs of this machine are one party
