@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/sender"
 )
 
 // What the requests of one port may hold in memory at a time: their headers, their content
