@@ -131,10 +131,8 @@ func (c *child) run(ready func()) error {
 	}
 	_ = os.Remove(c.startFile())
 	ready()
-	select {
-	case err := <-died:
-		return midas.Errorf(midas.Unavailable, "%s died: %w", c.program.path, ended(err)).WithHint("see %s", c.logFile())
-	case <-c.stop:
+	if err := c.watch(died); err != nil {
+		return err
 	}
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -145,6 +143,22 @@ func (c *child) run(ready func()) error {
 		<-died
 	}
 	return nil
+}
+
+// watch returns nil at stop, and how the server died if it did before.
+func (c *child) watch(died <-chan error) error {
+	look := time.NewTicker(logLook)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-died:
+			return midas.Errorf(midas.Unavailable, "%s died: %w", c.program.path, ended(err)).WithHint("see %s", c.logFile())
+		case <-c.stop:
+			return nil
+		case <-look.C:
+			c.boundLog()
+		}
+	}
 }
 
 // startProcess starts the server with its first statements in a file that it may read, and
@@ -221,5 +235,6 @@ func (c *child) arguments() []string {
 		// A line for each refused password would let strangers fill the disk.
 		return append(args, "--log-warnings=1", "--skip-symbolic-links", "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
 	}
-	return append(args, "--mysqlx=0")
+	// For users that do not exist it pretends to have a plugin, and warns of that one.
+	return append(args, "--mysqlx=0", "--log-error-suppression-list=MY-013360")
 }

@@ -1,0 +1,47 @@
+//go:build unix
+
+package backend
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// logLook is how often the length of a running server's log is looked at.
+var logLook = 10 * time.Second
+
+// boundLog empties the server's log when it is longer than maxLog, and keeps its end beside
+// it. The server appends, so it goes on at the beginning. Whoever has found a way to make
+// it say something would fill the disk otherwise.
+func (c *child) boundLog() {
+	log, err := os.OpenFile(c.logFile(), os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return
+	}
+	defer log.Close()
+	info, err := log.Stat()
+	if err != nil || info.Size() <= maxLog {
+		return
+	}
+	if err := c.keepEnd(log, info.Size()); err != nil {
+		c.log.Warn("the end of the backend's log is not kept", "err", err)
+	}
+	if err := log.Truncate(0); err != nil {
+		c.log.Warn("the backend's log cannot be emptied", "bytes", info.Size(), "err", err)
+	}
+}
+
+func (c *child) keepEnd(log *os.File, size int64) error {
+	old, err := os.OpenFile(c.logFile()+".old", os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(old, io.NewSectionReader(log, size-maxLog, maxLog))
+	if closing := old.Close(); err == nil {
+		err = closing
+	}
+	return err
+}
