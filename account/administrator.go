@@ -101,7 +101,7 @@ func (s *Store) EnsureAdministrator(ctx context.Context, login, objectID string)
 		return a, nil
 	}
 	a, right, err := s.administrator(ctx, s.db, login, id)
-	if err == nil && !right {
+	if (err == nil && !right) || (isLost(err) && s.copies.begun()) {
 		wanted := Account{
 			ServerID: s.server, User: login, Host: "%", Kind: s.kindOf(ctx, id), ID: id, DirectoryName: login,
 			Admin: true, Generation: firstGeneration(),

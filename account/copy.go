@@ -9,19 +9,44 @@ package account
 // generation: of two states of a row the higher generation wins. A deleted row is deleted
 // from the copy first: a row that the copy has given up is not believed.
 type copies interface {
-	// Put keeps a row. It is on disk when Put returns.
+	// Put keeps a row, unless a later state of it is kept. It is on disk when Put returns.
 	Put(a Account) error
-	// Delete gives up a row for good: its mapping is not believed again.
+	// Delete gives up a row for good: its mapping is not believed again, unless with a
+	// higher generation.
 	Delete(a Account) error
 	// All returns the rows that are kept.
 	All() []Account
+
+	// begun is false as long as nothing was ever kept: then the backend's rows are the
+	// only ones there are.
+	begun() bool
+	// begin keeps the rows that the backend has.
+	begin(rows []Account) error
+	// of returns what is kept of a user name.
+	of(user string) []Account
+	// state returns the row of a mapping, and the generation in which it was given up.
+	state(mapping string) (a Account, kept bool, droppedAt int)
+	// sum is the fingerprint of all rows that are kept.
+	sum() fingerprint
+	// end removes all that is kept, for a server that is no more.
+	end() error
 }
+
+// fingerprint tells whether two sets of rows are the same, unless somebody wants it to: then
+// rows that differ are found when they are read.
+type fingerprint struct{ rows, sum uint64 }
 
 // noCopies is for a store whose rows are in the backend alone.
 type noCopies struct{}
 
 var _ copies = noCopies{}
 
-func (noCopies) Put(Account) error    { return nil }
-func (noCopies) Delete(Account) error { return nil }
-func (noCopies) All() []Account       { return nil }
+func (noCopies) Put(Account) error                 { return nil }
+func (noCopies) Delete(Account) error              { return nil }
+func (noCopies) All() []Account                    { return nil }
+func (noCopies) begun() bool                       { return false }
+func (noCopies) begin([]Account) error             { return nil }
+func (noCopies) of(string) []Account               { return nil }
+func (noCopies) state(string) (Account, bool, int) { return Account{}, false, 0 }
+func (noCopies) sum() fingerprint                  { return fingerprint{} }
+func (noCopies) end() error                        { return nil }

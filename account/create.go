@@ -108,11 +108,14 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 	}
 	at := slices.IndexFunc(users, func(u backendUser) bool { return u.user == a.User && u.host == a.Host })
 	for _, row := range rows {
-		switch {
-		case !s.sealed(row) && at >= 0:
+		switch verdict := s.judge(row); {
+		case verdict.unconfirmed() && at >= 0:
+			return Account{}, false, cannot(a, "its record in schema midas is refused: %s", verdict).
+				WithHint("if a backup was restored the operator confirms it: midas mysql aad-user restore; else DROP USER %s; then create it again", a)
+		case !verdict.believed() && at >= 0:
 			return Account{}, false, cannot(a, "its record in schema midas was not written by this midas").
 				WithHint("DROP USER %s; then create it again; or %s", a, otherName(a))
-		case !s.sealed(row): // and nothing stands behind it
+		case !verdict.believed(): // and nothing stands behind it
 			err = discardRow(ctx, q, row.Mapping)
 		case at >= 0 && s.madeFor(users[at], row.Account) && row.ServerID == s.server:
 			return row.Account, true, nil

@@ -59,6 +59,9 @@ func (s *Store) locked(ctx context.Context, wait time.Duration, change func(conn
 		return busy()
 	}
 	defer unlock(ctx, conn, name)
+	if err := s.mendTable(ctx, conn); err != nil {
+		return err
+	}
 	return change(conn)
 }
 

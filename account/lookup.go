@@ -47,79 +47,116 @@ func (s *Store) Lookup(ctx context.Context, user string) ([]Account, error) {
 // lookup asks the backend. The answer is not settled, and not to be remembered, while
 // somebody else's change keeps it from following RENAME USER.
 func (s *Store) lookup(ctx context.Context, user string) (live []Account, settled bool, err error) {
-	live, doubtful, err := s.view(ctx, s.db, user)
-	if err != nil || len(doubtful) == 0 {
-		return live, true, err
+	seen, err := s.view(ctx, s.db, user)
+	if isLost(err) && s.copies.begun() {
+		seen, err = sight{torn: true}, nil
+	}
+	if err != nil || (len(seen.doubtful) == 0 && !seen.torn) {
+		return seen.answer(err)
 	}
 	// Waiting for the lock would make a sign-in wait for CREATE AADUSER; whoever holds
-	// it leaves the mending to the next lookup.
-	err = s.locked(ctx, 0, func(conn *sql.Conn) error {
-		_, doubtful, err := s.view(ctx, conn, user)
+	// it leaves the mending to the next lookup. But a row that is missing is waited for.
+	wait := time.Duration(0)
+	if seen.torn {
+		wait = lookupTimeout / 2
+	}
+	err = s.locked(ctx, wait, func(conn *sql.Conn) error { // which has mended what was torn
+		now, err := s.view(ctx, conn, user)
 		if err != nil {
 			return err
 		}
-		for _, row := range doubtful {
+		for _, row := range now.doubtful {
 			if _, err := s.settle(ctx, conn, row); err != nil {
 				return err
 			}
 		}
-		again, _, err := s.view(ctx, conn, user)
+		again, err := s.view(ctx, conn, user)
 		if err == nil {
-			live = again
+			seen = again
 		}
 		return err
 	})
-	if errors.Is(err, errBusy) {
-		return live, false, nil
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case seen.torn:
+		return nil, false, err
+	case errors.Is(err, errBusy):
+		return seen.live, false, nil
+	default:
 		s.log.WarnContext(ctx, "leftover account rows stay for now", "user", user, "error", err)
 	}
-	return live, true, nil
+	return seen.answer(nil)
 }
 
-// view is what rows and accounts say together about a name: the rows whose account is
-// there, and those to settle, because theirs is gone, has lost its marker, or one of that
-// name carries the marker or label of a row with another name. An unproven account that is
-// locked already is left to Sweep.
-func (s *Store) view(ctx context.Context, q querier, user string) (live, doubtful []Account, err error) {
+// sight is what rows, their copy and accounts say together about a user name.
+type sight struct {
+	live []Account // the rows whose account is there
+	// doubtful are the rows to settle, because their account is gone or has lost its
+	// marker, or one of that name carries the marker or label of a row with another name.
+	// An unproven account that is locked already is left to Sweep.
+	doubtful []Account
+	torn     bool  // the table does not have the rows that are kept
+	closed   error // why an account that is there does not open
+}
+
+func (v sight) answer(err error) ([]Account, bool, error) {
+	if err == nil && len(v.live) == 0 {
+		err = v.closed
+	}
+	return v.live, err == nil, err
+}
+
+// view asks the backend about a user name.
+func (s *Store) view(ctx context.Context, q querier, user string) (v sight, err error) {
 	users, err := s.dialect.byName(ctx, q, user)
 	if err != nil {
-		return nil, nil, err
+		return sight{}, err
 	}
-	rows, err := s.rows(ctx, q, "`server` = ? AND `user` = ?", s.server, user)
+	all, err := readRows(ctx, q, "`server` = ? AND `user` = ?", s.server, user)
 	if err != nil {
-		return nil, nil, err
+		return sight{}, err
 	}
-	for _, row := range rows {
+	v.torn = s.torn(user, all)
+	for _, r := range all {
+		if verdict := s.judge(r); verdict.unconfirmed() && slices.ContainsFunc(users, func(u backendUser) bool { return s.madeFor(u, r.Account) }) {
+			v.closed = closed(r.Account, verdict)
+		}
+	}
+	for _, row := range s.believed(ctx, all) {
 		if row.User != user { // the server ignores trailing spaces, we do not
 			continue
 		}
 		at := slices.IndexFunc(users, func(u backendUser) bool { return u.is(row) })
 		switch {
 		case at >= 0 && s.proven(users[at], row):
-			live = append(live, row)
+			v.live = append(v.live, row)
 			if users[at].marker != row.Mapping {
-				doubtful = append(doubtful, row)
+				v.doubtful = append(v.doubtful, row)
 			}
 		case at < 0 || !users[at].locked:
-			doubtful = append(doubtful, row)
+			v.doubtful = append(v.doubtful, row)
 		}
 	}
+	return v, s.followed(ctx, q, users, user, &v)
+}
+
+// followed adds the rows of other names whose marker or label an account of this name
+// carries.
+func (s *Store) followed(ctx context.Context, q querier, users []backendUser, user string, v *sight) error {
 	for _, u := range users {
 		for _, id := range []string{u.marker, u.label} {
 			known := func(a Account) bool { return a.Mapping == id }
-			if u.user != user || !isGUID(id) || slices.ContainsFunc(live, known) || slices.ContainsFunc(doubtful, known) {
+			if u.user != user || !isGUID(id) || slices.ContainsFunc(v.live, known) || slices.ContainsFunc(v.doubtful, known) {
 				continue
 			}
 			rows, err := s.rows(ctx, q, "`server` = ? AND `mapping` = ?", s.server, id)
 			if err != nil {
-				return nil, nil, err
+				return err
 			}
-			doubtful = append(doubtful, rows...)
+			v.doubtful = append(v.doubtful, rows...)
 		}
 	}
-	return live, doubtful, nil
+	return nil
 }
 
 // settle decides about a row that has no proven account of its name. It follows the one
@@ -172,16 +209,14 @@ func (s *Store) move(ctx context.Context, q querier, row Account, before string)
 	}
 	var others []Account
 	for _, other := range there {
-		if !s.sealed(other) { // and the account of that name is another row's
+		if !s.judge(other).believed() { // and the account of that name is another row's
 			if err := discardRow(ctx, q, other.Mapping); err != nil {
 				return err
 			}
 			continue
 		}
 		others = append(others, other.Account)
-		aside := other.Account
-		aside.User, aside.Host = "", other.Mapping // nobody's name, and no other row's
-		if err := s.rewriteRow(ctx, q, aside); err != nil {
+		if err := s.rewriteRow(ctx, q, aside(other.Account)); err != nil {
 			return err
 		}
 	}
@@ -195,4 +230,11 @@ func (s *Store) move(ctx context.Context, q querier, row Account, before string)
 		}
 	}
 	return nil
+}
+
+// aside is a row without a name, while another takes its name: nobody's, and no other
+// row's.
+func aside(row Account) Account {
+	row.User, row.Host = "", row.Mapping
+	return row
 }

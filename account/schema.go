@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,17 @@ var schema = []string{
 }
 
 const columns = "`mapping`, `server`, `user`, `host`, `kind`, `principal`, `directory_name`, `admin`, `generation`, `seal`"
+
+// line is a row as CONCAT_WS('|', …) shows its columns.
+func (d Deriver) line(a Account) string {
+	admin := "0"
+	if a.Admin {
+		admin = "1"
+	}
+	return strings.Join([]string{
+		a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, admin, strconv.Itoa(a.Generation), d.seal(a),
+	}, "|")
+}
 
 // querier is *sql.DB or *sql.Conn.
 type querier interface {

@@ -17,6 +17,12 @@ import (
 // is taken from another row fits nowhere else.
 func (d Deriver) seal(a Account) string {
 	mac := hmac.New(sha256.New, d.key("row"))
+	mac.Write(a.encoded())
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// encoded is all that a row says, in one form.
+func (a Account) encoded() []byte {
 	var buffer []byte
 	for _, field := range []string{a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName} {
 		// Lengths keep ("ab", "c") and ("a", "bc") apart.
@@ -27,9 +33,7 @@ func (d Deriver) seal(a Account) string {
 	if a.Admin {
 		admin = 1
 	}
-	buffer = binary.BigEndian.AppendUint64(append(buffer, admin), uint64(a.Generation))
-	mac.Write(buffer)
-	return hex.EncodeToString(mac.Sum(nil))
+	return binary.BigEndian.AppendUint64(append(buffer, admin), uint64(a.Generation))
 }
 
 func (s *Store) sealed(r mappingRow) bool {
@@ -40,16 +44,20 @@ func (s *Store) sealed(r mappingRow) bool {
 // they say. They stay where they are, as they may be those of a midas with another key.
 func (s *Store) rows(ctx context.Context, q querier, where string, args ...any) ([]Account, error) {
 	all, err := readRows(ctx, q, where, args...)
-	var out []Account
+	return s.believed(ctx, all), err
+}
+
+func (s *Store) believed(ctx context.Context, all []mappingRow) (out []Account) {
 	for _, r := range all {
-		if s.sealed(r) {
+		verdict := s.judge(r)
+		if verdict.believed() {
 			out = append(out, r.Account)
 			continue
 		}
-		s.log.WarnContext(ctx, "a row of midas.aaduser is refused: it was written or changed without the master key of this midas",
+		s.log.WarnContext(ctx, "a row of midas.aaduser is refused: "+string(verdict),
 			"mapping", r.Mapping, "account", r.String(), "id", r.ID, "row of server", r.ServerID)
 	}
-	return out, err
+	return out
 }
 
 // adopt seals the rows of this server that have no seal, as a midas that knew none left
@@ -72,6 +80,10 @@ func (s *Store) adopt(ctx context.Context) error {
 				if err := s.dialect.mark(ctx, conn, users[at], row.Mapping); err != nil {
 					return err
 				}
+			}
+			// First the copy: it would not know a row that a crash leaves sealed.
+			if err := s.copies.Put(row.Account); err != nil {
+				return err
 			}
 			if err := s.updateRow(ctx, conn, row.Account); err != nil {
 				return err

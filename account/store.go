@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -52,6 +53,9 @@ type StoreConfig struct {
 	// Administrator returns the administrator that the server has now, nil for none. Sweep
 	// asks it before it drops the account of a former one; nil: it drops none.
 	Administrator func(ctx context.Context) (*midas.Administrator, error)
+	// Copies keeps the rows of the table outside the backend, too, and brings them back
+	// when they are lost there; nil for a table without a copy.
+	Copies *Copies
 	// CacheTTL is how long Lookup may answer from memory: 3 s when zero. It bounds how
 	// long a dropped account can still be matched at this gateway.
 	CacheTTL time.Duration
@@ -79,7 +83,8 @@ type Store struct {
 
 	nativeTurns chan struct{} // full while nativesAtOnce names of strangers are looked up
 
-	copies copies
+	copies      copies
+	unconfirmed atomic.Int64 // how many rows were said to be
 
 	administers func(ctx context.Context) (*midas.Administrator, error)
 	reasserted  *recent // by mapping, as marked
@@ -122,17 +127,18 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		cfg.CacheTTL = 3 * time.Second
 	}
 	s.cache = newCache(cfg.CacheTTL, s.now)
-	if err := d.ready(ctx, s.db); err != nil {
+	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
-	if err := commits(ctx, s.db); err != nil {
-		return nil, err
+	if cfg.Copies != nil {
+		kept, err := cfg.Copies.of(s.server)
+		if err != nil {
+			s.log.ErrorContext(ctx, "no account of a server opens: "+err.Error(), "server", s.server, "hint", midas.HintOf(err))
+			return nil, closedCopy(err)
+		}
+		s.copies = kept
 	}
-	var err error
-	if s.service, s.self, err = serviceNames(ctx, s.db); err != nil {
-		return nil, err
-	}
-	if err := makeSchema(ctx, s.db); err != nil {
+	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	if cfg.AdoptUnsealed {
@@ -145,6 +151,18 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		s.log.WarnContext(ctx, "accounts cannot be put right for now", "server", s.server, "error", err)
 	}
 	return s, nil
+}
+
+// ready asks the backend whether it can be worked with, and who midas is there.
+func (s *Store) ready(ctx context.Context) (err error) {
+	if err := s.dialect.ready(ctx, s.db); err != nil {
+		return err
+	}
+	if err := commits(ctx, s.db); err != nil {
+		return err
+	}
+	s.service, s.self, err = serviceNames(ctx, s.db)
+	return err
 }
 
 // Secret is the password of the backend account.

@@ -30,11 +30,15 @@ const (
 //     unlocked when the principal is active again;
 //   - the account of a former administrator is dropped, or locked.
 //
-// It costs two queries when all is right. It leaves what it cannot read, and what another
+// Rows that were lost or changed on the backend are written again from their copy first. It
+// costs three queries when all is right. It leaves what it cannot read, and what another
 // gateway is changing, to the next sweep. Errors are Unavailable.
 func (s *Store) Sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
+	if err := s.sweepTable(ctx); err != nil {
+		return err
+	}
 	found, err := s.survey(ctx)
 	if err != nil || len(found) == 0 {
 		return err

@@ -22,15 +22,20 @@ func Installed(ctx context.Context, db *sql.DB) bool {
 func (s *Store) Uninstall(ctx context.Context, schema bool) error {
 	return s.locked(ctx, lockWait, func(conn *sql.Conn) error {
 		s.uninstalled = true
-		rows, err := s.rows(ctx, conn, "`server` = ?", s.server)
+		rows, err := readRows(ctx, conn, "`server` = ?", s.server)
 		if err != nil {
 			return err
 		}
 		var failed []error
 		for _, row := range rows {
-			failed = append(failed, s.remove(ctx, conn, row))
+			if s.sealed(row) { // the copy says whom an account may open to, and it is to go
+				failed = append(failed, s.remove(ctx, conn, row.Account))
+			}
 		}
-		if err := errors.Join(failed...); err != nil || !schema {
+		if err := errors.Join(failed...); err != nil {
+			return err
+		}
+		if err := s.copies.end(); err != nil || !schema {
 			return err
 		}
 		others, err := readRows(ctx, conn, "1 = 1")

@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 )
 
-// maxSize bounds a file: the largest, a signing key with its certificate, has 3 KiB.
+// maxSize bounds a key: the largest, a signing key with its certificate, has 3 KiB.
 const maxSize = 64 << 10
 
 // ErrUnsafe says that others may have read a file, or could have made or changed it.
@@ -22,13 +22,16 @@ var ErrUnsafe = errors.New("is not its owner's alone")
 // Read reads a file that its owner alone may read, and that belongs to the user who runs
 // this or to root: a key that others could read may be known to them, and one that others
 // made surely is. Errors are fs.ErrNotExist and ErrUnsafe, whose text says what to do.
-func Read(path string) ([]byte, error) { return read(path, true) }
+func Read(path string) ([]byte, error) { return read(path, true, maxSize) }
+
+// ReadUpTo is Read for a file of up to limit bytes, which is no key.
+func ReadUpTo(path string, limit int64) ([]byte, error) { return read(path, true, limit) }
 
 // ReadPublic reads a file that others may read but not change: a certificate to trust.
 // Errors are those of Read.
-func ReadPublic(path string) ([]byte, error) { return read(path, false) }
+func ReadPublic(path string) ([]byte, error) { return read(path, false, maxSize) }
 
-func read(path string, secret bool) ([]byte, error) {
+func read(path string, secret bool, limit int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
 	if err != nil {
 		return nil, err
@@ -46,8 +49,8 @@ func read(path string, secret bool) ([]byte, error) {
 	if err := checkOwn(path, info); err != nil {
 		return nil, err
 	}
-	if info.Size() > maxSize {
-		return nil, fmt.Errorf("%s has %d bytes, which no key has", path, info.Size())
+	if info.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes, and at most %d are read", path, info.Size(), limit)
 	}
 	data := make([]byte, info.Size())
 	_, err = f.ReadAt(data, 0)

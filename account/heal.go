@@ -1,0 +1,236 @@
+package account
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// begin makes the schema, and the table and its copy agree. The copy of a server that has
+// none begins with the rows that the backend has, which are all there is to go by.
+func (s *Store) begin(ctx context.Context) error {
+	if !s.copies.begun() {
+		if err := makeSchema(ctx, s.db); err != nil || s.copies == copies(noCopies{}) {
+			return err
+		}
+		return s.locked(ctx, lockWait, func(conn *sql.Conn) error { return s.beginCopy(ctx, conn) })
+	}
+	if whole, err := s.whole(ctx, s.db); err == nil && whole {
+		return nil
+	}
+	err := s.locked(ctx, lockWait, func(*sql.Conn) error { return nil })
+	if err == nil {
+		return nil
+	}
+	// A replica may lag behind its primary and takes no writes. What it has can be used.
+	if _, unreadable := readRows(ctx, s.db, "`mapping` = ''"); unreadable != nil {
+		return err
+	}
+	s.log.WarnContext(ctx, "rows of midas.aaduser differ from their copy and cannot be mended now", "server", s.server, "error", err)
+	return nil
+}
+
+func (s *Store) beginCopy(ctx context.Context, q querier) error {
+	if s.copies.begun() { // by another store, while this one waited
+		return nil
+	}
+	rows, err := s.rows(ctx, q, "`server` = ?", s.server)
+	if err != nil {
+		return err
+	}
+	if len(rows) > 0 {
+		s.log.WarnContext(ctx, "there is no copy of this server's account rows yet: one begins with the rows that the backend has, as they are",
+			"server", s.server, "rows", len(rows))
+	}
+	return s.copies.begin(rows)
+}
+
+// whole tells whether the table has just the rows that are kept. It reads one line.
+func (s *Store) whole(ctx context.Context, q querier) (bool, error) {
+	const doing = "compare midas.aaduser with its copy"
+	rows, err := q.QueryContext(ctx, "SELECT COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS('|', "+columns+"))), 0) FROM midas.aaduser WHERE `server` = ?", s.server)
+	if err != nil {
+		return false, unavailable(doing, err)
+	}
+	defer rows.Close()
+	var there fingerprint
+	for rows.Next() {
+		if err := rows.Scan(&there.rows, &there.sum); err != nil {
+			return false, unavailable(doing, err)
+		}
+	}
+	return there == s.copies.sum(), unavailable(doing, rows.Err())
+}
+
+// mendTable writes the rows again that were lost or changed on the backend, and the schema if
+// that is gone: by a DROP DATABASE that no gateway saw, or by a script that drops all
+// schemas that are not the server's own. It makes no account: a row opens only one that is
+// still there and is proven to have been made for it. The caller holds the lock.
+func (s *Store) mendTable(ctx context.Context, q querier) error {
+	if !s.copies.begun() {
+		return nil
+	}
+	whole, err := s.whole(ctx, q)
+	if whole && err == nil {
+		return nil
+	}
+	lost := isLost(err)
+	if lost {
+		err = s.remakeTable(ctx, q)
+	}
+	if err != nil {
+		return err
+	}
+	rows, err := readRows(ctx, q, "1 = 1")
+	if err != nil {
+		return err
+	}
+	there := map[string]mappingRow{}
+	for _, r := range rows {
+		there[r.Mapping] = r
+	}
+	written := 0
+	for _, a := range s.copies.All() {
+		again, err := s.mendRow(ctx, q, a, there)
+		if err != nil {
+			return err
+		}
+		if again {
+			written++
+			s.Forget(a.User)
+		}
+	}
+	if lost || written > 0 {
+		s.log.WarnContext(ctx, "rows of midas.aaduser were lost or changed on the backend and are written again from their copy: "+
+			"find out who did that; no account was made, and none opens that is not still there",
+			"server", s.server, "rows", written, "table was gone", lost)
+	}
+	return s.lookAtOthers(ctx, q, rows)
+}
+
+// sweepTable is mendTable where there is something to mend, and nobody changes accounts.
+func (s *Store) sweepTable(ctx context.Context) error {
+	if !s.copies.begun() {
+		return nil
+	}
+	if whole, err := s.whole(ctx, s.db); (err == nil && whole) || (err != nil && !isLost(err)) {
+		return err
+	}
+	err := s.locked(ctx, 0, func(*sql.Conn) error { return nil })
+	if errors.Is(err, errBusy) {
+		return nil
+	}
+	return err
+}
+
+// remakeTable makes the table. Something else may have its name by now: that is renamed.
+func (s *Store) remakeTable(ctx context.Context, q querier) error {
+	if err := makeSchema(ctx, q); err == nil || !isLost(err) {
+		if _, other := readRows(ctx, q, "`mapping` = ''"); !isLost(other) {
+			return err
+		}
+	}
+	aside := "midas.aaduser_" + uuid.NewString()[:8]
+	if _, err := q.ExecContext(ctx, "RENAME TABLE midas.aaduser TO "+aside); err != nil {
+		return unavailable("move another table out of the way of midas.aaduser", err)
+	}
+	s.log.WarnContext(ctx, "midas.aaduser was no table of midas and is renamed", "server", s.server, "to", aside)
+	return makeSchema(ctx, q)
+}
+
+// mendRow writes a row that is kept, unless the table has it or a later state of it, or
+// an earlier one, which is for the operator to judge. It tells whether it wrote.
+func (s *Store) mendRow(ctx context.Context, q querier, a Account, there map[string]mappingRow) (bool, error) {
+	if r, ok := there[a.Mapping]; ok {
+		switch s.judge(r) {
+		case rowCurrent, rowOutdated:
+			return false, nil
+		case rowNewer:
+			return false, s.copies.Put(r.Account)
+		}
+		if err := discardRow(ctx, q, a.Mapping); err != nil {
+			return false, err
+		}
+	}
+	free, err := s.vacate(ctx, q, a)
+	if err != nil {
+		return false, err
+	}
+	if free {
+		return true, s.writeRow(ctx, q, a)
+	}
+	borne, err := s.borne(ctx, q, a)
+	if err != nil {
+		return false, err
+	}
+	if !borne {
+		if err := s.believe(ctx, q); err != nil {
+			return false, err
+		}
+		s.log.InfoContext(ctx, "account row given up: its account is gone, and another row has its name", "account", a.String(), "id", a.ID)
+		return false, s.copies.Delete(a)
+	}
+	return true, s.writeRow(ctx, q, aside(a)) // it follows its account at the next lookup
+}
+
+// vacate makes room for a row that is to be written again, and tells whether it could. The
+// name may be another row's by now, which midas wrote too: the accounts were renamed, or
+// that of this row was dropped.
+func (s *Store) vacate(ctx context.Context, q querier, a Account) (free bool, err error) {
+	rows, err := readRows(ctx, q, "`user` = ? AND `host` = ?", a.User, a.Host)
+	if err != nil {
+		return false, err
+	}
+	for _, r := range rows {
+		if s.sealed(r) {
+			return false, nil
+		}
+		if err := discardRow(ctx, q, r.Mapping); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// borne tells whether the backend has an account that was made for the row, under
+// whatever name.
+func (s *Store) borne(ctx context.Context, q querier, a Account) (bool, error) {
+	bearers, err := s.dialect.byMarker(ctx, q, a.Mapping)
+	return slices.ContainsFunc(bearers, func(u backendUser) bool { return s.proven(u, a) }), err
+}
+
+// lookAtOthers looks at the rows of this server that are not kept as they are: later ones
+// are kept from now on, and what a crash left of a dropped account goes. How many are to
+// be confirmed is said when that has changed.
+func (s *Store) lookAtOthers(ctx context.Context, q querier, rows []mappingRow) error {
+	open := 0
+	for _, r := range rows {
+		if r.ServerID != s.server {
+			continue
+		}
+		switch v := s.judge(r); {
+		case v == rowNewer:
+			if err := s.copies.Put(r.Account); err != nil {
+				return err
+			}
+		case v == rowDropped:
+			borne, err := s.borne(ctx, q, r.Account)
+			if err == nil && !borne {
+				err = discardRow(ctx, q, r.Mapping)
+			}
+			if err != nil {
+				return err
+			}
+		case v.unconfirmed():
+			open++
+		}
+	}
+	if s.unconfirmed.Swap(int64(open)) != int64(open) && open > 0 {
+		s.log.WarnContext(ctx, "rows of midas.aaduser are older than their copy, or unknown to it, and open nothing: a backup was restored, or old rows were put back; "+
+			"if it was a backup, confirm it with midas mysql aad-user restore", "server", s.server, "rows", open)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package account
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/midas-mysql/midas"
+)
+
+// verdict is what a row of the table is worth, beside its copy. It is the reason where
+// the row is refused.
+type verdict string
+
+const (
+	rowCurrent verdict = ""
+	// rowNewer was written by another gateway, or shortly before a crash.
+	rowNewer    verdict = "it is newer than its copy"
+	rowUnsealed verdict = "it was written or changed without the master key of this midas"
+	rowChanged  verdict = "it differs from its copy, which is as new"
+	rowOutdated verdict = "it is older than its copy: a backup of the database was restored, or an old row was put back"
+	rowUnknown  verdict = "its copy does not know it: a backup of the database was restored, or an old row was put back"
+	rowDropped  verdict = "its account was dropped: a backup of the database was restored, or an old row was put back"
+)
+
+// believed tells whether a token may open what the row says.
+func (v verdict) believed() bool { return v == rowCurrent || v == rowNewer }
+
+// unconfirmed tells whether the row counts once an operator has said that a backup was
+// restored.
+func (v verdict) unconfirmed() bool { return v == rowOutdated || v == rowUnknown }
+
+// judge compares a row with its copy. The seal alone says that midas wrote the row once,
+// and whoever may write to schema midas, or restores a backup, can put an old one back:
+// that of an administrator who was replaced, or of an account that was dropped.
+//
+// Rows of other servers on the same backend have their copy elsewhere.
+func (s *Store) judge(r mappingRow) verdict {
+	if !s.sealed(r) {
+		return rowUnsealed
+	}
+	if r.ServerID != s.server || !s.copies.begun() {
+		return rowCurrent
+	}
+	kept, known, droppedAt := s.copies.state(r.Mapping)
+	switch {
+	case !known && droppedAt == 0:
+		return rowUnknown
+	case !known && r.Generation <= droppedAt:
+		return rowDropped
+	case !known || r.Generation > kept.Generation:
+		return rowNewer
+	case r.Generation < kept.Generation:
+		return rowOutdated
+	case r.Account != kept && r.Account != aside(kept):
+		return rowChanged
+	}
+	return rowCurrent
+}
+
+// torn tells whether the rows of a user name, as the table has them, lack one that is
+// kept, or have another state of it.
+func (s *Store) torn(user string, rows []mappingRow) bool {
+	for _, a := range s.copies.of(user) {
+		at := slices.IndexFunc(rows, func(r mappingRow) bool { return r.Mapping == a.Mapping })
+		if at < 0 {
+			return true
+		}
+		if v := s.judge(rows[at]); v != rowCurrent && v != rowOutdated {
+			return true
+		}
+	}
+	return slices.ContainsFunc(rows, func(r mappingRow) bool { return s.judge(r) == rowNewer })
+}
+
+// closed is the refusal of an account whose row an operator has to look at.
+func closed(a Account, v verdict) error {
+	return refuse(NumberDenied, midas.Forbidden, "account %s is closed, its record in schema midas is refused: %s", a, v).
+		WithHint("if a backup was restored the operator confirms it: midas mysql aad-user restore")
+}
+
+// Numbers of a server that has lost the table, or has another in its place.
+const (
+	numberUnknownDatabase = 1049
+	numberUnknownColumn   = 1054
+	numberUnknownTable    = 1146
+	numberInvalidView     = 1356
+	numberTableNotInStore = 1932
+)
+
+// isLost tells whether a statement failed because midas.aaduser is not there, or is no
+// table of ours.
+func isLost(err error) bool {
+	var refused *mysql.MySQLError
+	return errors.As(err, &refused) && slices.Contains([]uint16{
+		numberUnknownDatabase, numberUnknownColumn, numberUnknownTable, numberInvalidView, numberTableNotInStore,
+	}, refused.Number)
+}
