@@ -43,9 +43,7 @@ func (a *API) rotateKeys(c *call) (answer, error) {
 		return answer{}, err
 	}
 	keys, err := a.SigningKeys.RotateKeys(c.Context(), body.Now, body.Revoke)
-	ans := list(keys, showKey)
-	ans.deed = changedElsewhere
-	return ans, err
+	return list(keys, showKey), err
 }
 
 func showKey(k midas.KeyInfo) any {

@@ -15,7 +15,7 @@ var serverKind = kind{
 
 func (c *cli) newMySQLCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "mysql", Short: "MySQL servers and who administers them"}
-	cmd.AddCommand(c.newFlexibleServerCommand())
+	cmd.AddCommand(c.newFlexibleServerCommand(), c.newAADUserCommand())
 	return cmd
 }
 

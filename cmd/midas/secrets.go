@@ -41,7 +41,7 @@ func openMasterKey(dir string) (masterKey, error) {
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) != masterLength {
 		return nil, midas.Errorf(midas.Internal, "the master key %s is damaged: it should hold %d hexadecimal digits", path, 2*masterLength).
-			WithHint("restore it from a backup; without it, remove it and the directory issuer beside it, give each server an administrator with another login, and DROP USER and CREATE AADUSER each account")
+			WithHint("restore it from a backup; without it, remove it and the directories issuer and accounts beside it, give each server an administrator with another login, and DROP USER and CREATE AADUSER each account")
 	}
 	return key, nil
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/arm"
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/gateway"
@@ -50,11 +51,9 @@ type stackConfig struct {
 	// AdminLogin is the MySQL user name of the administrator of servers that are made
 	// without one.
 	AdminLogin string
-	// DrainTime is how long sessions may finish their transactions when run is to end.
-	DrainTime time.Duration
-	Seed      *seed.World // what there shall be, nil for nothing in particular
-	SeedFile  string      // where Seed was read
-	Log       *slog.Logger
+	Seed       *seed.World // what there shall be, nil for nothing in particular
+	SeedFile   string      // where Seed was read
+	Log        *slog.Logger
 }
 
 // stack is everything that `midas up` runs, in one process. open makes one that is
@@ -84,12 +83,12 @@ type stack struct {
 	opsLn           net.Listener
 	proxyLn         net.Listener
 
+	copies  *account.Copies
 	names   atomic.Pointer[namesAt]
 	stores  sync.Map // unique id of a server → *account.Store
 	opening singleflight.Group
 
-	draining atomic.Bool
-	closers  []func()
+	closers []func()
 }
 
 // openStack makes the parts in the order in which they need each other. On failure
@@ -109,7 +108,7 @@ func openStack(ctx context.Context, cfg stackConfig) (_ *stack, err error) {
 		s.openState, s.listen, s.openIssuer, s.openOperator,
 		// Before anything whose flags name a machine: the seed may declare it.
 		s.applySeed,
-		s.openMetadata, s.openControl, s.openBackend, s.finishDepartures, s.openGateway, s.announce,
+		s.openMetadata, s.openControl, s.openBackend, s.openCopies, s.finishDepartures, s.openGateway, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -233,6 +232,7 @@ func (s *stack) openControl(context.Context) error {
 		Directory: s.directory, Verifier: verifier, BaseURL: s.controlURL, SigningKeys: s.issuer, MetadataURL: s.metadataURL, Faults: s.metadata,
 		WorkloadSecret: s.master.workloadSecret(), ServersDeleted: s.dropDeparted, Log: s.Log,
 		Databases:    databases{func() *sql.DB { return s.backend.DB() }},
+		Accounts:     restoring{s},
 		DefaultAdmin: &s.defaultAdmin,
 	})
 	if err != nil {
@@ -246,49 +246,21 @@ func (s *stack) openControl(context.Context) error {
 	return nil
 }
 
-// run serves until ctx ends, then drains: sessions finish their transactions, for DrainTime
-// or until endNow ends, and what they ask of the other parts is answered all that time. It
-// fails when a part cannot go on.
-func (s *stack) run(ctx, endNow context.Context) error {
+// drainTime is how long sessions may go on after an interrupt.
+const drainTime = 5 * time.Second
+
+// run serves until ctx ends, then drains. It fails when a part cannot go on.
+func (s *stack) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
 	var parts sync.WaitGroup
 	part := func(serve func(context.Context) error) {
 		parts.Go(func() {
-			if err := serve(serving); err != nil {
+			if err := serve(ctx); err != nil {
 				cancel(err)
 			}
 		})
 	}
-	s.startParts(part)
-	go func() {
-		if err := s.backend.Wait(); err != nil {
-			cancel(err)
-		}
-	}()
-	<-ctx.Done()
-	s.drain(endNow)
-	stop()
-	parts.Wait()
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return nil
-}
-
-func (s *stack) drain(endNow context.Context) {
-	s.draining.Store(true)
-	if n := s.gateway.Sessions(); n > 0 {
-		s.Log.Warn("going down: sessions end now or with their transactions; another interrupt ends them all", "sessions", n, "within", s.DrainTime)
-	}
-	ctx, cancel := context.WithTimeout(endNow, s.DrainTime)
-	defer cancel()
-	s.gateway.Shutdown(ctx)
-}
-
-func (s *stack) startParts(part func(func(context.Context) error)) {
 	port := s.httpPort()
 	control := s.ca.TLSConfig(s.controlNames)
 	control.NextProtos = []string{"h2", "http/1.1"}
@@ -308,4 +280,18 @@ func (s *stack) startParts(part func(func(context.Context) error)) {
 	if s.proxyLn != nil {
 		part(s.serveProxy)
 	}
+	go func() {
+		if err := s.backend.Wait(); err != nil {
+			cancel(err)
+		}
+	}()
+	<-ctx.Done()
+	draining, stop := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer stop()
+	s.gateway.Shutdown(draining)
+	parts.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
 }

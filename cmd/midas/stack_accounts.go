@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ func (s *stack) account(ctx context.Context, server midas.Server) (*account.Stor
 func (s *stack) openStore(ctx context.Context, name, serverID string, unsealed bool) (*account.Store, error) {
 	return account.New(ctx, account.StoreConfig{
 		DB: s.backend.DB(), Dialect: s.backend.Dialect(), ServerID: serverID, AdoptUnsealed: unsealed,
-		Deriver: account.Deriver{Master: s.master.derive("accounts")}, Directory: s.directory, Log: s.Log,
+		Deriver: s.accountDeriver(), Copies: s.copies, Directory: s.directory, Log: s.Log,
 		Administrator: s.administratorOf(name, serverID),
 	})
 }
@@ -100,6 +101,11 @@ func (s *stack) dropServer(ctx context.Context, server directory.DepartedServer)
 	known, ok := s.stores.Load(server.UniqueID)
 	if !ok {
 		store, err := s.openStore(ctx, server.Name, server.UniqueID, server.Unsealed)
+		if errors.Is(err, account.ErrCopy) { // whom the accounts may open to no longer matters
+			if _, err = s.copies.SetAside(server.UniqueID); err == nil {
+				store, err = s.openStore(ctx, server.Name, server.UniqueID, server.Unsealed)
+			}
+		}
 		if err != nil {
 			return err
 		}

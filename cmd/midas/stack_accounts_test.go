@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -166,6 +167,11 @@ func TestServerOfAnEarlierMidas(t *testing.T) {
 		w.wants("at the second start", w.store(server), "app", 1, 1)
 		asBefore()
 		w.close()
+		w.open()
+		w.wants("with the seals taken away, and the copy of the rows there", w.store(server), "app", 1, 1)
+		asBefore()
+		w.close()
+		w.must(os.RemoveAll(filepath.Join(w.state, "accounts")))
 		w.open()
 		w.wants("with the seals taken away", w.store(server), "app", 0, 1)
 	})

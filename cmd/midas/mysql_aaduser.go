@@ -1,0 +1,58 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) newAADUserCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "aad-user", Short: "The accounts of a server that CREATE AADUSER made"}
+	cmd.AddCommand(c.newAADUserRestoreCommand())
+	return cmd
+}
+
+func (c *cli) newAADUserRestoreCommand() *cobra.Command {
+	var (
+		on   onServer
+		user string
+		yes  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "restore",
+		Short: "Confirm that a backup of the database was restored, so that its accounts open again",
+		Long: `Confirm that a backup of the database was restored, so that its accounts open again.
+
+midas keeps a sealed copy of the rows that map accounts to identities outside the
+database, and writes rows again that were lost there. A row that is older than its copy,
+or unknown to it, is refused: somebody may have put it back to open what was revoked.
+This command believes such rows, if the account is in the database and midas made it, and
+gives the account a new secret. An account that was dropped after the backup was made
+opens again only when --name names it.
+
+If the copy itself is refused because it was damaged or changed, this command sets it
+aside and begins another with the rows that the database has.`,
+		Example: `  midas mysql aad-user restore --resource-group myResourceGroup --server-name mydb
+  midas mysql aad-user restore -g myResourceGroup -s mydb --name app`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a, server, err := on.open(c, cmd)
+			if err != nil {
+				return err
+			}
+			if err := c.confirm(yes, "let the accounts of server "+server.name+" open as the restored database says"); err != nil {
+				return err
+			}
+			answer, err := a.do(cmd.Context(), http.MethodPost, serverKind.path(server, "restoreAadUsers"), map[string]any{"userName": user})
+			if err != nil {
+				return err
+			}
+			all, _ := member(answer, "value").([]any)
+			c.columns = "[].{UserName: userName, Host: host, PrincipalId: principalId, Restored: restored, Reason: reason}"
+			return c.print(all)
+		},
+	}
+	on.bind(cmd)
+	cmd.Flags().StringVarP(&user, "name", "n", "", "only the accounts of this user name, also those dropped after the backup was made")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
