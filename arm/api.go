@@ -112,12 +112,24 @@ type call struct {
 	filtered bool
 }
 
+// deed is why a success is an event of the activity log though the directory did not
+// change.
+type deed int
+
+const (
+	noDeed deed = iota
+	handedOut
+	changedElsewhere
+)
+
 // answer is what a handler has to say. A nil body is an empty one.
 type answer struct {
 	status int
 	body   any
 	etag   string // of a resource, unquoted
 	made   string // ARM id of what was made, for kinds whose answer names it in a header
+	// deed is set of an operation that did something which the directory does not know of.
+	deed deed
 	// monitor and location are where a client may ask what has come of the operation.
 	monitor, location string
 }

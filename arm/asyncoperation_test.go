@@ -24,14 +24,19 @@ func TestAsyncOperations(t *testing.T) {
 		}
 		return u.RequestURI()
 	}
+	// What changes nothing has ended with its answer, and there is no event to ask about.
+	resp, text := w.do(t, "owner", "PATCH", servers+"mydb"+api, `{}`)
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Azure-AsyncOperation") != "" || !strings.Contains(text, `"state":"Ready"`) {
+		t.Errorf("%d %s %v", resp.StatusCode, text, resp.Header)
+	}
 	for _, tc := range []struct {
 		method, path, body string
 		status             int
 		location           bool
 	}{
 		{"PUT", vms + "async", `{"location":"eastus"}`, 201, false},
-		{"PATCH", vms + "async", `{}`, 200, false},
-		{"PATCH", servers + "mydb", `{}`, 200, false},
+		{"PATCH", vms + "async", `{"tags":{"a":"b"}}`, 200, false},
+		{"PATCH", servers + "mydb", `{"tags":{"a":"b"}}`, 200, false},
 		{"DELETE", servers + "mydb/administrators/ActiveDirectory", "", 202, true},
 		{"PUT", servers + "mydb/administrators/ActiveDirectory", `{"properties":{"login":"a","sid":"` + ownerID + `"}}`, 201, false},
 		{"DELETE", servers + "mydb", "", 202, true},
@@ -51,7 +56,7 @@ func TestAsyncOperations(t *testing.T) {
 		w.want(t, http.StatusNotFound, "other", "GET", follow(monitor), "")
 		w.want(t, http.StatusForbidden, "stranger", "GET", follow(monitor), "")
 	}
-	resp, _ := w.do(t, "owner", "DELETE", vms+"async"+api, "")
+	resp, _ = w.do(t, "owner", "DELETE", vms+"async"+api, "")
 	if resp.StatusCode != http.StatusNoContent || resp.Header.Get("Location") != "" {
 		t.Errorf("deletion of nothing: %d %v", resp.StatusCode, resp.Header)
 	}

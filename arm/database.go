@@ -88,11 +88,15 @@ func (a *API) putDatabase(c *call) (answer, error) {
 	case d.Charset != "" && !word(d.Charset, "") || d.Collation != "" && !word(d.Collation, ""):
 		return answer{}, midas.Errorf(midas.Invalid, "The properties 'charset' and 'collation' are words such as 'utf8mb4'.")
 	}
+	_, before := a.getDatabase(c)
 	if err := a.Databases.Create(c.Context(), d); err != nil {
 		return answer{}, err
 	}
 	ans, err := a.getDatabase(c)
 	ans.status = http.StatusCreated
+	if before != nil {
+		ans.deed = changedElsewhere
+	}
 	return ans, err
 }
 

@@ -75,7 +75,7 @@ func (a *API) injectFault(c *call) (answer, error) {
 		return answer{}, err
 	}
 	a.Log.WarnContext(c.Context(), "fault ordered", "fault", f.Kind, "machine", c.vars["name"], "count", f.Count, "until", f.Until, "object", c.who.ObjectID)
-	return answer{status: http.StatusOK, body: showFault(f)}, nil
+	return answer{status: http.StatusOK, body: showFault(f), deed: changedElsewhere}, nil
 }
 
 // seconds is a number of seconds as a duration; one that is out of all bounds is longer
@@ -102,7 +102,11 @@ func (a *API) clearFaults(c *call) (answer, error) {
 	if n > 0 {
 		a.Log.WarnContext(c.Context(), "faults cleared", "machine", c.vars["name"], "count", n, "object", c.who.ObjectID)
 	}
-	return removed(n > 0, nil)
+	ans, err := removed(n > 0, nil)
+	if n > 0 {
+		ans.deed = changedElsewhere
+	}
+	return ans, err
 }
 
 func showFault(f midas.Fault) any {

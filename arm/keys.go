@@ -43,7 +43,9 @@ func (a *API) rotateKeys(c *call) (answer, error) {
 		return answer{}, err
 	}
 	keys, err := a.SigningKeys.RotateKeys(c.Context(), body.Now, body.Revoke)
-	return list(keys, showKey), err
+	ans := list(keys, showKey)
+	ans.deed = changedElsewhere
+	return ans, err
 }
 
 func showKey(k midas.KeyInfo) any {

@@ -91,7 +91,7 @@ func (a *API) listIdentityEndpoint(c *call) (answer, error) {
 	if a.MetadataURL == nil || a.WorkloadSecret == nil {
 		return answer{}, midas.Errorf(midas.NotFound, "This control plane has no metadata endpoint.")
 	}
-	return answer{status: http.StatusOK, body: object{
+	return answer{status: http.StatusOK, deed: handedOut, body: object{
 		"identityEndpoint": a.MetadataURL() + "/msi/token", "identityHeader": a.WorkloadSecret(v.VMID),
 	}}, nil
 }

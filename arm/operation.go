@@ -34,13 +34,17 @@ func (a *API) begin(w http.ResponseWriter, c *call) {
 	c.Request = c.WithContext(c.op.In(c.Context()))
 }
 
-// note keeps what has come of an operation, unless the change it made says so already.
-// Whoever has no role here writes no history of the subscription: what they tried is in
-// the process log alone.
+// note keeps what has come of an operation: that it was refused, or what it did, unless
+// the change that it made in the directory says so already. A success that changed nothing
+// and handed nothing out is no event: a reader could fill the log with it. Whoever has no
+// role here writes no history of the subscription: what they tried is in the process log
+// alone.
 func (a *API) note(c *call, ans answer, code string) {
-	if c.op != nil && !c.op.Noted() && c.access.Any() {
-		a.Directory.Note(c.op, ans.status, code)
+	refused := ans.status >= http.StatusBadRequest
+	if c.op == nil || c.op.Noted() || !c.access.Any() || !refused && ans.deed == noDeed {
+		return
 	}
+	a.Directory.Note(c.op, ans.status, code, !refused && ans.deed == changedElsewhere)
 }
 
 // command keeps of az's CommandName what a command can be: words.

@@ -13,18 +13,29 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// What the activity log keeps: Azure's age, and so many events that it stays below some
-// 60 MB.
+// activityAge is how long an event is kept, as in Azure.
+const activityAge = 90 * 24 * time.Hour
+
+// activityBudgets are how many events are kept of what changed something, and of the
+// others: so many that the log stays below some 75 MB. Neither pushes out the other: who
+// only reads, and is refused or does what changes nothing, does not get at what was done.
+var activityBudgets = map[bool]int{true: 100_000, false: 25_000}
+
 const (
-	activityAge    = 90 * 24 * time.Hour
-	activityEvents = 100_000
 	// activitySweep is how many events are written between two looks for old ones.
 	activitySweep = 256
+	// activityOver is the part of a budget by which it is exceeded before events go, since
+	// to find them takes longer than to write one.
+	activityOver = 20
 )
 
-// maxUnwritten is how many events may wait to be written; of more, those of what failed
-// are dropped and said in the process log. What handed something out never is.
-const maxUnwritten = 4096
+const (
+	// maxUnwritten is how many events may wait to be written. Of more, refusals are dropped
+	// and said in the process log, and what hands something out waits.
+	maxUnwritten = 4096
+	// maxUnwrittenOfOne is how many refusals of one caller may be among them.
+	maxUnwrittenOfOne = maxUnwritten / 4
+)
 
 // maxResourceID is how many bytes of an id are kept.
 const maxResourceID = 2048
@@ -46,6 +57,7 @@ type Activity struct {
 	Address       string
 	Command       string
 	Succeeded     bool
+	Changed       bool   // something: it was no refusal, and handed nothing out
 	Status        int    // of HTTP, 0 for a change, whose answer was yet to be made
 	Code          string // ARM's, of a failure
 
@@ -85,47 +97,70 @@ func (d *Directory) insertActivity(ctx context.Context, tx *sql.Tx, a Activity) 
 	if part := strings.Split(key, "/"); len(part) > 4 && part[3] == "resourcegroups" {
 		group = part[4]
 	}
-	made, err := tx.ExecContext(ctx, `INSERT INTO activity (event, at, scope, resource_id, group_key, correlation, body) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		a.ID, a.Time.UnixMilli(), key, a.ResourceID, group, fold(a.CorrelationID), string(body))
+	class := fold(a.Action)
+	if !a.Succeeded {
+		class += " refused"
+	}
+	made, err := tx.ExecContext(ctx, `INSERT INTO activity (event, at, scope, resource_id, group_key, correlation, body, changed, caller, class) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.ID, a.Time.UnixMilli(), key, a.ResourceID, group, fold(a.CorrelationID), string(body), a.Changed, fold(a.Caller), class)
 	if err != nil {
 		return err
 	}
 	if id, err := made.LastInsertId(); err != nil || id%activitySweep != 0 {
 		return err
 	}
-	return d.sweepActivity(ctx, tx, activityEvents)
+	return d.sweepActivity(ctx, tx, activityBudgets)
 }
 
-// sweepActivity removes events that are too old, and the oldest of those beyond most:
-// first those of what failed, or who is refused often enough would wash away what was done.
-func (d *Directory) sweepActivity(ctx context.Context, tx *sql.Tx, most int) error {
+// excess are the events of a budget that go first. Of the caller who has most it is the
+// oldest, and so on until enough are gone: nobody's events go for another's who has more.
+// Among those of one caller it is likewise the oldest of what they did most often, so that
+// who has something to hide has to do that same thing many times more.
+const excess = `SELECT id FROM (
+  SELECT id, row_number() OVER (PARTITION BY caller ORDER BY same, id DESC) AS place FROM (
+    SELECT id, caller, row_number() OVER (PARTITION BY caller, class ORDER BY id DESC) AS same FROM activity WHERE changed = ?))
+ORDER BY place DESC, id LIMIT ?`
+
+// sweepActivity removes events that are too old, and those beyond the budgets.
+func (d *Directory) sweepActivity(ctx context.Context, tx *sql.Tx, budgets map[bool]int) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM activity WHERE at < ?`, d.now().Add(-activityAge).UnixMilli()); err != nil {
 		return err
 	}
-	for _, which := range []string{`WHERE NOT (body ->> 'succeeded')`, ``} {
-		_, err := tx.ExecContext(ctx, `DELETE FROM activity WHERE id IN (SELECT id FROM activity `+which+
-			` ORDER BY id LIMIT max(0, (SELECT count(*) FROM activity) - ?))`, most)
-		if err != nil {
+	for changed, most := range budgets {
+		var events int
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM activity WHERE changed = ?`, changed).Scan(&events); err != nil {
+			return err
+		}
+		if events <= most+most/activityOver {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM activity WHERE id IN (`+excess+`)`, changed, events-most); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Note puts an operation that changed nothing into the activity log: one that was
-// refused, or that hands something out. It does not wait for the disk: a crash may lose
-// the last instant of what was noted so.
-func (d *Directory) Note(o *Operation, status int, code string) {
+// Note puts an operation into the activity log that did not change the directory: one that
+// was refused, that hands something out, or that changed something elsewhere. It does not
+// wait for the disk: a crash may lose the last instant of what was noted so.
+func (d *Directory) Note(o *Operation, status int, code string, changed bool) {
 	if o.event == "" {
 		o.event = uuid.NewString()
 	}
 	a := o.activity(d.now())
-	a.Succeeded, a.Status, a.Code = status < 400, status, code
+	a.Succeeded, a.Changed, a.Status, a.Code = status < 400, changed, status, code
 	d.unwrittenMu.Lock()
 	defer d.unwrittenMu.Unlock()
-	if len(d.unwritten) >= maxUnwritten && !a.Succeeded {
-		d.log.Warn("activity log cannot keep up, an event is lost", "action", a.Action, "status", status, "correlation", a.CorrelationID)
-		return
+	if !a.Succeeded {
+		if len(d.unwritten) >= maxUnwritten || d.unwrittenOf[a.Caller] >= maxUnwrittenOfOne {
+			d.refusals.Warn(a.Address, "activity log cannot keep up, an event is lost", "action", a.Action, "status", status, "correlation", a.CorrelationID)
+			return
+		}
+		d.unwrittenOf[a.Caller]++
+	}
+	for a.Succeeded && len(d.unwritten) >= 2*maxUnwritten {
+		d.written.Wait()
 	}
 	d.unwritten = append(d.unwritten, a)
 	if !d.writing {
@@ -140,9 +175,10 @@ func (d *Directory) writeNoted() {
 	for {
 		d.unwrittenMu.Lock()
 		batch := d.unwritten
-		d.unwritten = nil
-		if d.writing = len(batch) > 0; !d.writing {
-			d.written.Broadcast()
+		d.unwritten, d.unwrittenOf = nil, map[string]int{}
+		d.writing = len(batch) > 0
+		d.written.Broadcast()
+		if !d.writing {
 			d.unwrittenMu.Unlock()
 			return
 		}

@@ -3,43 +3,71 @@ package directory
 import (
 	"context"
 	"database/sql"
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/uuid"
 )
 
-// TestFailuresLeaveTheLogFirst: who is refused often enough must not wash away what was done.
-func TestFailuresLeaveTheLogFirst(t *testing.T) {
-	d, ctx := fresh(t), t.Context()
-	note := func(action string, status int) {
-		d.Note(&Operation{Action: action, Scope: d.subscriptionScope() + "/resourceGroups/rg", Method: "POST"}, status, "")
-	}
-	note("secret/action", 200)
-	for i := range 5 {
-		note(fmt.Sprintf("refused%d/action", i), 403)
-	}
-	note("other/action", 200)
-	left := func(most int) string {
-		t.Helper()
-		d.settleNotes()
-		must(t)(transact(ctx, d.writer, func(ctx context.Context, tx *sql.Tx) error { return d.sweepActivity(ctx, tx, most) }))
-		all, _, err := d.Activities(ctx, ActivityFilter{Limit: 100})
-		must(t)(err)
-		var actions []string
-		for _, a := range all {
-			actions = append(actions, strings.TrimSuffix(a.Action, "/action"))
+// left writes events and returns the actions of those that are left when each budget is
+// most: "action" is a change, "action!" a refusal and "action+" something handed out.
+func left(t *testing.T, most int, events ...[2]string) string {
+	t.Helper()
+	d := fresh(t)
+	_, err := d.writer.ExecContext(t.Context(), `DELETE FROM activity`)
+	must(t)(err)
+	must(t)(d.commit(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+		for _, e := range events {
+			action := strings.TrimRight(e[1], "!+")
+			a := (&Operation{Action: action, Caller: e[0], Scope: d.subscriptionScope(), event: uuid.NewString()}).activity(noon)
+			a.Succeeded, a.Changed = !strings.HasSuffix(e[1], "!"), action == e[1]
+			if err := d.insertActivity(ctx, tx, a); err != nil {
+				return err
+			}
 		}
-		return strings.Join(actions, " ")
+		return d.sweepActivity(ctx, tx, map[bool]int{true: most, false: most})
+	}, nil))
+	all, _, err := d.Activities(t.Context(), ActivityFilter{Limit: 1000})
+	must(t)(err)
+	var found []string
+	for _, a := range all {
+		found = append(found, a.Caller+":"+a.Action)
 	}
-	for _, tc := range []struct {
-		most int
-		want string
+	slices.Reverse(found)
+	return strings.Join(found, " ")
+}
+
+// Events go in an order in which nobody gets at those of others, and hardly at their own:
+// by budget, then the oldest of the caller who has most, then of what that caller did most.
+func TestWhichEventsGoFirst(t *testing.T) {
+	many := func(n int, caller, action string) (all [][2]string) {
+		for range n {
+			all = append(all, [2]string{caller, action})
+		}
+		return all
+	}
+	old := [][2]string{{"owner", "grant"}, {"reader", "secret+"}}
+	for name, tc := range map[string]struct {
+		most   int
+		events [][2]string
+		want   string
 	}{
-		{7, "other refused4 refused3 refused2 refused1 refused0 secret"}, {4, "other refused4 refused3 secret"}, {2, "other secret"}, {1, "other"},
+		"refusals push out no changes":       {3, many(9, "reader", "r!"), "owner:grant reader:secret reader:r reader:r"},
+		"nor what was handed out":            {2, many(9, "reader", "secret!"), "owner:grant reader:secret reader:secret"},
+		"nor those of another":               {2, many(9, "other", "r!"), "owner:grant reader:secret other:r"},
+		"changes push out no refusals":       {1, many(9, "owner", "tag"), "reader:secret owner:tag"},
+		"nor changes of another":             {2, many(9, "writer", "tag"), "owner:grant reader:secret writer:tag"},
+		"nor other changes of the same":      {3, many(9, "owner", "tag"), "owner:grant reader:secret owner:tag owner:tag"},
+		"the oldest of the same go":          {2, append(many(9, "owner", "a"), [2]string{"owner", "b"}), "reader:secret owner:a owner:b"},
+		"callers with the same number share": {3, append(many(5, "a", "x"), many(5, "b", "y")...), "owner:grant reader:secret a:x b:y"},
+		"nothing goes below the budget":      {9, many(4, "owner", "tag"), "owner:grant reader:secret owner:tag owner:tag owner:tag owner:tag"},
 	} {
-		if got := left(tc.most); got != tc.want {
-			t.Errorf("of %d: %s, want %s", tc.most, got, tc.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := left(t, tc.most, append(slices.Clone(old), tc.events...)...); got != tc.want {
+				t.Errorf("left are %s, not %s", got, tc.want)
+			}
+		})
 	}
 }
 
@@ -51,14 +79,15 @@ func TestSuccessIsNeverDropped(t *testing.T) {
 	d.writing = true // nobody writes meanwhile
 	d.unwrittenMu.Unlock()
 	for range maxUnwritten + 1 {
-		d.Note(&Operation{Action: "x/action", Scope: strings.Repeat("/x", 40_000)}, 403, "")
+		d.Note(&Operation{Caller: "noisy", Action: "x/action", Scope: strings.Repeat("/x", 40_000)}, 403, "", false)
 	}
-	d.Note(&Operation{Action: "secret/action", Scope: "/y"}, 200, "")
+	d.Note(&Operation{Caller: "quiet", Action: "y/action", Scope: "/y"}, 403, "", false)
+	d.Note(&Operation{Caller: "noisy", Action: "secret/action", Scope: "/y"}, 200, "", false)
 	d.unwrittenMu.Lock()
 	waiting := d.unwritten
 	d.unwritten, d.writing = nil, false
 	d.unwrittenMu.Unlock()
-	if n := len(waiting); n != maxUnwritten+1 || waiting[n-1].Action != "secret/action" {
+	if n := len(waiting); n != maxUnwrittenOfOne+2 || waiting[n-2].Action != "y/action" || waiting[n-1].Action != "secret/action" {
 		t.Errorf("%d wait", n)
 	}
 	if n := len(waiting[0].ResourceID); n > maxResourceID+3 {

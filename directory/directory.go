@@ -19,6 +19,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/keyfile"
+	"github.com/midas-mysql/midas/internal/refusals"
 )
 
 // readers is how many connections read at once; SQLite's WAL lets them go on while
@@ -58,10 +59,12 @@ type Directory struct {
 	closed  atomic.Bool
 	watch   watch
 
+	refusals    *refusals.Log
 	unwrittenMu sync.Mutex
-	unwritten   []Activity // noted and not yet in the activity log
-	writing     bool       // writeNoted is running
-	written     *sync.Cond // it is not any more
+	unwritten   []Activity     // noted and not yet in the activity log
+	unwrittenOf map[string]int // refusals among them, by caller
+	writing     bool           // writeNoted is running
+	written     *sync.Cond     // it is not any more
 }
 
 // Open opens the directory at cfg.Path, or makes an empty one with a new tenant and
@@ -69,13 +72,14 @@ type Directory struct {
 // file cannot be used, and Invalid when a newer midas wrote it.
 func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
 	d := &Directory{now: cfg.Now, log: cfg.Log, alone: cfg.Alone, hasher: newHasher(), reserved: cfg.ReservedAudiences}
-	d.written = sync.NewCond(&d.unwrittenMu)
+	d.written, d.unwrittenOf = sync.NewCond(&d.unwrittenMu), map[string]int{}
 	if d.now == nil {
 		d.now = time.Now
 	}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
+	d.refusals = refusals.New(d.log, d.now)
 	if err := private(cfg.Path); err != nil {
 		return nil, midas.Errorf(midas.Unavailable, "open directory: %w", err)
 	}
@@ -195,25 +199,31 @@ func (d *Directory) settle(ctx context.Context, tx *sql.Tx) error {
 // changes nothing. The first change of an Operation is judged and logged in it.
 func (d *Directory) write(ctx context.Context, change func(context.Context, *sql.Tx) error) error {
 	o := operationOf(ctx)
-	if o == nil || o.done {
+	if o == nil || o.noted {
 		return d.commit(ctx, change, nil)
 	}
+	noted := false
 	err := d.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := d.admit(ctx, tx, o); err != nil {
-			return err
+		if !o.admitted {
+			if err := d.admit(ctx, tx, o); err != nil {
+				return err
+			}
 		}
 		return change(ctx, tx)
 	}, func(ctx context.Context, tx *sql.Tx) error {
+		noted = true
 		a := o.activity(d.now())
-		a.Succeeded = true
+		a.Succeeded, a.Changed = true, true
 		return d.insertActivity(ctx, tx, a)
 	})
-	o.done = err == nil
+	if err == nil {
+		o.admitted, o.noted = true, noted
+	}
 	return err
 }
 
 // commit runs change in one transaction that records in the feed what it changed. It is
-// the only way to write. log, which may be nil, is run at its end.
+// the only way to write. log, which may be nil, is run at its end if anything changed.
 func (d *Directory) commit(ctx context.Context, change, log func(context.Context, *sql.Tx) error) error {
 	conn, err := d.writer.Conn(ctx)
 	if err != nil {
@@ -232,13 +242,11 @@ func (d *Directory) commit(ctx context.Context, change, log func(context.Context
 			return err
 		}
 		things, err := written.things(ctx, d, tx)
-		if err != nil {
+		if err != nil || len(things) == 0 {
 			return err
 		}
-		if len(things) > 0 {
-			if revision, err = insertChanges(ctx, tx, things); err != nil {
-				return err
-			}
+		if revision, err = insertChanges(ctx, tx, things); err != nil {
+			return err
 		}
 		if log != nil {
 			return log(ctx, tx)

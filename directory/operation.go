@@ -17,7 +17,8 @@ var ErrPrecondition = errors.New("precondition failed")
 
 // Operation is one thing that a caller of an API asks for. The first change under its
 // context (Operation.In) is refused where a lock or a precondition forbids it, and is in
-// the activity log, all in the transaction of the change itself.
+// the activity log, all in the transaction of the change itself. One that leaves everything
+// as it was is not in the log.
 type Operation struct {
 	Action        string // "Microsoft.Compute/virtualMachines/write"
 	Scope         string // the ARM id that it is about
@@ -34,8 +35,9 @@ type Operation struct {
 	// "*" in the first and "*" in the second. They are about resources alone.
 	IfMatch, IfNoneMatch string
 
-	event string
-	done  bool
+	event    string
+	admitted bool // its first change was judged
+	noted    bool // and one is in the activity log
 }
 
 type operationKey struct{}
@@ -51,8 +53,8 @@ func (o *Operation) In(ctx context.Context) context.Context {
 // Event is the id of the operation in the activity log, made by In.
 func (o *Operation) Event() string { return o.event }
 
-// Noted reports whether a change under the operation has been made, and so is in the log.
-func (o *Operation) Noted() bool { return o.done }
+// Noted reports whether the operation has changed something, and so is in the log.
+func (o *Operation) Noted() bool { return o.noted }
 
 func operationOf(ctx context.Context) *Operation {
 	o, _ := ctx.Value(operationKey{}).(*Operation)

@@ -81,7 +81,7 @@ func (d *demo) on(ctx context.Context, s *stack, names demoNames) (version strin
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- s.run(serving) }()
+	go func() { ended <- s.run(serving, serving) }()
 	t := &tale{demo: d, stack: s, demoNames: names, midasWasThere: account.Installed(ctx, s.backend.DB())}
 	err = t.tell(ctx)
 	// Also when a step failed or was interrupted: the server may be somebody's.

@@ -42,6 +42,10 @@ func (s *stack) opsHandler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if s.draining.Load() {
+			http.Error(w, "going down: no new sessions", http.StatusServiceUnavailable)
+			return
+		}
 		if err := s.backend.DB().PingContext(r.Context()); err != nil {
 			http.Error(w, "the backend does not answer: "+err.Error(), http.StatusServiceUnavailable)
 			return

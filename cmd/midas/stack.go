@@ -51,9 +51,11 @@ type stackConfig struct {
 	// AdminLogin is the MySQL user name of the administrator of servers that are made
 	// without one.
 	AdminLogin string
-	Seed       *seed.World // what there shall be, nil for nothing in particular
-	SeedFile   string      // where Seed was read
-	Log        *slog.Logger
+	// DrainTime is how long sessions may finish their transactions when run is to end.
+	DrainTime time.Duration
+	Seed      *seed.World // what there shall be, nil for nothing in particular
+	SeedFile  string      // where Seed was read
+	Log       *slog.Logger
 }
 
 // stack is everything that `midas up` runs, in one process. open makes one that is
@@ -88,7 +90,8 @@ type stack struct {
 	stores  sync.Map // unique id of a server → *account.Store
 	opening singleflight.Group
 
-	closers []func()
+	draining atomic.Bool
+	closers  []func()
 }
 
 // openStack makes the parts in the order in which they need each other. On failure
@@ -246,21 +249,49 @@ func (s *stack) openControl(context.Context) error {
 	return nil
 }
 
-// drainTime is how long sessions may go on after an interrupt.
-const drainTime = 5 * time.Second
-
-// run serves until ctx ends, then drains. It fails when a part cannot go on.
-func (s *stack) run(ctx context.Context) error {
+// run serves until ctx ends, then drains: sessions finish their transactions, for DrainTime
+// or until endNow ends, and what they ask of the other parts is answered all that time. It
+// fails when a part cannot go on.
+func (s *stack) run(ctx, endNow context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	var parts sync.WaitGroup
 	part := func(serve func(context.Context) error) {
 		parts.Go(func() {
-			if err := serve(ctx); err != nil {
+			if err := serve(serving); err != nil {
 				cancel(err)
 			}
 		})
 	}
+	s.startParts(part)
+	go func() {
+		if err := s.backend.Wait(); err != nil {
+			cancel(err)
+		}
+	}()
+	<-ctx.Done()
+	s.drain(endNow)
+	stop()
+	parts.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+func (s *stack) drain(endNow context.Context) {
+	s.draining.Store(true)
+	if n := s.gateway.Sessions(); n > 0 {
+		s.Log.Warn("going down: sessions end now or with their transactions; another interrupt ends them all", "sessions", n, "within", s.DrainTime)
+	}
+	ctx, cancel := context.WithTimeout(endNow, s.DrainTime)
+	defer cancel()
+	s.gateway.Shutdown(ctx)
+}
+
+func (s *stack) startParts(part func(func(context.Context) error)) {
 	port := s.httpPort()
 	control := s.ca.TLSConfig(s.controlNames)
 	control.NextProtos = []string{"h2", "http/1.1"}
@@ -280,18 +311,4 @@ func (s *stack) run(ctx context.Context) error {
 	if s.proxyLn != nil {
 		part(s.serveProxy)
 	}
-	go func() {
-		if err := s.backend.Wait(); err != nil {
-			cancel(err)
-		}
-	}()
-	<-ctx.Done()
-	draining, stop := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer stop()
-	s.gateway.Shutdown(draining)
-	parts.Wait()
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return nil
 }

@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -66,6 +69,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments that there shall be")
 	endpoint.add(flags)
 	door.add(flags)
+	flags.DurationVar(&cfg.DrainTime, "drain-time", 30*time.Second, "how long sessions may finish their transactions after an interrupt, while new ones are refused; another interrupt ends them at once")
 	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in, of those refused at one address one in ten seconds")
 	return cmd
 }
@@ -98,11 +102,33 @@ func (c *cli) up(ctx context.Context, cfg stackConfig) error {
 	}
 	defer s.close()
 	s.welcome(c.stdout)
-	if err := s.run(ctx); err != nil {
+	endNow, cancel := secondInterrupt()
+	defer cancel()
+	if err := s.run(ctx, endNow); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.stdout, "midas is down")
 	return nil
+}
+
+// secondInterrupt returns a context that ends at the second interrupt; a third one kills.
+// The first is for the context of the command.
+func secondInterrupt() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	interrupts := make(chan os.Signal, 2)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		defer signal.Stop(interrupts)
+		for range 2 {
+			select {
+			case <-interrupts:
+			case <-ctx.Done():
+				return
+			}
+		}
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // announce tells the other commands where this stack is, until it closes.
