@@ -12,11 +12,15 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/refusals"
 	"github.com/midas-mysql/midas/internal/rest"
 )
 
 // maxBody is the largest request that Resource Manager takes, 4 MiB.
 const maxBody = 4 << 20
+
+// maxLoggedPath is how much the log has of a path, which may be a stranger's.
+const maxLoggedPath = 512
 
 // Audiences returns the audiences by which tokens name Resource Manager. The first
 // is the one that clients are told to ask for; it is that of Azure's public cloud,
@@ -68,7 +72,8 @@ type Config struct {
 // double slashes, some clients fail.
 type API struct {
 	Config
-	routes []route
+	routes   []route
+	refusals *refusals.Log
 }
 
 var _ http.Handler = (*API)(nil)
@@ -90,7 +95,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &API{Config: cfg}
+	a := &API{Config: cfg, refusals: refusals.New(cfg.Log, cfg.Now)}
 	a.routes = a.table()
 	return a, nil
 }
@@ -156,12 +161,29 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.note(c, ans, code)
 	ans.header(h)
 	rest.SendJSON(w, r, ans.status, "application/json; charset=utf-8", ans.body)
-	level := slog.LevelDebug
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		level = slog.LevelInfo
+	a.log(c, ans, a.Now().Sub(start))
+}
+
+// log tells who changed what, and whose attempt to was refused. None of it fills the log: a
+// principal may repeat what it may do, and a stranger what it may not.
+func (a *API) log(c *call, ans answer, took time.Duration) {
+	path := clip(c.URL.EscapedPath(), maxLoggedPath)
+	args := []any{
+		"method", clip(c.Method, 16), "path", path, "status", ans.status,
+		"object", c.who.ObjectID, "client", c.who.ClientID, "id", c.id, "took", took,
 	}
-	a.Log.Log(r.Context(), level, "request", "method", r.Method, "path", r.URL.EscapedPath(), "status", ans.status,
-		"object", c.who.ObjectID, "client", c.who.ClientID, "id", c.id, "took", a.Now().Sub(start))
+	changes := c.Method != http.MethodGet && c.Method != http.MethodHead
+	switch {
+	case !changes:
+		a.Log.DebugContext(c.Context(), "request", args...)
+	case c.who.ObjectID == "":
+		a.refusals.Info(c.RemoteAddr, "request refused", args...)
+	case ans.status >= http.StatusBadRequest:
+		a.refusals.Known(slog.LevelInfo, c.who.ObjectID, "request refused", args...)
+	default:
+		segments, _ := rest.SplitPath(c.URL.EscapedPath())
+		a.refusals.Known(slog.LevelInfo, strings.ToLower(c.who.ObjectID+" "+c.Method+" "+rest.JoinPath(segments)), "request", args...)
+	}
 }
 
 // handle takes the steps that no route can skip, in this order: who asks, what for,
@@ -247,7 +269,7 @@ func (a *API) match(c *call, segments []string) (found *route, methods []string)
 func (a *API) fault(w http.ResponseWriter, c *call, err error) (ans answer, code string) {
 	f := faultOf(err)
 	if f.status >= http.StatusInternalServerError {
-		a.Log.ErrorContext(c.Context(), "request failed", "id", c.id, "error", err)
+		a.refusals.Error(c.RemoteAddr, "request failed", "id", c.id, "error", err)
 	}
 	if f.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/refusals"
 	"github.com/midas-mysql/midas/internal/rest"
 )
 
@@ -49,7 +50,8 @@ type Config struct {
 // routes by the escaped path itself, so it must be given requests as they came.
 type API struct {
 	Config
-	routes []route
+	routes   []route
+	refusals *refusals.Log
 }
 
 var _ http.Handler = (*API)(nil)
@@ -68,7 +70,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &API{Config: cfg}
+	a := &API{Config: cfg, refusals: refusals.New(cfg.Log, cfg.Now)}
 	a.routes = a.table()
 	return a, nil
 }
@@ -128,12 +130,28 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		rest.SendJSON(w, r, ans.status, contentType, ans.body)
 	}
-	level := slog.LevelDebug
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		level = slog.LevelInfo // who changed what
+	a.log(c, ans, a.Now().Sub(start))
+}
+
+// log tells who changed what, and whose attempt to was refused. None of it fills the log: a
+// principal may repeat what it may do, and a stranger what it may not.
+func (a *API) log(c *call, ans answer, took time.Duration) {
+	args := []any{
+		"method", clip(c.Method), "path", clip(c.URL.EscapedPath()), "status", ans.status,
+		"object", c.who.ObjectID, "client", c.who.ClientID, "id", c.id, "took", took,
 	}
-	a.Log.Log(r.Context(), level, "graph request", "method", r.Method, "path", r.URL.EscapedPath(), "status", ans.status,
-		"object", c.who.ObjectID, "client", c.who.ClientID, "id", c.id, "took", a.Now().Sub(start))
+	changes := c.Method != http.MethodGet && c.Method != http.MethodHead
+	switch {
+	case !changes:
+		a.Log.DebugContext(c.Context(), "graph request", args...)
+	case c.who.ObjectID == "":
+		a.refusals.Info(c.RemoteAddr, "graph request refused", args...)
+	case ans.status >= http.StatusBadRequest:
+		a.refusals.Known(slog.LevelInfo, c.who.ObjectID, "graph request refused", args...)
+	default:
+		segments, _ := rest.SplitPath(c.URL.EscapedPath())
+		a.refusals.Known(slog.LevelInfo, strings.ToLower(c.who.ObjectID+" "+c.Method+" "+rest.JoinPath(segments)), "graph request", args...)
+	}
 }
 
 // clientID is the client's own id of the request, or ours when it has none.
@@ -186,7 +204,7 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 func (a *API) fault(w http.ResponseWriter, c *call, err error) answer {
 	f := faultOf(err)
 	if f.status >= http.StatusInternalServerError {
-		a.Log.ErrorContext(c.Context(), "graph request failed", "id", c.id, "error", err)
+		a.refusals.Error(c.RemoteAddr, "graph request failed", "id", c.id, "error", err)
 	}
 	if f.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -264,7 +265,7 @@ func (i *Issuer) grantByDevice(a *ask) (*issued, *oauthError) {
 	u, err := i.People.UserByID(a.Context(), n.user.ObjectID)
 	switch {
 	case mayNotSignIn(err), err == nil && u.Stamp != n.user.Stamp:
-		i.log.Warn("device sign-in refused", "user", n.user.ObjectID, "client", a.client.id, "why", "the account has changed since")
+		i.refusals.Known(slog.LevelWarn, n.user.ObjectID, "device sign-in refused", "user", n.user.ObjectID, "client", a.client.id, "why", "the account has changed since")
 		return nil, noGrant("device_code")
 	case err != nil:
 		return nil, i.notIssued(a, n.resource, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -118,7 +119,7 @@ func (i *Issuer) grantApplication(a *ask) (*issued, *oauthError) {
 	if err != nil {
 		return nil, i.notIssued(a, resource, err)
 	}
-	i.log.Info("token issued", "client", a.client.id, "resource", resource, "expires", t.Expiry)
+	i.refusals.Known(slog.LevelInfo, a.client.id, "token issued", "client", a.client.id, "resource", resource, "expires", t.Expiry)
 	return &issued{token: t, resource: resource}, nil
 }
 

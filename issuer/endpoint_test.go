@@ -3,8 +3,10 @@ package issuer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -173,5 +175,21 @@ func TestCorrelationIsEchoed(t *testing.T) {
 	_, _, doc := post(t, base+"/adfs/oauth2/token", form(), func(r *http.Request) { r.Header.Set("client-request-id", id) })
 	if doc["correlation_id"] != id || doc["trace_id"] == id {
 		t.Errorf("%v", doc)
+	}
+}
+
+// A form of thousands of parameters would become a hundred times its size before anybody has
+// signed in.
+func TestManyParametersAreRefused(t *testing.T) {
+	_, base := serve(t)
+	for _, n := range []int{80, 110, 9000} {
+		f := form("resource", "api://a")
+		for i := range n {
+			f.Set(strconv.FormatInt(int64(i), 36), "")
+		}
+		status, _, doc := post(t, base+"/adfs/oauth2/token", f)
+		if want := n >= 100; (status == http.StatusBadRequest && strings.Contains(fmt.Sprint(doc["error_description"]), "Malformed")) != want {
+			t.Errorf("%d parameters: %d %v", n, status, doc)
+		}
 	}
 }

@@ -178,7 +178,7 @@ func (i *Issuer) matchCredential(id midas.Identity, credentials []midas.Federate
 	if failed := checkTimes(claims, i.now(), maxOutsideLifetime); failed != nil {
 		return midas.Identity{}, failed
 	}
-	i.log.Info("federated assertion accepted", "client", id.ClientID, "issuer", claims.Issuer, "subject", clip(claims.Subject))
+	i.refusals.Known(slog.LevelInfo, id.ClientID, "federated assertion accepted", "client", id.ClientID, "issuer", claims.Issuer, "subject", clip(claims.Subject))
 	return id, nil
 }
 

@@ -30,10 +30,10 @@ var busy = oauthError{
 }
 
 // fault writes what went wrong here. A client that has gone ends what was done for it,
-// which is no fault: it would fill the log.
+// which is no fault: it would fill the log. So would one that asks again and again.
 func (i *Issuer) fault(r *http.Request, message string, args ...any) {
 	if r.Context().Err() == nil {
-		i.log.Error(message, args...)
+		i.refusals.Error(addressOf(r), message, args...)
 	}
 }
 

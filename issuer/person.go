@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -82,7 +83,7 @@ func (i *Issuer) signIn(r *http.Request, upn, password string) (midas.User, *oau
 		return midas.User{}, invalidGrant(50053, fmt.Sprintf("Too many sign-ins failed from this address, or under this name from many. Try again in %d seconds.", int(wait.Seconds())+1))
 	}
 	if err == nil {
-		i.log.Info("person signed in", "user", u.ObjectID, "source", from.String())
+		i.refusals.Known(slog.LevelInfo, u.ObjectID, "person signed in", "user", u.ObjectID, "source", from.String())
 		return u, nil
 	}
 	var refusal *midas.Error
@@ -90,7 +91,7 @@ func (i *Issuer) signIn(r *http.Request, upn, password string) (midas.User, *oau
 	case errors.As(err, &refusal) && refusal.Public: // whoever knows the password may know
 		return midas.User{}, invalidGrant(50055, "The password is right, and "+refusal.Message+".")
 	case midas.CodeOf(err) == midas.Unauthenticated, midas.CodeOf(err) == midas.NotFound:
-		i.log.Warn("password refused", "user", clip(upn), "source", from.String())
+		i.refusals.Warn(addressOf(r), "password refused", "user", clip(upn), "source", from.String())
 		return midas.User{}, wrong
 	case midas.CodeOf(err) == midas.Unavailable:
 		return midas.User{}, &busy
@@ -163,9 +164,9 @@ func noGrant(parameter string) *oauthError {
 }
 
 func (i *Issuer) revoke(ctx context.Context, g midas.Grant, why string) {
-	i.log.Warn("grant revoked", "user", g.UserID, "client", g.ClientID, "why", why)
+	i.refusals.Known(slog.LevelWarn, g.UserID, "grant revoked", "user", g.UserID, "client", g.ClientID, "why", why)
 	if err := i.Grants.RevokeGrants(ctx, g.Family); err != nil {
-		i.log.Error("grant not revoked", "user", g.UserID, "err", err)
+		i.refusals.Known(slog.LevelError, g.UserID, "grant not revoked", "user", g.UserID, "err", err)
 	}
 }
 
@@ -187,13 +188,13 @@ func (i *Issuer) issueUser(a *ask, u midas.User, resource string, from *parent) 
 	if i.Grants != nil && (!a.v2 || slices.Contains(asked, "offline_access")) {
 		switch out.refresh, err = i.keepGrant(a, u, from); {
 		case midas.CodeOf(err) == midas.NotFound:
-			i.log.Warn("sign-in revoked while it went on", "user", u.ObjectID, "client", a.client.id)
+			i.refusals.Known(slog.LevelWarn, u.ObjectID, "sign-in revoked while it went on", "user", u.ObjectID, "client", a.client.id)
 			return nil, noGrant("grant")
 		case err != nil:
 			return nil, i.notIssued(a, resource, err)
 		}
 	}
-	i.log.Info("token issued", "user", u.ObjectID, "client", a.client.id, "resource", resource, "expires", t.Expiry)
+	i.refusals.Known(slog.LevelInfo, u.ObjectID, "token issued", "user", u.ObjectID, "client", a.client.id, "resource", resource, "expires", t.Expiry)
 	return out, nil
 }
 

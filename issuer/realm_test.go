@@ -211,6 +211,30 @@ func TestStrangersWriteFewLines(t *testing.T) {
 	}
 }
 
+// Wrong passwords for any number of names, and sign-ins again and again, are told in one line
+// each in ten seconds, with how many it stands for.
+func TestPeopleWriteFewLines(t *testing.T) {
+	var out journal
+	r := newRealm(t, func(c *issuer.Config) { c.Log = slog.New(slog.NewTextHandler(&out, nil)) })
+	for _, wait := range []time.Duration{0, 10 * time.Second} {
+		r.pass(wait)
+		for i := range 10 {
+			r.signIn(t, "username", fmt.Sprint("guess", i, "@contoso.example"), "password", "wrong")
+		}
+		for range 5 {
+			if status, doc := r.signIn(t); status != http.StatusOK {
+				t.Fatal(status, doc)
+			}
+		}
+	}
+	text := out.String()
+	for message, left := range map[string]int{"password refused": 9, "person signed in": 4, "token issued": 4} {
+		if n := strings.Count(text, message); n != 2 || !strings.Contains(text, fmt.Sprint("left_out=", left)) {
+			t.Errorf("%s: %d lines, want 2, the second with %d left out:\n%s", message, n, left, text)
+		}
+	}
+}
+
 // A client that hangs up ends what is done for it, which is no fault of ours.
 func TestClientsThatHangUpAreNotLogged(t *testing.T) {
 	var out journal

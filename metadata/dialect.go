@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"log/slog"
 	"net/http"
 
 	"github.com/midas-mysql/midas"
@@ -66,7 +67,7 @@ func (e *Endpoint) serveToken(w http.ResponseWriter, r *http.Request, c caller, 
 func (e *Endpoint) grant(w http.ResponseWriter, r *http.Request, v *visit, d dialect, q query) (id midas.Identity, t midas.Token, f *failure) {
 	fault, faulty := e.faults.take(v.workload.VMID)
 	if faulty {
-		e.log.WarnContext(r.Context(), "injected fault", "fault", fault.Kind, "machine", v.workload.ResourceID)
+		e.refusals.Known(slog.LevelWarn, v.workload.VMID, "injected fault", "fault", fault.Kind, "machine", v.workload.ResourceID)
 		if f = e.faults.strike(w, r, fault); f != nil {
 			return id, t, f
 		}

@@ -26,6 +26,7 @@ const (
 	askAgain     = 5 * time.Minute // least time between a fetch and the next
 	retryAfter   = time.Minute     // the same after a failed one
 	firstRetry   = 2 * time.Second // the same when there are no keys at all yet
+	tellAgain    = time.Minute     // least time between two lines in the log about failures
 )
 
 // RemoteConfig says where an issuer publishes its keys.
@@ -62,6 +63,7 @@ type RemoteKeys struct {
 	flight chan struct{} // closed when the fetch under way ends; nil when there is none
 	next   time.Time     // no fetch before
 	last   error         // why the last fetch failed
+	told   time.Time     // when the log last had that
 }
 
 // published is one state of the key set. It does not change.
@@ -180,11 +182,19 @@ func (r *RemoteKeys) settle(keys StaticKeys, err error) {
 		r.next = now.Add(askAgain)
 	case before == nil:
 		r.next = now.Add(firstRetry)
-		r.log.Warn("no signing keys yet", "url", r.url, "err", err)
+		r.tell(now, "no signing keys yet", "url", r.url, "err", err)
 	default:
 		r.next = now.Add(retryAfter)
-		r.log.Warn("signing keys not refreshed, the ones at hand stay in use",
+		r.tell(now, "signing keys not refreshed, the ones at hand stay in use",
 			"url", r.url, "age", now.Sub(before.fetched), "err", err)
+	}
+}
+
+// tell writes to the log, once in tellAgain: tokens of strangers start fetches.
+func (r *RemoteKeys) tell(now time.Time, message string, args ...any) {
+	if r.told.IsZero() || now.Sub(r.told) >= tellAgain {
+		r.told = now
+		r.log.Warn(message, args...)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -270,4 +271,28 @@ func TestRemoteKeysAddress(t *testing.T) {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
+}
+
+// Tokens of strangers start fetches from an issuer that does not answer: the log has one line
+// a minute about it.
+func TestFailedFetchesWriteFewLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		p := &publisher{err: errors.New("no route")}
+		r, err := token.NewRemoteKeys(token.RemoteConfig{
+			URL: "https://login.example/keys", Client: &http.Client{Transport: p}, Log: slog.New(slog.NewTextHandler(&out, nil)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 120 {
+			if _, err := r.Key(t.Context(), "k"); midas.CodeOf(err) != midas.Unavailable {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		if lines := strings.Count(out.String(), "\n"); lines != 2 || p.fetches.Load() < 50 {
+			t.Errorf("%d lines about %d fetches in two minutes", lines, p.fetches.Load())
+		}
+	})
 }

@@ -163,7 +163,10 @@ func (s streams) open(t *testing.T, running Running, conn net.Conn, count uint32
 func (s streams) fields(running Running) []hpack.HeaderField {
 	u, _ := url.Parse(running.Control)
 	all := []hpack.HeaderField{
-		{Name: ":method", Value: s.method}, {Name: ":scheme", Value: "https"}, {Name: ":authority", Value: u.Host}, {Name: ":path", Value: s.path},
+		{Name: ":method", Value: s.method},
+		{Name: ":scheme", Value: "https"},
+		{Name: ":authority", Value: u.Host},
+		{Name: ":path", Value: s.path},
 		{Name: "content-type", Value: cmp.Or(s.kind, "application/json")},
 	}
 	if s.announces {

@@ -43,7 +43,9 @@ func serveHoldings(t *testing.T) listener {
 	})
 	server := &http.Server{
 		Handler: newHoldings(most, most).admit(handler), ReadTimeout: wholeTimeout, WriteTimeout: wholeTimeout,
-		ConnContext: func(ctx context.Context, conn net.Conn) context.Context { return context.WithValue(ctx, connKey{}, conn) },
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, conn)
+		},
 	}
 	go server.Serve(l)
 	t.Cleanup(func() {

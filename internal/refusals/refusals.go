@@ -1,6 +1,7 @@
-// Package refusals owns how refused strangers are told in the log: seldom enough that none
-// of them fills it, or hides in it who is refused elsewhere. Programs of one machine are one
-// sender: of all but the first there is a number alone.
+// Package refusals owns what others can have written to the log at will: refused strangers, and
+// known principals that repeat themselves. They are told seldom enough that none fills the log,
+// or hides in it who does the same elsewhere. Programs of one machine are one sender: of all but
+// the first there is a number alone.
 //
 // It knows no product, and not why anybody is refused.
 package refusals
@@ -21,6 +22,8 @@ const (
 	// most is how many sources and messages are told apart at a time. What is beyond is one
 	// more together: strangers may have any number of addresses.
 	most = 1000
+	// mostKnown is the same of known subjects, whose number is not theirs to choose.
+	mostKnown = 64 << 10
 )
 
 // Log writes refusals. It is safe for concurrent use.
@@ -28,13 +31,20 @@ type Log struct {
 	log *slog.Logger
 	now func() time.Time
 
-	mu    sync.Mutex
+	mu               sync.Mutex
+	strangers, known table
+}
+
+// table has what was told a moment ago.
+type table struct {
+	most  int
 	kinds map[kind]told
 	swept time.Time
 }
 
 type kind struct {
 	from    sender.Sender
+	subject string // of a known principal; "" for a source
 	message string // "" for all beyond most
 }
 
@@ -45,7 +55,10 @@ type told struct {
 
 // New returns a Log that writes to log.
 func New(log *slog.Logger, now func() time.Time) *Log {
-	return &Log{log: log, now: now, kinds: map[kind]told{}}
+	return &Log{
+		log: log, now: now,
+		strangers: table{most: most, kinds: map[kind]told{}}, known: table{most: mostKnown, kinds: map[kind]told{}},
+	}
 }
 
 // Warn says that a request from source was refused, unless it said so of that source with
@@ -65,53 +78,63 @@ func (l *Log) Info(source, message string, args ...any) {
 	l.say(slog.LevelInfo, source, message, args)
 }
 
-func (l *Log) say(level slog.Level, source, message string, args []any) {
-	if left, say := l.count(kind{sender.Parse(source), message}); say {
-		if left > 0 {
-			args = append(args[:len(args):len(args)], "left_out", left)
-		}
-		l.log.Log(context.Background(), level, message, args...)
-	}
+// Known is for what a principal does that has proved who it is: subject is its id, with what
+// else tells its deeds apart. It is told as refusals are, wherever the request came from.
+func (l *Log) Known(level slog.Level, subject, message string, args ...any) {
+	l.write(level, &l.known, kind{subject: subject, message: message}, args)
 }
 
-func (l *Log) count(k kind) (left int, say bool) {
-	now := l.now()
+func (l *Log) say(level slog.Level, source, message string, args []any) {
+	l.write(level, &l.strangers, kind{from: sender.Parse(source), message: message}, args)
+}
+
+func (l *Log) write(level slog.Level, t *table, k kind, args []any) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	before, known := l.kinds[k]
-	if !known && len(l.kinds) >= most {
-		l.sweep(now)
-		if len(l.kinds) >= most {
+	left, say := t.count(k, l.now())
+	l.mu.Unlock()
+	if !say {
+		return
+	}
+	if left > 0 {
+		args = append(args[:len(args):len(args)], "left_out", left)
+	}
+	l.log.Log(context.Background(), level, k.message, args...)
+}
+
+func (t *table) count(k kind, now time.Time) (left int, say bool) {
+	before, known := t.kinds[k]
+	if !known && len(t.kinds) >= t.most {
+		t.sweep(now)
+		if len(t.kinds) >= t.most {
 			k = kind{}
-			before, known = l.kinds[k]
+			before, known = t.kinds[k]
 		}
 	}
 	if known && now.Sub(before.at) < every {
 		before.left++
-		l.kinds[k] = before
+		t.kinds[k] = before
 		return 0, false
 	}
-	l.kinds[k] = told{at: now}
+	t.kinds[k] = told{at: now}
 	return before.left, true
 }
 
 // sweep forgets what a line would be written of anyway; what that line would have said was
-// left out counts as left out of those beyond. It looks at all, so once a second. The lock
-// is held.
-func (l *Log) sweep(now time.Time) {
-	if now.Sub(l.swept) < time.Second {
+// left out counts as left out of those beyond. It looks at all, so once a second.
+func (t *table) sweep(now time.Time) {
+	if now.Sub(t.swept) < time.Second {
 		return
 	}
-	l.swept = now
-	beyond := l.kinds[kind{}]
-	maps.DeleteFunc(l.kinds, func(k kind, t told) bool {
-		gone := k != kind{} && now.Sub(t.at) >= every
+	t.swept = now
+	beyond := t.kinds[kind{}]
+	maps.DeleteFunc(t.kinds, func(k kind, one told) bool {
+		gone := k != kind{} && now.Sub(one.at) >= every
 		if gone {
-			beyond.left += t.left
+			beyond.left += one.left
 		}
 		return gone
 	})
 	if beyond != (told{}) {
-		l.kinds[kind{}] = beyond
+		t.kinds[kind{}] = beyond
 	}
 }

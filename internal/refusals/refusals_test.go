@@ -83,13 +83,13 @@ func TestRefusalsOfManySources(t *testing.T) {
 		}
 	}
 	flood()
-	if count(); lines != most+1 || len(w.kinds) > most+1 {
-		t.Errorf("%d lines, %d remembered", lines, len(w.kinds))
+	if count(); lines != most+1 || len(w.strangers.kinds) > most+1 {
+		t.Errorf("%d lines, %d remembered", lines, len(w.strangers.kinds))
 	}
 	w.at = w.at.Add(every)
 	flood()
-	if count(); lines != 2*(most+1) || len(w.kinds) > most+1 {
-		t.Errorf("%d lines, %d remembered", lines, len(w.kinds))
+	if count(); lines != 2*(most+1) || len(w.strangers.kinds) > most+1 {
+		t.Errorf("%d lines, %d remembered", lines, len(w.strangers.kinds))
 	}
 	w.at = w.at.Add(every)
 	for i := range 2 * most { // all others are forgotten, and then those beyond have their line
@@ -102,10 +102,32 @@ func TestRefusalsOfManySources(t *testing.T) {
 		refused++
 	}
 	count()
-	for _, k := range w.kinds {
+	for _, k := range w.strangers.kinds {
 		left += k.left
 	}
 	if lines+left != refused {
 		t.Errorf("%d lines and %d left out are not the %d refusals", lines, left, refused)
+	}
+}
+
+// A known principal has its line for each thing that it does, wherever it comes from, and
+// strangers take none of them away.
+func TestKnownSubjects(t *testing.T) {
+	w := newWorld()
+	for i := range 2 * most {
+		w.Warn(fmt.Sprintf("10.0.%d.%d:1", i/250, i%250), "refused")
+	}
+	w.said()
+	for i := range 100 {
+		w.Known(slog.LevelInfo, "alice", "token issued", "n", i)
+		w.Known(slog.LevelInfo, "bob", "token issued", "n", i)
+	}
+	if got := w.said(); got != "level=INFO msg=\"token issued\" n=0\nlevel=INFO msg=\"token issued\" n=0" {
+		t.Errorf("%s", got)
+	}
+	w.at = w.at.Add(every)
+	w.Known(slog.LevelWarn, "alice", "token issued")
+	if got := w.said(); got != "level=WARN msg=\"token issued\" left_out=99" {
+		t.Errorf("%s", got)
 	}
 }
