@@ -26,7 +26,7 @@ var levels = []struct {
 	reason   string
 }{
 	{
-		[]string{"", "wire", "internal/keyfile", "internal/relay", "internal/ca", "internal/rest", "internal/vmns", "internal/publicnames", "internal/sender", "internal/connections", "internal/refusals", "internal/confine", "internal/feed", "internal/socketowner"},
+		[]string{"", "wire", "internal/keyfile", "internal/relay", "internal/ca", "internal/rest", "internal/vmns", "internal/publicnames", "internal/sender", "internal/connections", "internal/refusals", "internal/confine", "internal/feed", "internal/socketowner", "internal/keystrength"},
 		"level 0 is what everything stands on, so it stands on the standard library alone",
 	},
 	{
@@ -66,7 +66,7 @@ var allowed = map[[2]string]string{
 }
 
 // Packages of level 0 that speak to the kernel in the words of a library.
-var ofTheSystem = []string{"internal/vmns", "internal/confine", "internal/socketowner"}
+var ofTheSystem = []string{"internal/vmns", "internal/confine", "internal/socketowner", "internal/keystrength"}
 
 type pkg struct {
 	ImportPath   string

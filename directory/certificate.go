@@ -2,8 +2,6 @@ package directory
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // a name for a certificate, which proves nothing
 	"crypto/x509"
 	"database/sql"
@@ -15,12 +13,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/keystrength"
 )
 
-const (
-	maxCertificate = 8 << 10 // bytes of DER
-	minRSA         = 2048    // bits
-)
+const maxCertificate = 8 << 10 // bytes of DER
 
 // Certificate is a certificate whose key an application may sign its assertions with.
 type Certificate struct {
@@ -92,8 +88,8 @@ func complete(c Certificate, old []Certificate) (Certificate, error) {
 	if err != nil {
 		return c, midas.Errorf(midas.Invalid, "Key credential is invalid: it is not one X.509 certificate in DER: %w", err)
 	}
-	if err := strong(parsed); err != nil {
-		return c, err
+	if err := keystrength.Check(parsed.PublicKey); err != nil {
+		return c, midas.Errorf(midas.Invalid, "Key credential is invalid: %w.", err)
 	}
 	if c.KeyID == "" {
 		c.KeyID = uuid.NewString()
@@ -109,19 +105,6 @@ func complete(c Certificate, old []Certificate) (Certificate, error) {
 		c.Ends = parsed.NotAfter
 	}
 	return c, checkPeriod(c.Starts, c.Ends)
-}
-
-// strong refuses keys that are no proof of anything.
-func strong(c *x509.Certificate) error {
-	switch key := c.PublicKey.(type) {
-	case *rsa.PublicKey:
-		if key.N.BitLen() >= minRSA {
-			return nil
-		}
-	case *ecdsa.PublicKey:
-		return nil
-	}
-	return midas.Errorf(midas.Invalid, "Key credential is invalid: its key is neither RSA of %d bits or more nor ECDSA.", minRSA)
 }
 
 // CertificatesOf returns the certificates of an application or service principal, by

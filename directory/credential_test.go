@@ -144,8 +144,13 @@ func TestManagedIdentityHasNoCredentials(t *testing.T) {
 
 func certificate(t *testing.T, key crypto.Signer, from, to time.Time) []byte {
 	t.Helper()
+	return certified(t, key.Public(), key, from, to)
+}
+
+func certified(t *testing.T, public crypto.PublicKey, signer crypto.Signer, from, to time.Time) []byte {
+	t.Helper()
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "app"}, NotBefore: from, NotAfter: to}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	der, err := x509.CreateCertificate(rand.Reader, c, c, public, signer)
 	must(t)(err)
 	return der
 }
@@ -213,6 +218,10 @@ func TestBadCertificatesAreRefused(t *testing.T) {
 	before, err = d.CertificatesOf(ctx, a.ObjectID)
 	must(t)(err)
 
+	sound, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(t)(err)
+	cube := &rsa.PublicKey{N: sound.N, E: 3}
+	divisible := &rsa.PublicKey{N: new(big.Int).Mul(sound.N, big.NewInt(11)), E: 65537}
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	must(t)(err)
 	_, edwards, err := ed25519.GenerateKey(rand.Reader)
@@ -222,6 +231,8 @@ func TestBadCertificatesAreRefused(t *testing.T) {
 		"not a certificate":  {{DER: []byte("x")}},
 		"two certificates":   {{DER: append(bytes.Clone(next), next...)}},
 		"a small key":        {{DER: certificate(t, small, noon, noon.Add(time.Hour))}},
+		"a small exponent":   {{DER: certified(t, cube, sound, noon, noon.Add(time.Hour))}},
+		"a small factor":     {{DER: certified(t, divisible, sound, noon, noon.Add(time.Hour))}},
 		"a key for nobody":   {{DER: certificate(t, edwards, noon, noon.Add(time.Hour))}},
 		"too long":           {{DER: make([]byte, maxCertificate+1)}},
 		"key id is no GUID":  {{DER: next, KeyID: "x"}},

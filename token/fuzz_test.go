@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/rsa"
 	stdjson "encoding/json"
 	"errors"
@@ -140,6 +141,7 @@ func clean(s string) string { return strings.ToValidUTF8(s, "?") }
 func FuzzDecodeKeys(f *testing.F) {
 	w := newWorld(f)
 	f.Add(jwks(f, published(w.keys)...))
+	f.Add(bytes.ReplaceAll(jwks(f, published(w.keys)...), []byte(`"use":"sig"`), []byte(`"alg":"PS256","key_ops":["verify"]`)))
 	f.Add([]byte(`{"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]}`))
 	f.Add([]byte(`{"keys":[{"kty":"RSA","kid":"a","n":"AQAB","e":"AQAB"},null,7,{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -151,8 +153,19 @@ func FuzzDecodeKeys(f *testing.F) {
 			if id == "" {
 				t.Fatal("a key without id")
 			}
-			if k, ok := key.(*rsa.PublicKey); ok && (k.N.BitLen() < 2048 || k.E < 3) {
-				t.Fatalf("key of %d bits, exponent %d", k.N.BitLen(), k.E)
+			if bound, ok := key.(*token.BoundKey); ok {
+				if key = bound.Public; bound.Algorithm == "" {
+					t.Fatal("a key of no algorithm")
+				}
+			}
+			switch k := key.(type) {
+			case *rsa.PublicKey:
+				if k.N.BitLen() < 2048 || k.E < 65537 {
+					t.Fatalf("key of %d bits, exponent %d", k.N.BitLen(), k.E)
+				}
+			case *ecdsa.PublicKey:
+			default:
+				t.Fatalf("key of type %T", key)
 			}
 		}
 	})

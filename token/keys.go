@@ -3,14 +3,10 @@ package token
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"encoding/json"
-	"fmt"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/keystrength"
 )
 
 // KeySet finds the public key that an issuer published under a key id. It answers with
@@ -18,7 +14,7 @@ import (
 // only while the key that once proved it is still there, and is still the same pointer.
 //
 // A key that is not there is midas.NotFound; keys that cannot be had just now are
-// midas.Unavailable. The types are *rsa.PublicKey and *ecdsa.PublicKey.
+// midas.Unavailable. The types are *rsa.PublicKey, *ecdsa.PublicKey and *BoundKey.
 type KeySet interface {
 	Key(ctx context.Context, keyID string) (crypto.PublicKey, error)
 }
@@ -43,18 +39,24 @@ func unknownKey(keyID string) error {
 	return midas.Errorf(midas.NotFound, "issuer publishes no key %q", clip(keyID))
 }
 
+// BoundKey is a public key that its issuer publishes for signatures of one algorithm alone:
+// others by it prove nothing.
+type BoundKey struct {
+	Public    crypto.PublicKey // *rsa.PublicKey or *ecdsa.PublicKey
+	Algorithm string           // "RS256"
+}
+
 // Limits of a published key set. Microsoft Entra publishes about ten keys in 15 KiB.
 const (
-	maxKeys    = 100
-	maxKeyID   = 256
-	minRSABits = 2048
-	maxRSABits = 8192 // beyond it, a check costs a hundred times the usual
+	maxKeys  = 100
+	maxKeyID = 256
 )
 
 // DecodeKeys reads a JSON Web Key Set (RFC 7517). Keys that could not check a token's
-// signature here (symmetric, for encryption, without an id, too short, of an unknown
-// kind) are left out; where two share an id, the first counts. A set with no usable key
-// is Invalid.
+// signature here (symmetric, for encryption or another operation, without an id, too weak,
+// of an unknown kind, of another key than their certificate's) are left out; where two share
+// an id, the first counts. One that names its algorithm is a *BoundKey. A set with no usable
+// key is Invalid.
 func DecodeKeys(data []byte) (StaticKeys, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -68,21 +70,12 @@ func DecodeKeys(data []byte) (StaticKeys, error) {
 	keys := make(StaticKeys, len(set.Keys))
 	for _, raw := range set.Keys {
 		// One odd key must not make the others unusable, so each is read by itself.
-		var jwk jose.JSONWebKey
-		if err := jwk.UnmarshalJSON(raw); err != nil {
-			continue
-		}
-		// "jwt-svid" is what SPIFFE calls the use of keys that sign.
-		// Source: SPIFFE Trust Domain and Bundle, section 4.2.2.
-		if jwk.KeyID == "" || len(jwk.KeyID) > maxKeyID || jwk.Use != "" && jwk.Use != "sig" && jwk.Use != "jwt-svid" {
-			continue
-		}
-		key, err := usable(jwk.Public().Key)
+		id, key, err := decodeKey(raw)
 		if err != nil {
 			continue
 		}
-		if _, taken := keys[jwk.KeyID]; !taken {
-			keys[jwk.KeyID] = key
+		if _, taken := keys[id]; !taken {
+			keys[id] = key
 		}
 	}
 	if len(keys) == 0 {
@@ -95,20 +88,9 @@ func DecodeKeys(data []byte) (StaticKeys, error) {
 // asymmetric keys come through, whatever the token's header says: that is what makes it
 // impossible to pass off a public key as the secret of an HMAC.
 func usable(key crypto.PublicKey) (crypto.PublicKey, error) {
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		if k == nil || k.N == nil || k.E < 3 || k.E%2 == 0 {
-			return nil, fmt.Errorf("RSA key without modulus or usable exponent")
-		}
-		if bits := k.N.BitLen(); bits < minRSABits || bits > maxRSABits {
-			return nil, fmt.Errorf("RSA key of %d bits: %d to %d are accepted", bits, minRSABits, maxRSABits)
-		}
-		return k, nil
-	case *ecdsa.PublicKey:
-		if k == nil || k.Curve == nil {
-			return nil, fmt.Errorf("EC key without curve")
-		}
-		return k, nil
+	bare := key
+	if bound, is := key.(*BoundKey); is && bound != nil {
+		bare = bound.Public
 	}
-	return nil, fmt.Errorf("key of type %T cannot check a signature", key)
+	return key, keystrength.Check(bare)
 }

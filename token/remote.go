@@ -202,15 +202,21 @@ func (r *RemoteKeys) tell(now time.Time, message string, args ...any) {
 // verdicts about its tokens stay good.
 func keepPointers(keys, before StaticKeys) {
 	for id, old := range before {
-		switch key := keys[id].(type) {
-		case *rsa.PublicKey:
-			if key.Equal(old) {
-				keys[id] = old
-			}
-		case *ecdsa.PublicKey:
-			if key.Equal(old) {
-				keys[id] = old
-			}
+		if same(keys[id], old) {
+			keys[id] = old
 		}
 	}
+}
+
+func same(a, b crypto.PublicKey) bool {
+	switch a := a.(type) {
+	case *rsa.PublicKey:
+		return a.Equal(b)
+	case *ecdsa.PublicKey:
+		return a.Equal(b)
+	case *BoundKey:
+		b, bound := b.(*BoundKey)
+		return bound && a.Algorithm == b.Algorithm && same(a.Public, b.Public)
+	}
+	return false
 }

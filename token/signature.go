@@ -28,6 +28,12 @@ var errSignature = errors.New("signature does not fit")
 // checkSignature checks the signature over the very bytes that arrived: nothing is
 // decoded and encoded again on the way, so that what was checked is what was read.
 func checkSignature(algorithm string, key crypto.PublicKey, signed, signature []byte) error {
+	if bound, is := key.(*BoundKey); is {
+		if bound.Algorithm != algorithm {
+			return fmt.Errorf("the key is for signatures of %s, not %s", bound.Algorithm, algorithm)
+		}
+		key = bound.Public
+	}
 	hash, known := algorithms[algorithm]
 	if !known {
 		return fmt.Errorf("signature algorithm %q is not known", clip(algorithm))
@@ -49,6 +55,22 @@ func checkSignature(algorithm string, key crypto.PublicKey, signed, signature []
 		}
 	}
 	return fmt.Errorf("signature algorithm %s does not go with a key of type %T", algorithm, key)
+}
+
+// goesWith refuses an algorithm by which a key could never check a signature.
+func goesWith(algorithm string, key crypto.PublicKey) error {
+	_, known := algorithms[algorithm]
+	fits := false
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		fits = known && algorithm[:2] != "ES"
+	case *ecdsa.PublicKey:
+		fits = known && curveBits[algorithm] == k.Curve.Params().BitSize
+	}
+	if !fits {
+		return fmt.Errorf("signature algorithm %q does not go with a key of type %T", clip(algorithm), key)
+	}
+	return nil
 }
 
 // checkECDSA checks r and s written one after the other, each as long as the curve's
