@@ -83,27 +83,27 @@ func TestGrants(t *testing.T) {
 	now := time.Now().Truncate(time.Millisecond).UTC()
 	g := midas.Grant{Family: "f", ClientID: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", UserID: u.ObjectID, Begun: now, Ends: now.Add(time.Hour)}
 	digest := sha256.Sum256([]byte("one"))
-	must(t)(d.KeepGrant(ctx, digest, g, u.Stamp, nil))
-	got, first, err := d.TakeGrant(ctx, digest, now)
+	must(t)(d.KeepGrant(ctx, digest, g, u.Stamp, nil, noon))
+	got, first, err := d.TakeGrant(ctx, digest, "", now)
 	must(t)(err)
 	if diff := cmp.Diff(g, got); diff != "" || !first.IsZero() {
 		t.Errorf("%s %s", diff, first)
 	}
-	if _, first, err := d.TakeGrant(ctx, digest, now.Add(time.Minute)); err != nil || !first.Equal(now) {
+	if _, first, err := d.TakeGrant(ctx, digest, "", now.Add(time.Minute)); err != nil || !first.Equal(now) {
 		t.Errorf("used at %s, %v", first, err)
 	}
-	if _, first, err := d.TakeGrant(ctx, digest, now.Add(time.Hour)); err != nil || !first.Equal(now) {
+	if _, first, err := d.TakeGrant(ctx, digest, "", now.Add(time.Hour)); err != nil || !first.Equal(now) {
 		t.Errorf("the first use is the one that counts: %s, %v", first, err)
 	}
 	must(t)(d.RevokeGrants(ctx, "f"))
-	_, _, err = d.TakeGrant(ctx, digest, now)
+	_, _, err = d.TakeGrant(ctx, digest, "", now)
 	wantCode(t, err, midas.NotFound)
-	must(t)(d.KeepGrant(ctx, digest, g, u.Stamp, nil))
+	must(t)(d.KeepGrant(ctx, digest, g, u.Stamp, nil, noon))
 	must(t)(d.RevokeUserGrants(ctx, u.ObjectID))
-	_, _, err = d.TakeGrant(ctx, digest, now)
+	_, _, err = d.TakeGrant(ctx, digest, "", now)
 	wantCode(t, err, midas.NotFound)
 	g.UserID = "11111111-1111-1111-1111-111111111111"
-	wantCode(t, d.KeepGrant(ctx, digest, g, u.Stamp, nil), midas.NotFound)
+	wantCode(t, d.KeepGrant(ctx, digest, g, u.Stamp, nil, noon), midas.NotFound)
 }
 
 func TestTokenVersion(t *testing.T) {

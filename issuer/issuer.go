@@ -56,10 +56,13 @@ type Grants interface {
 	// KeepGrant keeps a grant to a person of that stamp, in place of parent; nil for the
 	// first of a sign-in. It is NotFound when the person's stamp is another by now, or the
 	// parent was revoked.
-	KeepGrant(ctx context.Context, digest [32]byte, g midas.Grant, stamp int64, parent *[32]byte) error
+	// It keeps so many of one family, and families of one person, and no more: of a family
+	// those that were used before spare go first.
+	KeepGrant(ctx context.Context, digest [32]byte, g midas.Grant, stamp int64, parent *[32]byte, spare time.Time) error
 	// TakeGrant returns the grant and marks its refresh token as used at that moment,
-	// unless it was before: then first says when. An unknown one is NotFound.
-	TakeGrant(ctx context.Context, digest [32]byte, now time.Time) (g midas.Grant, first time.Time, err error)
+	// unless it was before: then first says when. An unknown one is NotFound, but a
+	// Conflict with a grant of the family when that is known.
+	TakeGrant(ctx context.Context, digest [32]byte, family string, now time.Time) (g midas.Grant, first time.Time, err error)
 	// RevokeGrants ends all grants of a family.
 	RevokeGrants(ctx context.Context, family string) error
 }

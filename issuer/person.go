@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/midas-mysql/midas"
 )
@@ -19,12 +17,6 @@ import (
 const (
 	// graphResource is what a person's token is for when nothing else is asked for.
 	graphResource = "https://graph.microsoft.com"
-	// grantLife is how long a sign-in lasts without a password being typed again.
-	// Source: Microsoft identity platform, "Refresh tokens" (90 days).
-	grantLife = 90 * 24 * time.Hour
-	// overlap is how long a refresh token still works after it was traded for the next:
-	// two commands that run side by side both hold the old one.
-	overlap = 2 * time.Minute
 	// maxUPN is the longest user principal name.
 	maxUPN = 1024
 )
@@ -100,56 +92,6 @@ func (i *Issuer) signIn(r *http.Request, upn, password string) (midas.User, *oau
 	return midas.User{}, &serverError
 }
 
-// grantAgain trades a refresh token for tokens, also of another resource
-// (RFC 6749 section 6). It is good once; a second use long after the first is by whoever
-// copied it, so that everything that came of that sign-in ends.
-func (i *Issuer) grantAgain(a *ask) (*issued, *oauthError) {
-	if failed := i.mayActFor(a); failed != nil {
-		return nil, failed
-	}
-	resource, failed := i.userResource(a.form, a.v2)
-	if failed != nil {
-		return nil, failed
-	}
-	shown := a.form.Get("refresh_token")
-	if shown == "" {
-		return nil, missing("refresh_token")
-	}
-	refused := noGrant("refresh_token")
-	if i.Grants == nil {
-		return nil, refused
-	}
-	now := i.now()
-	digest := sha256.Sum256([]byte(shown))
-	g, first, err := i.Grants.TakeGrant(a.Context(), digest, now)
-	switch {
-	case midas.CodeOf(err) == midas.NotFound:
-		return nil, refused
-	case err != nil:
-		return nil, i.notIssued(a, resource, err)
-	case !strings.EqualFold(g.ClientID, a.client.id), !first.IsZero() && now.Sub(first) > overlap:
-		i.revoke(a.Context(), g, "refresh token of another client, or used before")
-		return nil, refused
-	case !now.Before(g.Ends):
-		return nil, invalidGrant(700082, "The refresh token has expired due to inactivity. Sign in again.")
-	}
-	u, err := i.People.UserByID(a.Context(), g.UserID)
-	if mayNotSignIn(err) {
-		i.revoke(a.Context(), g, "the person is gone or disabled")
-		return nil, refused
-	}
-	if err != nil {
-		return nil, i.notIssued(a, resource, err)
-	}
-	return i.issueUser(a, u, resource, &parent{g, digest})
-}
-
-// parent is the grant that another one goes on from.
-type parent struct {
-	midas.Grant
-	digest [32]byte
-}
-
 // mayNotSignIn tells an account that is gone or disabled from one that could not be read.
 func mayNotSignIn(err error) bool {
 	switch midas.CodeOf(err) {
@@ -161,13 +103,6 @@ func mayNotSignIn(err error) bool {
 
 func noGrant(parameter string) *oauthError {
 	return invalidGrant(70000, fmt.Sprintf("The provided value for the '%s' is not valid: it was revoked, is of another client, or never was. Sign in again.", parameter))
-}
-
-func (i *Issuer) revoke(ctx context.Context, g midas.Grant, why string) {
-	i.refusals.Known(slog.LevelWarn, g.UserID, "grant revoked", "user", g.UserID, "client", g.ClientID, "why", why)
-	if err := i.Grants.RevokeGrants(ctx, g.Family); err != nil {
-		i.refusals.Known(slog.LevelError, g.UserID, "grant not revoked", "user", g.UserID, "err", err)
-	}
 }
 
 // issueUser makes the tokens of a person who has signed in; from is the grant that it goes
@@ -196,19 +131,6 @@ func (i *Issuer) issueUser(a *ask, u midas.User, resource string, from *parent) 
 	}
 	i.refusals.Known(slog.LevelInfo, u.ObjectID, "token issued", "user", u.ObjectID, "client", a.client.id, "resource", resource, "expires", t.Expiry)
 	return out, nil
-}
-
-// keepGrant makes a refresh token. Only its digest is kept: 256 random bits need no salt.
-func (i *Issuer) keepGrant(a *ask, u midas.User, from *parent) (string, error) {
-	now := i.now()
-	next := midas.Grant{Family: opaque(16), ClientID: strings.ToLower(a.client.id), UserID: u.ObjectID, Begun: now}
-	var before *[32]byte
-	if from != nil {
-		next.Family, next.Begun, before = from.Family, from.Begun, &from.digest
-	}
-	next.Ends = now.Add(grantLife)
-	raw := "1." + opaque(32)
-	return raw, i.Grants.KeepGrant(a.Context(), sha256.Sum256([]byte(raw)), next, u.Stamp, before)
 }
 
 // userResource is what a person's token is for: Microsoft Graph when nothing is said.

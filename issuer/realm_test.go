@@ -47,6 +47,7 @@ type realm struct {
 	base      string
 	http      *http.Client
 	userID    string // of alice
+	file      string // of the directory
 
 	certificate []byte // of the server, DER
 
@@ -70,7 +71,8 @@ func newRealm(t testing.TB, change ...func(*issuer.Config)) *realm {
 	t.Helper()
 	r := &realm{now: time.Now().Truncate(time.Second)}
 	var err error
-	r.directory, err = directory.Open(context.Background(), directory.Config{Path: filepath.Join(t.TempDir(), "directory.db"), Now: r.clock})
+	r.file = filepath.Join(t.TempDir(), "directory.db")
+	r.directory, err = directory.Open(context.Background(), directory.Config{Path: r.file, Now: r.clock})
 	if err != nil {
 		t.Fatal(err)
 	}
