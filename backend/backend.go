@@ -42,6 +42,9 @@ type target struct {
 	network, address string // "tcp" and host:port, or "unix" and a path
 	user, password   string
 	tls              *tls.Config // nil: plain
+	plain            bool        // the URL says tls=disabled
+	local            bool        // on this machine, so that peer can be found out
+	peer             *peer       // nil: not verified apart from TLS
 }
 
 // Dial opens a raw connection, before the server's greeting. Errors are Unavailable
@@ -49,12 +52,21 @@ type target struct {
 func (b *Backend) Dial(ctx context.Context) (net.Conn, error) { return b.target.dial(ctx) }
 
 // TLS returns a copy of the configuration for this hop, or nil when the connection
-// stays as it is: a unix socket, loopback, or tls=disabled.
+// stays as it is: a unix socket, tls=disabled, or a server on this machine that offers
+// none.
 func (b *Backend) TLS() *tls.Config {
 	if b.target.tls == nil {
 		return nil
 	}
 	return b.target.tls.Clone()
+}
+
+// Verified tells whether Dial has verified whose process answers. Otherwise TLS does, or,
+// with tls=disabled, nobody: a secret must not go out under a key that such a server shows.
+func (b *Backend) Verified() bool { return b.target.verified() }
+
+func (t target) verified() bool {
+	return t.network == "unix" || t.peer != nil && !t.peer.byCertificate
 }
 
 // DB is the service account's connection pool. The backend closes it.
@@ -92,7 +104,20 @@ func (b *Backend) Close() error {
 	return err
 }
 
+// dial connects, and verifies who accepts where that is by user.
 func (t target) dial(ctx context.Context) (net.Conn, error) {
+	conn, err := t.connect(ctx)
+	if err != nil || t.peer == nil || t.peer.byCertificate {
+		return conn, err
+	}
+	if err := t.peer.verifyUser(ctx, conn); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (t target) connect(ctx context.Context) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTimeout}
 	conn, err := d.DialContext(ctx, t.network, t.address)
 	if err != nil {
@@ -106,6 +131,7 @@ func (t target) pool() (*sql.DB, error) {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = t.user, t.password, t.network, t.address
 	cfg.Timeout = dialTimeout
+	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dial(ctx) }
 	cfg.ParseTime = true
 	// A server may have another default, under which a reader sees one moment for ever.
 	cfg.Params = map[string]string{"autocommit": "1"}
@@ -114,6 +140,8 @@ func (t target) pool() (*sql.DB, error) {
 	cfg.Logger = &mysql.NopLogger{}
 	if t.tls != nil {
 		cfg.TLS = t.tls.Clone()
+	} else if !t.verified() {
+		cfg.ServerPubKey = nobodysKey()
 	}
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {

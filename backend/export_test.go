@@ -3,6 +3,8 @@
 package backend
 
 import (
+	"errors"
+	"net"
 	"time"
 
 	"github.com/midas-mysql/midas/internal/confine"
@@ -21,4 +23,22 @@ func LookAtLogsEvery(d time.Duration) (undo func()) {
 	before := logLook
 	logLook = d
 	return func() { logLook = before }
+}
+
+// ServedBy makes every process that serves one of user id, where the system tells it, and
+// returns what undoes that.
+func ServedBy(id uint32) (undo func()) {
+	before := userBehind
+	userBehind = func(conn net.Conn) (uint32, error) {
+		_, err := before(conn)
+		return id, err
+	}
+	return func() { userBehind = before }
+}
+
+// NoUsersTold is a system that does not tell whose a socket is.
+func NoUsersTold() (undo func()) {
+	before := userBehind
+	userBehind = func(net.Conn) (uint32, error) { return 0, errors.New("this system tells nothing") }
+	return func() { userBehind = before }
 }

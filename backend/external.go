@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"net"
 	"os"
 	"slices"
@@ -24,12 +24,18 @@ type ExternalConfig struct {
 	//
 	// MODE is verify (certificate and host name), required (certificate only, as for
 	// the certificate that MySQL makes for itself), insecure-skip-verify or disabled.
-	// It is disabled for loopback addresses and unix sockets, otherwise verify. FILE
-	// holds the authorities to trust, in PEM; otherwise the system's are trusted.
+	// Without one it is verify, but for servers on this machine: those are known by the
+	// user whose process serves them, else by the certificate of the first contact, and
+	// TLS is used over TCP where they offer it. FILE holds the authorities to trust, in
+	// PEM; otherwise the system's are trusted.
 	URL string
+	// Known is the file in which midas remembers who serves addresses on this machine.
+	// Without one, only servers of root and of midas's own user are known.
+	Known string
 	// User stands in where the URL has none; without either it is root. Password is for
 	// URLs that have none: two passwords are Invalid.
 	User, Password string
+	Log            *slog.Logger // nil: silent
 }
 
 // External connects to a running server and checks that the account may do what midas
@@ -37,13 +43,24 @@ type ExternalConfig struct {
 // no MySQL server answers there, Unauthenticated for a refused account, Forbidden for
 // missing privileges; none of them holds the password.
 func External(ctx context.Context, cfg ExternalConfig) (*Backend, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	t, err := parseURL(cfg)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	if err := t.greets(ctx); err != nil {
+	m, err := t.meet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if t.local {
+		err = t.recognise(m, cfg.Known, cfg.Log)
+	}
+	_ = m.conn.Close()
+	if err != nil {
 		return nil, err
 	}
 	db, err := t.pool()
@@ -65,39 +82,19 @@ func External(ctx context.Context, cfg ExternalConfig) (*Backend, error) {
 func (t target) tlsWords() string {
 	switch {
 	case t.network == "unix":
-		return ""
+		return ", served by " + t.peer.known.String()
+	case t.peer != nil && t.peer.byCertificate:
+		return ", TLS with the certificate of the first contact"
+	case t.peer != nil && t.tls != nil:
+		return ", TLS, served by " + t.peer.known.String()
+	case t.peer != nil:
+		return ", without TLS, served by " + t.peer.known.String()
 	case t.tls == nil:
 		return ", without TLS"
 	case t.tls.InsecureSkipVerify && t.tls.VerifyConnection == nil:
 		return ", TLS without verification"
 	}
 	return ", TLS"
-}
-
-// greets reads the server's first packet: some servers speak another protocol, and
-// some (HTTP) wait for the client to begin, which a driver can only call a timeout.
-func (t target) greets(ctx context.Context) error {
-	conn, err := t.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline)
-	}
-	var head [5]byte
-	_, err = io.ReadFull(conn, head[:])
-	length := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
-	// 10 is the protocol version; 255 is an error such as "too many connections",
-	// which the driver will put into words.
-	if err == nil && length > 1 && length < 4096 && head[3] == 0 && (head[4] == 10 || head[4] == 255) {
-		return nil
-	}
-	if err == nil {
-		err = errors.New("its first bytes are no MySQL greeting")
-	}
-	return midas.Errorf(midas.Unavailable, "%s does not speak the MySQL protocol: %w", t.address, cause(err)).
-		WithHint("check host and port in the backend URL; MySQL's classic protocol is usually on port 3306")
 }
 
 // cause shortens the network's errors: they repeat addresses and say "i/o timeout".
@@ -149,9 +146,17 @@ func (t target) refusal(err *mysql.MySQLError) error {
 	switch err.Number {
 	case erAccessDenied, erAccessDeniedNoPlugin, erHostNotPrivileged:
 		return midas.Errorf(midas.Unauthenticated, "backend %s refuses user %q: %w", t.address, t.user, err).
-			WithHint("check the user and its password, and that the account may connect from this host")
+			WithHint("check the user and its password, and that the account may connect from this host%s", t.unreadable())
 	}
 	return midas.Errorf(midas.Unavailable, "backend %s: %w", t.address, err)
+}
+
+// unreadable says what else a refusal may come from: see nobodysKey.
+func (t target) unreadable() string {
+	if t.tls != nil || t.verified() {
+		return ""
+	}
+	return "; without TLS midas encrypts no password under a key that nobody has verified, which accounts of caching_sha2_password need: use tls=required, or unix:/path/to/mysqld.sock"
 }
 
 // needed is what the service account must hold everywhere: to make accounts and their

@@ -176,7 +176,7 @@ func TestExternalTLS(t *testing.T) {
 		query, want string
 		encrypted   bool
 	}{
-		{"", "", false},
+		{"", "", true},
 		{"?tls=disabled", "", false},
 		{"?tls=required&ca=" + ca, "", true},
 		{"?tls=insecure-skip-verify", "", true},

@@ -55,43 +55,43 @@ func parseURL(cfg ExternalConfig) (target, error) {
 	default:
 		return target{}, midas.Errorf(midas.Invalid, "backend URL has scheme %q", u.Scheme).WithHint("%s", urlForm)
 	}
-	t.tls, err = parseTLS(u, t.network)
-	return t, err
+	return t, t.parseTLS(u)
 }
 
-func parseTLS(u *url.URL, network string) (*tls.Config, error) {
+func (t *target) parseTLS(u *url.URL) (err error) {
 	q := u.Query()
 	for key := range q {
 		if key != "tls" && key != "ca" {
-			return nil, midas.Errorf(midas.Invalid, "backend URL has unknown parameter %q", key).WithHint("known: tls, ca")
+			return midas.Errorf(midas.Invalid, "backend URL has unknown parameter %q", key).WithHint("known: tls, ca")
 		}
 	}
-	mode := q.Get("tls")
-	if mode == "" {
-		mode = "verify"
-		if q.Get("ca") == "" && (network == "unix" || loopback(u.Hostname())) {
-			mode = "disabled"
-		}
+	mode, here := q.Get("tls"), t.network == "unix" || loopback(u.Hostname())
+	switch {
+	case t.network == "unix" && (mode != "" || q.Get("ca") != "") && mode != "disabled":
+		return midas.Errorf(midas.Invalid, "backend URL asks for TLS on a unix socket").WithHint("leave out tls and ca")
+	case mode == "disabled", mode == "" && q.Get("ca") == "" && here:
+		t.plain, t.local = mode == "disabled", here
+		return nil
 	}
-	if mode == "disabled" {
-		return nil, nil
-	}
-	if network == "unix" {
-		return nil, midas.Errorf(midas.Invalid, "backend URL asks for TLS on a unix socket").WithHint("leave out tls and ca")
-	}
-	cfg := &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
-	if file := q.Get("ca"); file != "" {
-		pem, err := os.ReadFile(file)
+	t.tls, err = verifyingTLS(mode, u.Hostname(), q.Get("ca"))
+	return err
+}
+
+// verifyingTLS is for servers that are known by their certificate's authority.
+func verifyingTLS(mode, host, ca string) (*tls.Config, error) {
+	cfg := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, ClientSessionCache: sessionCache()}
+	if ca != "" {
+		pem, err := os.ReadFile(ca)
 		if err != nil {
 			return nil, midas.Errorf(midas.Invalid, "read the backend's authority: %w", err)
 		}
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, midas.Errorf(midas.Invalid, "%s holds no PEM certificate", file)
+			return nil, midas.Errorf(midas.Invalid, "%s holds no PEM certificate", ca)
 		}
 	}
 	switch mode {
-	case "verify":
+	case "", "verify":
 	case "required":
 		cfg.InsecureSkipVerify = true // replaced by verifyChain, not left out
 		cfg.VerifyConnection = func(s tls.ConnectionState) error { return verifyChain(s, cfg.RootCAs) }

@@ -51,6 +51,7 @@ type Accounts interface {
 type Backend interface {
 	Dial(ctx context.Context) (net.Conn, error) // before the server's greeting
 	TLS() *tls.Config                           // nil: this hop stays as dialled
+	Verified() bool                             // Dial itself has found out who answers
 	DB() *sql.DB                                // privileged, for account storage
 }
 

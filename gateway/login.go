@@ -158,11 +158,13 @@ func (l *login) more(payload []byte) error {
 		return nil
 	case len(data.Data) == 1 && data.Data[0] == wire.CachingSHA2FullAuth && l.secure:
 		return l.send(append([]byte(l.secret), 0))
+	case !l.session.Backend.Verified():
+		// Anybody who took the backend's address has an RSA key.
+		return unreachablef("the database behind server '%s' wants a secret encrypted under a key that nobody has verified: its backend URL needs TLS, or a unix socket", l.session.server.Name)
 	case len(data.Data) == 1 && data.Data[0] == wire.CachingSHA2FullAuth:
 		return l.send([]byte{wire.CachingSHA2RequestPublicKey})
 	}
 	// The server's RSA key, asked for above: without TLS the secret goes encrypted.
-	// This hop is loopback, or the operator said that it needs no TLS.
 	key, err := wire.ParsePublicKey(data.Data)
 	if err != nil {
 		return l.broken(err)

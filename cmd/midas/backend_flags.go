@@ -21,7 +21,7 @@ type backendFlags struct {
 }
 
 func (b *backendFlags) add(flags *pflag.FlagSet, choice string) {
-	flags.StringVar(&b.choice, "backend", choice, "the MySQL behind: auto, embedded, mysqld (a private server), mysql://user@host:port, unix:/path; "+
+	flags.StringVar(&b.choice, "backend", choice, "the MySQL behind: auto, embedded, mysqld (a private server), unix:/path/to/mysqld.sock (best on this machine), mysql://user@host:port; "+
 		"mysql://user:password@… shows the password to all users of this machine, unless it is in $"+envName("backend"))
 	flags.StringVar(&b.passwordFile, "backend-password-file", "", "file that holds the password of --backend and that you alone may read; or set $"+passwordVariable)
 }

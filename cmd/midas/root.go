@@ -78,7 +78,7 @@ func (c *cli) groups() []commandGroup {
 			c.newEnvCommand(), c.newTokenCommand(), c.newConnectCommand(), c.newFaultCommand(),
 		}},
 		{moreCommands, []*cobra.Command{
-			c.newLoginCommand(), c.newLogoutCommand(), c.newAccountCommand(), c.newKeysCommand(),
+			c.newLoginCommand(), c.newLogoutCommand(), c.newAccountCommand(), c.newBackendCommand(), c.newKeysCommand(),
 			c.newCACommand(), c.newVersionCommand(),
 		}},
 	}

@@ -18,6 +18,7 @@ import (
 type stackBackend interface {
 	Dial(ctx context.Context) (net.Conn, error)
 	TLS() *tls.Config
+	Verified() bool
 	DB() *sql.DB
 	Dialect() string
 	Version() string
@@ -41,7 +42,9 @@ func (s *stack) openBackend(ctx context.Context) (err error) {
 func (s *stack) chooseBackend(ctx context.Context) (stackBackend, error) {
 	switch choice := s.Backend; {
 	case strings.HasPrefix(choice, "mysql://"), strings.HasPrefix(choice, "unix:"):
-		b, err := backend.External(ctx, backend.ExternalConfig{URL: choice, Password: s.BackendPassword})
+		b, err := backend.External(ctx, backend.ExternalConfig{
+			URL: choice, Password: s.BackendPassword, Known: knownBackends(s.State), Log: s.Log,
+		})
 		if err != nil {
 			return nil, err
 		}
