@@ -178,32 +178,6 @@ func TestSilentSocketsKeepNobodyOutOfTheirAddress(t *testing.T) {
 	}
 }
 
-// comeAgain keeps a silent connection open, and opens another when it is closed.
-func (w *world) comeAgain(ip string, done <-chan struct{}) {
-	for {
-		conn, err := dialerAt(ip).DialContext(w.Context(), "tcp", w.addr)
-		if err != nil {
-			return
-		}
-		stop := context.AfterFunc(w.Context(), func() { conn.Close() })
-		go func() {
-			<-done
-			conn.Close()
-		}()
-		buf := make([]byte, 1<<10)
-		for err == nil {
-			_, err = conn.Read(buf)
-		}
-		stop()
-		conn.Close()
-		select {
-		case <-done:
-			return
-		default:
-		}
-	}
-}
-
 // slowBackend lets nobody in until it is told to.
 type slowBackend struct {
 	testBackend

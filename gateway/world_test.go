@@ -77,13 +77,20 @@ type world struct {
 	recheck               time.Duration
 	groups                func(context.Context, midas.Principal) ([]string, bool, error)
 
-	ahead atomic.Int64 // by how much the gateway's clock is ahead
+	ahead  atomic.Int64              // by how much the gateway's clock is ahead
+	frozen atomic.Pointer[time.Time] // nil while it goes on
 
 	mu      sync.Mutex
 	signIns []midas.SignIn
 }
 
-func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
+func (w *world) now() time.Time {
+	now := time.Now()
+	if at := w.frozen.Load(); at != nil {
+		now = *at
+	}
+	return now.Add(time.Duration(w.ahead.Load()))
+}
 
 const tenantGroup = "rg"
 
