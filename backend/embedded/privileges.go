@@ -125,17 +125,40 @@ func outOfPlace(ctx *sql.Context, auth ast.AuthInformation) error {
 		// Only a statement that runs alone may do this.
 		return refuse("statements that change definitions, in stored programs")
 	}
-	if (changes[auth.AuthType] || definitions[auth.AuthType]) && s.kind != preparing && names(auth, "mysql") {
-		// The engine's copy of a changed row keeps no privileges but the global ones.
-		return refuse("changing schema mysql other than by account statements")
+	if (!changes[auth.AuthType] && !definitions[auth.AuthType]) || s.kind == preparing {
+		return nil
+	}
+	for _, database := range databasesOf(ctx, auth) {
+		switch {
+		case strings.EqualFold(database, "mysql"):
+			// The engine's copy of a changed row keeps no privileges but the global ones.
+			return refuse("changing schema mysql other than by account statements")
+		case strings.EqualFold(database, "midas") && !s.session.is(serviceUser, serviceHost):
+			// Without the mappings of accounts to identities nobody could sign in.
+			return refuse("changing schema midas other than by CREATE AADUSER and account statements")
+		}
 	}
 	return nil
 }
 
-func names(auth ast.AuthInformation, database string) bool {
-	switch auth.TargetType {
-	case ast.AuthTargetType_DatabaseIdentifiers, ast.AuthTargetType_SingleTableIdentifier, ast.AuthTargetType_MultipleTableIdentifiers:
-		return len(auth.TargetNames) > 0 && strings.EqualFold(auth.TargetNames[0], database)
+// databasesOf lists the databases of what a check is about.
+func databasesOf(ctx *sql.Context, auth ast.AuthInformation) (databases []string) {
+	step := 2 // a database and a table
+	switch {
+	case auth.TargetType == ast.AuthTargetType_DatabaseIdentifiers:
+		step = 1
+	case auth.TargetType == ast.AuthTargetType_TableColumn:
+		step = 3
+	case auth.TargetType != ast.AuthTargetType_SingleTableIdentifier && auth.TargetType != ast.AuthTargetType_MultipleTableIdentifiers &&
+		auth.AuthType != ast.AuthType_RENAME:
+		return nil
 	}
-	return false
+	for i := 0; i < len(auth.TargetNames); i += step {
+		database := auth.TargetNames[i]
+		if database == "" {
+			database = ctx.GetCurrentDatabase()
+		}
+		databases = append(databases, database)
+	}
+	return databases
 }
