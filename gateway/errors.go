@@ -52,6 +52,8 @@ var (
 	errNoToken = answerf(wire.CodeAccessDenied,
 		"no token received: the client sent an empty password; send an access token as the password")
 	errShutdown = answerf(wire.CodeServerShutdown, "Server shutdown in progress")
+	errKeptSchema = answerf(wire.CodeDBAccessDenied,
+		"Access denied to schema 'midas': it says which identity each account of this server is for, and without it nobody could sign in (to remove an account: DROP USER)")
 	errNotAdmin = answerf(wire.CodeSpecificAccessDenied,
 		"Access denied; you need (at least one of) the MICROSOFT ENTRA ADMINISTRATOR privilege(s) for this operation (sign in as the server's Entra administrator)")
 )

@@ -219,7 +219,9 @@ func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bo
 		return false, nil
 	}
 	ours, kill := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)
-	if !ours && !kill {
+	// Others than the administrator get the backend's own refusal.
+	kept := !ours && !kill && r.isAdmin && account.ChangesSchema(sql)
+	if !ours && !kill && !kept {
 		return false, nil
 	}
 	if c == wire.ComStmtPrepare {
@@ -229,8 +231,14 @@ func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bo
 	if err != nil {
 		return true, err
 	}
-	if kill {
+	switch {
+	case kill:
 		return true, r.kill(payload)
+	case kept:
+		if err := r.settled(); err != nil {
+			return true, err
+		}
+		return true, r.fail(errKeptSchema)
 	}
 	return true, r.accountStatement(ctx, c, payload)
 }

@@ -63,6 +63,7 @@ type world struct {
 
 	server directory.Server
 	admin  midas.Identity
+	copies string // folder of the copies of account rows
 	suffix string // makes names of this world its own on a shared server
 
 	// Of the next gateway.
@@ -96,7 +97,7 @@ const tenantGroup = "rg"
 
 func newWorld(t *testing.T, b testBackend) *world {
 	t.Helper()
-	w := &world{T: t, backend: b, log: io.Discard, suffix: fmt.Sprintf("%d", time.Now().UnixNano()%1e9)}
+	w := &world{T: t, backend: b, copies: filepath.Join(t.TempDir(), "accounts"), log: io.Discard, suffix: fmt.Sprintf("%d", time.Now().UnixNano()%1e9)}
 	t.Cleanup(func() { b.Close() })
 	dir := t.TempDir()
 	var err error
@@ -127,6 +128,9 @@ func (w *world) startGateway() {
 	w.Helper()
 	stores := map[string]*account.Store{}
 	var mu sync.Mutex
+	deriver := account.Deriver{Master: []byte(strings.Repeat("k", 32))}
+	copies, err := account.OpenCopies(w.copies, deriver)
+	w.must(err)
 	g, err := gateway.New(w.Context(), gateway.Config{
 		Verifier: w.verifier(), Servers: w.directory, Backend: w.backend, TLS: w.ca.TLSConfig(nil),
 		Accounts: func(ctx context.Context, s midas.Server) (gateway.Accounts, error) {
@@ -135,7 +139,7 @@ func (w *world) startGateway() {
 			if stores[s.UniqueID] == nil {
 				store, err := account.New(ctx, account.StoreConfig{
 					DB: w.backend.DB(), Dialect: w.backend.Dialect(), ServerID: s.UniqueID, Directory: w.directory,
-					Deriver: account.Deriver{Master: []byte(strings.Repeat("k", 32))}, CacheTTL: time.Nanosecond,
+					Deriver: deriver, Copies: copies, CacheTTL: time.Nanosecond,
 				})
 				if err != nil {
 					return nil, err
