@@ -51,7 +51,7 @@ func (s *Store) beginCopy(ctx context.Context, q querier) error {
 // whole tells whether the table has just the rows that are kept. It reads one line.
 func (s *Store) whole(ctx context.Context, q querier) (bool, error) {
 	const doing = "compare midas.aaduser with its copy"
-	rows, err := q.QueryContext(ctx, "SELECT COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS('|', "+columns+"))), 0) FROM midas.aaduser WHERE `server` = ?", s.server)
+	rows, err := q.QueryContext(ctx, "SELECT COUNT(*), CAST(COALESCE(SUM(CRC32(CONCAT_WS('|', "+columns+"))), 0) AS UNSIGNED) FROM midas.aaduser WHERE `server` = ?", s.server)
 	if err != nil {
 		return false, unavailable(doing, err)
 	}
