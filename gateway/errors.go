@@ -51,7 +51,7 @@ var (
 		"Client does not support authentication protocol requested by server; it must be able to send a token (CLIENT_PLUGIN_AUTH)")
 	errNoToken = answerf(wire.CodeAccessDenied,
 		"no token received: the client sent an empty password; send an access token as the password")
-	errShutdown = answerf(wire.CodeServerShutdown, "Server shutdown in progress")
+	errShutdown   = answerf(wire.CodeServerShutdown, "Server shutdown in progress")
 	errKeptSchema = answerf(wire.CodeDBAccessDenied,
 		"Access denied to schema 'midas': it says which identity each account of this server is for, and without it nobody could sign in (to remove an account: DROP USER)")
 	errNotAdmin = answerf(wire.CodeSpecificAccessDenied,

@@ -26,6 +26,8 @@ func TestMappingsAreKept(t *testing.T) {
 		w.must(err)
 		app, err := w.open(user, w.token(id)).Conn(t.Context())
 		w.must(err)
+		defer admin.Close()
+		defer app.Close()
 		for _, statement := range keptSchema {
 			_, err := admin.ExecContext(t.Context(), statement)
 			w.refused(err, 1044, "which identity each account of this server is for", "DROP USER")
@@ -70,8 +72,8 @@ func TestLostMappingsComeBack(t *testing.T) {
 	everyFresh(t, func(t *testing.T, w *world) {
 		user, id := w.user("app")
 		signIns := map[string]func() error{
-			"user":          w.open(user, w.token(id)).Ping,
-			"administrator": w.open(w.name("admin"), w.token(w.admin)).Ping,
+			"user":          func() error { return w.open(user, w.token(id)).Ping() },
+			"administrator": func() error { return w.open(w.name("admin"), w.token(w.admin)).Ping() },
 		}
 		for what, statement := range losses {
 			for first := range signIns {
@@ -80,8 +82,6 @@ func TestLostMappingsComeBack(t *testing.T) {
 					if restarted {
 						w.stop()
 						w.startGateway()
-						signIns["user"] = w.open(user, w.token(id)).Ping
-						signIns["administrator"] = w.open(w.name("admin"), w.token(w.admin)).Ping
 					}
 					for _, ping := range []func() error{signIns[first], signIns["user"], signIns["administrator"]} {
 						if err := ping(); err != nil {
