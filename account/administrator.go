@@ -102,10 +102,7 @@ func (s *Store) EnsureAdministrator(ctx context.Context, login, objectID string)
 	}
 	a, right, err := s.administrator(ctx, s.db, login, id)
 	if (err == nil && !right) || (isLost(err) && s.copies.begun()) {
-		wanted := Account{
-			ServerID: s.server, User: login, Host: "%", Kind: s.kindOf(ctx, id), ID: id, DirectoryName: login,
-			Admin: true, Generation: firstGeneration(),
-		}
+		wanted := s.administratorAccount(ctx, login, id)
 		err = s.locked(ctx, lockWait, func(conn *sql.Conn) error {
 			// Another gateway may have made it while this one waited.
 			if a, right, err = s.administrator(ctx, conn, login, id); err == nil && !right {
@@ -120,6 +117,13 @@ func (s *Store) EnsureAdministrator(ctx context.Context, login, objectID string)
 	}
 	s.admin.put(login, id, a, s.now().Add(s.cache.ttl), epoch)
 	return a, nil
+}
+
+func (s *Store) administratorAccount(ctx context.Context, login, id string) Account {
+	return Account{
+		ServerID: s.server, User: login, Host: "%", Kind: s.kindOf(ctx, id), ID: id, DirectoryName: login,
+		Admin: true, Generation: firstGeneration(),
+	}
 }
 
 // DropAdministrator drops the account of the server's administrator, if there is one.

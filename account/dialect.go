@@ -55,6 +55,9 @@ type dialect interface {
 	resume(ctx context.Context, q querier, u backendUser, mapping string) error
 	// endSessions ends the connections of the account at the backend.
 	endSessions(ctx context.Context, q querier, a Account) error
+	// armour is setSecret for an account whose password is changed over and over: where the
+	// backend can, further changes do not reach the secret.
+	armour(ctx context.Context, q querier, a Account, secret string) error
 	// load makes the backend know an account that is in its tables.
 	load(ctx context.Context, q querier, a Account) error
 	// grant gives privileges on everything, with the right to pass them on. It fails if
@@ -113,6 +116,11 @@ func selectUsers(ctx context.Context, q querier, query string, arguments ...any)
 func lockAccount(ctx context.Context, q querier, user, host string) error {
 	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(user, host)+" ACCOUNT LOCK")
 	return unavailable("lock account "+quoteAccount(user, host), err)
+}
+
+func unlockAccount(ctx context.Context, q querier, user, host string) error {
+	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(user, host)+" ACCOUNT UNLOCK")
+	return unavailable("unlock account "+quoteAccount(user, host), err)
 }
 
 func readVersion(ctx context.Context, q querier) (version string, err error) {

@@ -16,9 +16,16 @@ type mariadbDialect struct{}
 
 const (
 	mariadbMarker = "JSON_VALUE(Priv, '$.midas')"
+	// An armoured account has two ways in, and nothing opens the first. SET PASSWORD changes
+	// that one.
+	mariadbArmoured = "JSON_LENGTH(Priv, '$.auth_or') = 2 AND JSON_LENGTH(Priv, '$.auth_or[0]') = 0 " +
+		"AND JSON_VALUE(Priv, '$.authentication_string') = '" + mariadbOpensNever + "' AND JSON_VALUE(Priv, '$.auth_or[1].plugin') = 'mysql_native_password'"
+	mariadbOpensNever = "invalid" // no hash of any password
 	// JSON_VALUE of true is 1. What bind would do is as good as done: MariaDB cannot do it.
-	mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), " + mariadbMarker + ", NULL, JSON_VALUE(Priv, '$.authentication_string'), " +
-		"JSON_VALUE(Priv, '$.plugin') = 'mysql_native_password' AND NOT JSON_EXISTS(Priv, '$.auth_or'), " +
+	mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), " + mariadbMarker + ", NULL, " +
+		"COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), JSON_VALUE(Priv, '$.authentication_string')), " +
+		"JSON_VALUE(Priv, '$.plugin') = 'mysql_native_password' AND NOT JSON_EXISTS(Priv, '$.midas_unloaded') " +
+		"AND (NOT JSON_EXISTS(Priv, '$.auth_or') OR " + mariadbArmoured + "), " +
 		"COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0') = '1', COALESCE(JSON_VALUE(Priv, '$.midas_locked'), '0') = '1', 1 " +
 		"FROM mysql.global_priv WHERE "
 )
@@ -88,17 +95,31 @@ func (mariadbDialect) create(ctx context.Context, q querier, a Account, secret s
 // mark has nothing to do: no statement takes the marker off, or puts it on.
 func (mariadbDialect) mark(context.Context, querier, backendUser, string) error { return nil }
 
-// setSecret changes the account only if it still carries the marker: the test and the
-// change are one statement.
+// setSecret notes in the account that the server may not have loaded it, until it has: a
+// gateway that crashes in between would leave the former password open behind a table that
+// says otherwise.
 func (mariadbDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
-	if _, err := q.ExecContext(ctx, "UPDATE mysql.global_priv SET Priv = JSON_SET(JSON_REMOVE(Priv, '$.auth_or'), "+
+	if err := changeMarked(ctx, q, "JSON_SET(JSON_REMOVE(Priv, '$.auth_or'), "+
 		"'$.plugin', 'mysql_native_password', '$.authentication_string', ?, "+
-		"'$.password_last_changed', UNIX_TIMESTAMP(), '$.password_lifetime', 0) "+
-		"WHERE User = ? AND Host = ? AND JSON_VALUE(Priv, '$.midas') = ?",
-		nativeHash(secret), a.User, a.Host, a.Mapping); err != nil {
-		return unavailable("set the secret of account "+a.String(), err)
+		"'$.password_last_changed', UNIX_TIMESTAMP(), '$.password_lifetime', 0, '$.midas_unloaded', true)",
+		a.User, a.Host, a.Mapping, nativeHash(secret)); err != nil {
+		return err
 	}
-	return flushPrivileges(ctx, q)
+	if err := flushPrivileges(ctx, q); err != nil {
+		return err
+	}
+	return changeMarked(ctx, q, "JSON_REMOVE(Priv, '$.midas_unloaded')", a.User, a.Host, a.Mapping)
+}
+
+// armour is one statement that changes table and server at once: between a change of the
+// table and the reload, SET PASSWORD would write back what the server still has. As on
+// MySQL it cannot be done on condition, so the caller looks at the marker afterwards. It
+// costs each sign-in one more exchange, until the secret is set the next time.
+func (mariadbDialect) armour(ctx context.Context, q querier, a Account, secret string) error {
+	const way = "mysql_native_password USING "
+	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+" IDENTIFIED VIA "+
+		way+"'"+mariadbOpensNever+"' OR "+way+"'"+nativeHash(secret)+"'")
+	return unavailableBut(nativeHash(secret), "set the secret of account "+a.String(), err)
 }
 
 // holds compares with what mysql_native_password stores, which is the same for the same secret.
@@ -114,20 +135,28 @@ func (mariadbDialect) lock(ctx context.Context, q querier, a Account) error {
 	return lockAccount(ctx, q, a.User, a.Host)
 }
 
+// suspend makes the note first: a lock without a note is somebody's will and stays, a note
+// without a lock is completed by the next call. ALTER USER needs no reload.
 func (mariadbDialect) suspend(ctx context.Context, q querier, u backendUser, mapping string) error {
-	return setSuspended(ctx, q, "JSON_SET(Priv, '$.account_locked', true, '$.midas_locked', true)", u, mapping)
+	if err := changeMarked(ctx, q, "JSON_SET(Priv, '$.midas_locked', true)", u.user, u.host, mapping); err != nil {
+		return err
+	}
+	return lockAccount(ctx, q, u.user, u.host)
 }
 
 func (mariadbDialect) resume(ctx context.Context, q querier, u backendUser, mapping string) error {
-	return setSuspended(ctx, q, "JSON_REMOVE(Priv, '$.account_locked', '$.midas_locked')", u, mapping)
+	if err := unlockAccount(ctx, q, u.user, u.host); err != nil {
+		return err
+	}
+	return changeMarked(ctx, q, "JSON_REMOVE(Priv, '$.midas_locked')", u.user, u.host, mapping)
 }
 
-func setSuspended(ctx context.Context, q querier, document string, u backendUser, mapping string) error {
-	if _, err := q.ExecContext(ctx, "UPDATE mysql.global_priv SET Priv = "+document+" WHERE User = ? AND Host = ? AND "+mariadbMarker+" = ?",
-		u.user, u.host, mapping); err != nil {
-		return unavailable("lock or unlock account "+quoteAccount(u.user, u.host), err)
-	}
-	return flushPrivileges(ctx, q)
+// changeMarked changes the document of an account that carries the marker: the test and the
+// change are one statement.
+func changeMarked(ctx context.Context, q querier, document, user, host, mapping string, args ...any) error {
+	_, err := q.ExecContext(ctx, "UPDATE mysql.global_priv SET Priv = "+document+" WHERE User = ? AND Host = ? AND "+mariadbMarker+" = ?",
+		append(args, user, host, mapping)...)
+	return unavailable("change account "+quoteAccount(user, host), err)
 }
 
 func (mariadbDialect) endSessions(ctx context.Context, q querier, a Account) error {

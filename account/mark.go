@@ -66,14 +66,19 @@ func (s *Store) tryMark(ctx context.Context, q querier, a Account) {
 	}
 }
 
-// giveSecret sets the secret of the account of row before as row after has it. On MySQL
+// giveSecret sets the secret of the account of row before as row after has it, by setSecret
+// or armour. On MySQL
 // it cannot be changed on condition, so the account may have been replaced in the moment
 // before, and the other one now has the secret. Only the marker tells them apart then.
 func (s *Store) giveSecret(ctx context.Context, q querier, before, after Account) error {
+	return s.giveSecretBy(ctx, q, s.dialect.setSecret, before, after)
+}
+
+func (s *Store) giveSecretBy(ctx context.Context, q querier, set func(context.Context, querier, Account, string) error, before, after Account) error {
 	if err := s.keepMark(ctx, q, before); err != nil {
 		return err
 	}
-	if err := s.dialect.setSecret(ctx, q, after, s.Secret(after)); err != nil {
+	if err := set(ctx, q, after, s.Secret(after)); err != nil {
 		return err
 	}
 	users, err := s.dialect.byName(ctx, q, before.User)

@@ -82,6 +82,12 @@ func (mysqlDialect) mark(ctx context.Context, q querier, u backendUser, mapping 
 	return unavailable("mark account "+quoteAccount(u.user, u.host), err)
 }
 
+// armour has no need to do more: an owner who changes the password is refused, and whoever
+// may CREATE USER may drop the account too.
+func (d mysqlDialect) armour(ctx context.Context, q querier, a Account, secret string) error {
+	return d.setSecret(ctx, q, a, secret)
+}
+
 func (d mysqlDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
 	if _, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(mysqlPassword, secret)); err != nil {
 		return unavailableBut(secret, "set the secret of account "+a.String(), err)
@@ -126,8 +132,8 @@ func (mysqlDialect) suspend(ctx context.Context, q querier, u backendUser, _ str
 }
 
 func (mysqlDialect) resume(ctx context.Context, q querier, u backendUser, _ string) error {
-	if _, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(u.user, u.host)+" ACCOUNT UNLOCK"); err != nil {
-		return unavailable("unlock account "+quoteAccount(u.user, u.host), err)
+	if err := unlockAccount(ctx, q, u.user, u.host); err != nil {
+		return err
 	}
 	return noteSuspended(ctx, q, "JSON_REMOVE(User_attributes, '$.midas_locked')", u)
 }
@@ -217,6 +223,10 @@ func (embeddedDialect) grant(ctx context.Context, q querier, a Account, privileg
 }
 
 func (embeddedDialect) confined(context.Context, querier, Account) (bool, error) { return true, nil }
+
+func (d embeddedDialect) armour(ctx context.Context, q querier, a Account, secret string) error {
+	return d.setSecret(ctx, q, a, secret)
+}
 
 func (embeddedDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
 	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+fmt.Sprintf(embeddedPassword, secret))

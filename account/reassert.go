@@ -12,6 +12,14 @@ import (
 // would change the account again. A secret that was changed is set again at once.
 const reassertEvery = 10 * time.Second
 
+const (
+	// contestedFor is how long an account whose password was changed is watched for the next
+	// change.
+	contestedFor = 10 * time.Second
+	// expelEvery is how often the sessions of one account end for changed passwords.
+	expelEvery = time.Minute
+)
+
 // Reassert gives the backend account its secret again, for a gateway whose sign-in there
 // was refused, and tells whether somebody had changed it, or midas itself had locked the
 // account: then the next try may succeed, or meet the next change. It never touches an account that midas did not make: if a's
@@ -29,7 +37,8 @@ func (s *Store) Reassert(ctx context.Context, a Account) (changed bool, err erro
 			return err
 		}
 		resumed, err := s.followPrincipal(ctx, conn, row)
-		changed = changed || resumed
+		// Or another sign-in has just found it changed: this one was refused before.
+		changed = changed || resumed || s.mended.within(row.Mapping, s.now(), time.Second)
 		if err != nil || changed || s.reasserted.within(row.Mapping, s.now(), reassertEvery) {
 			return err
 		}
@@ -41,9 +50,9 @@ func (s *Store) Reassert(ctx context.Context, a Account) (changed bool, err erro
 }
 
 // mend sets the secret of row's account again if it is not what opens the account, or not
-// alone. Whoever changed it may have signed in at the backend meanwhile, past all gateways,
-// and one session that changes it over and over would keep everybody else out: the
-// account's sessions end first.
+// alone. Whoever changed it may have signed in at the backend meanwhile, past all gateways:
+// the account's sessions end. One session that changes it over and over, as on MariaDB every
+// user may, must not end everybody else's each time, nor keep their sign-ins out.
 func (s *Store) mend(ctx context.Context, q querier, row Account) (changed bool, err error) {
 	users, err := s.dialect.byName(ctx, q, row.User)
 	if err != nil {
@@ -53,10 +62,31 @@ func (s *Store) mend(ctx context.Context, q querier, row Account) (changed bool,
 	if at < 0 || s.dialect.holds(users[at], s.Secret(row)) {
 		return false, nil
 	}
-	s.log.WarnContext(ctx, "the password of an AADUSER was changed at the backend and is taken back; its sessions end",
-		"account", row.String(), "id", row.ID)
+	set := s.dialect.setSecret
+	if s.mended.within(row.Mapping, s.now(), contestedFor) {
+		set = s.dialect.armour
+	} else {
+		s.log.WarnContext(ctx, "the password of an AADUSER was changed at the backend and is taken back; its sessions end",
+			"account", row.String(), "id", row.ID)
+	}
+	s.mended.note(row.Mapping, s.now())
+	s.toExpel.note(row.Mapping, s.now())
+	s.expel(ctx, q, row)
+	return true, s.giveSecretBy(ctx, q, set, row, row)
+}
+
+// expel ends the sessions of an account whose password was changed, if it is time.
+func (s *Store) expel(ctx context.Context, q querier, row Account) {
+	if !s.isToExpel(row) {
+		return
+	}
+	s.toExpel.forget(row.Mapping)
+	s.expelled.note(row.Mapping, s.now())
 	s.endSessions(ctx, q, row)
-	return true, s.giveSecret(ctx, q, row, row)
+}
+
+func (s *Store) isToExpel(row Account) bool {
+	return s.toExpel.within(row.Mapping, s.now(), time.Hour) && !s.expelled.within(row.Mapping, s.now(), expelEvery)
 }
 
 // Rotate gives the account a new secret. Sessions stay; other gateways learn of it within

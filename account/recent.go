@@ -29,6 +29,12 @@ func (r *recent) within(key string, now time.Time, d time.Duration) bool {
 	return known && now.Sub(last) < d
 }
 
+func (r *recent) forget(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done.Remove(key)
+}
+
 func (r *recent) note(key string, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

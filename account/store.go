@@ -87,9 +87,13 @@ type Store struct {
 	unconfirmed atomic.Int64 // how many rows were said to be
 
 	administers func(ctx context.Context) (*midas.Administrator, error)
-	reasserted  *recent // by mapping, as marked
+	reasserted  *recent // by mapping, as the next ones
 	marked      *recent
+	mended      *recent
+	expelled    *recent
+	toExpel     *recent // whose sessions are still to end
 	verified    verified
+	sweeping    chan struct{} // full while one sweep runs
 
 	uninstalled bool // guarded by turn
 }
@@ -116,6 +120,7 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
 		turn: make(chan struct{}, 1), nativeTurns: make(chan struct{}, nativesAtOnce), copies: noCopies{},
 		administers: cfg.Administrator, reasserted: newRecent(), marked: newRecent(),
+		mended: newRecent(), expelled: newRecent(), toExpel: newRecent(), sweeping: make(chan struct{}, 1),
 	}
 	if s.now == nil {
 		s.now = time.Now

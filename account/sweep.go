@@ -36,6 +36,12 @@ const (
 func (s *Store) Sweep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
+	select {
+	case s.sweeping <- struct{}{}: // one is enough of the pool's connections
+		defer func() { <-s.sweeping }()
+	case <-ctx.Done():
+		return unavailable("wait for another sweep", ctx.Err())
+	}
 	if err := s.sweepTable(ctx); err != nil {
 		return err
 	}
@@ -75,7 +81,7 @@ func (s *Store) survey(ctx context.Context) ([]Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	former, err := s.former(ctx, rows)
+	former, _, err := s.former(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +107,7 @@ func (s *Store) survey(ctx context.Context) ([]Account, error) {
 // isRight tells whether the account u of row is as it should be.
 func (s *Store) isRight(row Account, u backendUser, gone bool) bool {
 	switch {
-	case !u.bound || !s.verified.holds(s, u, row):
+	case !u.bound || !s.verified.holds(s, u, row) || s.isToExpel(row):
 		return false
 	case gone:
 		return u.locked
@@ -152,13 +158,6 @@ func (s *Store) putRight(ctx context.Context, q querier, row Account) error {
 		return err
 	}
 	row = rows[0]
-	former, err := s.former(ctx, rows)
-	if err != nil {
-		return err
-	}
-	if former(row) {
-		return s.retireRow(ctx, q, row)
-	}
 	users, err := s.dialect.byName(ctx, q, row.User)
 	if err != nil {
 		return err
@@ -168,11 +167,19 @@ func (s *Store) putRight(ctx context.Context, q querier, row Account) error {
 		_, err := s.settle(ctx, q, row)
 		return err
 	}
+	former, admin, err := s.former(ctx, rows)
+	if err != nil {
+		return err
+	}
+	if former(row) {
+		return s.replaceFormer(ctx, q, row, admin)
+	}
 	s.marked.note(row.Mapping, s.now())
 	s.tryMark(ctx, q, row)
 	if _, err := s.mend(ctx, q, row); err != nil {
 		return err
 	}
+	s.expel(ctx, q, row)
 	if !users[at].bound {
 		if err := s.dialect.bind(ctx, q, row); err != nil {
 			return err

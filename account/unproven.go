@@ -11,8 +11,9 @@ import (
 // has lost both mark and secret, or was put in the place of one that was dropped. Whoever
 // could CREATE USER did that: to keep a way in by password that outlives the identity, or
 // in good faith. It opens to no token, since it may be somebody's own; to no password at the
-// gateway, since it may have the grants of the AADUSER; and it is locked at the backend,
-// and not changed any further. DROP USER ends it: the row goes with the account.
+// gateway, since it may have the grants of the AADUSER; at the backend it is locked and its
+// sessions end, and it is not changed any further. DROP USER ends it: the row goes with the
+// account.
 
 // lockUnproven locks the account u that stands in the place of row's. The row stays: it is
 // what keeps the account from being taken for a native one.
@@ -28,6 +29,7 @@ func (s *Store) lockUnproven(ctx context.Context, q querier, row Account, u back
 	if err := s.dialect.lock(ctx, q, row); err != nil {
 		return err
 	}
+	s.endSessions(ctx, q, row)
 	s.log.WarnContext(ctx, "an account is locked: it has the name of an AADUSER and lost the mark and secret that midas gave it, or was put in its place",
 		"account", row.String(), "id", row.ID, "server", row.ServerID, "hint", dropFirst(row))
 	return nil

@@ -63,11 +63,18 @@ type answers struct {
 	ping   atomic.Pointer[ping]
 	held   []byte        // of what came since the question was set, what may be its answer
 	count  atomic.Uint64 // of pieces that have come
+	// before runs once, before what comes next is passed on.
+	before atomic.Pointer[func(next []byte)]
 }
 
 // Write implements io.Writer. It is called by one goroutine, the one that copies.
 func (a *answers) Write(p []byte) (int, error) {
 	a.count.Add(1)
+	if a.before.Load() != nil {
+		if before := a.before.Swap(nil); before != nil {
+			(*before)(p)
+		}
+	}
 	if f := a.fence.Load(); f != nil {
 		return a.untilFence(f, p)
 	}

@@ -35,6 +35,8 @@ type relayed struct {
 	answersBefore uint64   // toClient.count when the last command went to the backend
 	pipelined     bool     // the client has sent a command before the last was answered
 	lately        activity // while draining
+
+	preparedChange bool // a statement that may change accounts was prepared
 }
 
 // relay carries commands and answers until one side ends.
@@ -164,7 +166,10 @@ func (r *relayed) command(ctx context.Context, c wire.Command, length int) (hand
 	switch c {
 	case wire.ComQuery, wire.ComStmtPrepare:
 		return r.statement(ctx, c, length)
-	case wire.ComStmtExecute, wire.ComStmtClose, wire.ComStmtReset, wire.ComStmtSendLongData, wire.ComStmtFetch, wire.ComStmtBulkExecute:
+	case wire.ComStmtExecute, wire.ComStmtBulkExecute, wire.ComStmtClose, wire.ComStmtReset, wire.ComStmtSendLongData, wire.ComStmtFetch:
+		if r.preparedChange && (c == wire.ComStmtExecute || c == wire.ComStmtBulkExecute) {
+			r.sweepBeforeAnswer()
+		}
 		return r.preparedCommand(ctx, c, length)
 	case wire.ComChangeUser:
 		return true, r.changeUser(ctx)
@@ -203,6 +208,7 @@ func (r *relayed) setOption(length int) error {
 func (r *relayed) resetSession() {
 	r.validateIDs = true
 	r.prepared = nil
+	r.preparedChange = false
 }
 
 // statement looks at the head of a statement, and takes it when it is ours.
@@ -222,6 +228,10 @@ func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bo
 	// Others than the administrator get the backend's own refusal.
 	kept := !ours && !kill && r.isAdmin && account.ChangesSchema(sql)
 	if !ours && !kill && !kept {
+		if r.proved() && account.SetsOwnPassword(sql, r.account.User) {
+			return true, r.refuseOwnPassword(c, length)
+		}
+		r.follow(c, sql)
 		return false, nil
 	}
 	if c == wire.ComStmtPrepare {

@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/wire"
+)
+
+// Accounts are changed by ordinary statements, which the backend runs. The gateway sees
+// most of them pass, and lets the account store follow before the client has the answer:
+// whoever drops an AADUSER and makes an account of that name with the next statement must
+// not meet the row of the first.
+
+var errNoPassword = answerf(wire.CodeSpecificAccessDenied,
+	"Access denied; an AADUSER has no password of its own: it signs in with access tokens")
+
+// follow notes that c may change accounts, or run what the client has prepared to do so.
+func (r *relayed) follow(c wire.Command, sql []byte) {
+	if !account.ChangesAccounts(sql, r.multi) {
+		return
+	}
+	if c == wire.ComStmtPrepare {
+		r.preparedChange = true
+		return
+	}
+	r.sweepBeforeAnswer()
+}
+
+// sweepBeforeAnswer has the store look at its accounts when the backend answers. An answer
+// to what a client sent before may come first: then the store's own next look finds it.
+func (r *relayed) sweepBeforeAnswer() {
+	accounts, server := r.accounts, r.server.Name
+	sweep := func(answer []byte) {
+		if refusedPrivilege(answer) {
+			return // nothing was changed
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
+		defer cancel()
+		if err := accounts.Sweep(ctx); err != nil {
+			r.Log.Warn("accounts cannot be put right for now", "server", server, "error", err)
+		}
+	}
+	r.toClient.before.Store(&sweep)
+}
+
+// refusedPrivilege tells whether an answer begins with the refusal of somebody who may not
+// change accounts: they must not keep the store busy.
+func refusedPrivilege(answer []byte) bool {
+	if len(answer) < packetHeader || !wire.IsERR(answer[packetHeader:]) {
+		return false
+	}
+	refused, err := wire.ParseERR(answer[packetHeader:])
+	return err == nil && refused.Code == wire.CodeSpecificAccessDenied
+}
+
+// refuseOwnPassword answers an AADUSER who sets a password. The backend may refuse it as
+// well; MariaDB cannot.
+func (r *relayed) refuseOwnPassword(c wire.Command, length int) error {
+	if c == wire.ComStmtPrepare {
+		r.oursLast = notPrepared
+	}
+	if _, err := r.take(length); err != nil {
+		return err
+	}
+	if err := r.settled(); err != nil {
+		return err
+	}
+	return r.fail(errNoPassword)
+}
