@@ -120,7 +120,7 @@ func faultOf(err error) *fault {
 		return f
 	case errors.As(err, &tooLarge):
 		return errTooLarge
-	case errors.Is(err, rest.ErrCutShort):
+	case errors.Is(err, rest.ErrCutShort), errors.Is(err, rest.ErrNested):
 		return errContent(err.Error())
 	}
 	for cause, f := range reasons {

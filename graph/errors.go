@@ -86,7 +86,7 @@ func faultOf(err error) *fault {
 		return f
 	case errors.As(err, &tooLarge):
 		return errTooLarge
-	case errors.Is(err, rest.ErrCutShort):
+	case errors.Is(err, rest.ErrCutShort), errors.Is(err, rest.ErrNested):
 		return errContent
 	case errors.Is(err, directory.ErrNoObject):
 		return &fault{status: http.StatusNotFound, code: "Request_ResourceNotFound", message: err.Error()}

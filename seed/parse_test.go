@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -56,6 +57,23 @@ func TestAliasesEnd(t *testing.T) {
 	}
 	if _, err := Parse("w.yaml", make([]byte, maxFile+1)); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What is nested without end, by brackets or by aliases, is not followed.
+func TestNestingEnds(t *testing.T) {
+	aliases := "a0: &a0 x\n"
+	for i := range 70 {
+		aliases += fmt.Sprintf("a%d: &a%d [*a%d]\n", i+1, i+1, i)
+	}
+	for name, text := range map[string]string{
+		"brackets": "tags: " + strings.Repeat("[", 65) + strings.Repeat("]", 65) + "\n",
+		"braces":   "tags: " + strings.Repeat("{a: ", 65) + "x" + strings.Repeat("}", 65) + "\n",
+		"aliases":  aliases,
+	} {
+		if _, err := Parse("w.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "w.yaml: is nested deeper than 64") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

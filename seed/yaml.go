@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"iter"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -40,7 +43,38 @@ func (w *World) readYAML(text []byte) (plain any, err error) {
 	if err := w.root.Decode(&plain); err != nil {
 		return nil, w.unreadable(err)
 	}
+	if deeper(plain, maxNesting) {
+		return nil, midas.Errorf(midas.Invalid, "%s: is nested deeper than %d", w.file, maxNesting)
+	}
 	return plain, nil
+}
+
+// maxNesting is how deep lists and mappings may lie within each other. Aliases count as
+// what they stand for.
+const maxNesting = 64
+
+// deeper reports whether a value is nested deeper than most.
+func deeper(value any, most int) bool {
+	var inner iter.Seq[any]
+	switch value := value.(type) {
+	case map[string]any:
+		inner = maps.Values(value)
+	case map[any]any:
+		inner = maps.Values(value)
+	case []any:
+		inner = slices.Values(value)
+	default:
+		return false
+	}
+	if most == 0 {
+		return true
+	}
+	for v := range inner {
+		if deeper(v, most-1) {
+			return true
+		}
+	}
+	return false
 }
 
 // repeated complains about a key that is there twice: which of the two holds would be a

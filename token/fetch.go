@@ -56,6 +56,9 @@ func (r *RemoteKeys) discover(ctx context.Context) (string, error) {
 		Issuer  string `json:"issuer"`
 		KeysURL string `json:"jwks_uri"`
 	}
+	if err := checkDocument(body); err != nil {
+		return "", fmt.Errorf("the discovery document: %w", err)
+	}
 	if err := json.Unmarshal(body, &document); err != nil {
 		return "", errors.New("the discovery document is not JSON of the expected form")
 	}

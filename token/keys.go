@@ -61,6 +61,9 @@ func DecodeKeys(data []byte) (StaticKeys, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
+	if err := checkDocument(data); err != nil {
+		return nil, midas.Errorf(midas.Invalid, "key set: %w", err)
+	}
 	if err := json.Unmarshal(data, &set); err != nil {
 		return nil, midas.Errorf(midas.Invalid, "key set is not JSON of the expected form: %w", err)
 	}

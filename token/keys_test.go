@@ -83,10 +83,12 @@ func TestDecodeKeysRefuses(t *testing.T) {
 		"nothing":   "",
 		"not JSON":  "<html>",
 		"no keys":   `{"keys":[]}`,
+		"too deep":  `{"keys":[{"kty":"RSA","kid":"a","n":` + strings.Repeat("[", 62) + strings.Repeat("]", 62) + `}]}`,
 		"none fits": `{"keys":[{"kty":"oct","kid":"a","k":"AAAA"}]}`,
 		"too many":  `{"keys":[` + strings.Repeat("0,", 100) + `0]}`,
 	} {
-		if keys, err := token.DecodeKeys([]byte(data)); midas.CodeOf(err) != midas.Invalid {
+		keys, err := token.DecodeKeys([]byte(data))
+		if midas.CodeOf(err) != midas.Invalid || name == "too deep" != strings.Contains(err.Error(), "nested deeper than 64") {
 			t.Errorf("%s: %v, %v", name, keys, err)
 		}
 	}

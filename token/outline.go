@@ -82,6 +82,17 @@ func blank(text []byte, i int) int {
 	return i
 }
 
+// maxDocumentNesting is for what issuers publish, which has room for extensions.
+const maxDocumentNesting = 64
+
+// checkDocument refuses a published document that is nested deeper than any issuer's is.
+func checkDocument(text []byte) error {
+	if sketch(text).depth > maxDocumentNesting {
+		return fmt.Errorf("its JSON is nested deeper than %d", maxDocumentNesting)
+	}
+	return nil
+}
+
 // shallow refuses JSON that is nested deeper than a token's is.
 func (o outline) shallow() error {
 	if o.depth > maxNesting {

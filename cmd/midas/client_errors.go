@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/rest"
 )
 
 // armTransport sends requests. It remembers the last failure to reach the server,
@@ -37,12 +38,31 @@ func (t *armTransport) note(response *http.Response) {
 	if response.StatusCode < 400 || response.Request == nil || !strings.Contains(response.Request.URL.Path, "/oauth2/") {
 		return
 	}
-	raw, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	response.Body.Close()
+	raw, _ := io.ReadAll(response.Body) // which take has in memory
 	response.Body = io.NopCloser(bytes.NewReader(raw))
 	words := oauthError(response)
 	response.Body = io.NopCloser(bytes.NewReader(raw))
 	t.refused.Store(&words)
+}
+
+// errUnusable marks an answer that was had and cannot be taken.
+var errUnusable = errors.New("the answer cannot be used")
+
+// take reads the whole answer, within bounds that hold for everything that decodes it.
+func take(response *http.Response) error {
+	raw, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
+	response.Body.Close()
+	if err != nil {
+		return err
+	}
+	response.Body = io.NopCloser(bytes.NewReader(raw))
+	if err = rest.CheckNesting(raw); len(raw) > maxAnswer {
+		err = fmt.Errorf("it has more than %d bytes", maxAnswer)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: %w: %w", response.Request.Method, response.Request.URL.Redacted(), errUnusable, err)
+	}
+	return nil
 }
 
 // Do sends one request; it is the policy.Transporter of the pipelines.
@@ -53,9 +73,13 @@ func (t *armTransport) Do(request *http.Request) (*http.Response, error) {
 		t.failed.Store(&err)
 		return nil, err
 	}
+	if err := take(response); err != nil {
+		t.failed.Store(&err)
+		return nil, err
+	}
 	t.note(response)
 	if t.trace != nil {
-		fmt.Fprintf(t.trace, "%s %s %d %s\n", request.Method, request.URL.Redacted(), response.StatusCode,
+		fmt.Fprintf(t.trace, "%s %s %d %s\n", printable(request.Method), printable(request.URL.Redacted()), response.StatusCode,
 			time.Since(start).Round(time.Millisecond))
 	}
 	return response, nil
@@ -66,7 +90,9 @@ func (t *armTransport) explain(ctx context.Context, base string, err error) erro
 	if ctx.Err() != nil {
 		return midas.Errorf(midas.Unavailable, "%w", ctx.Err())
 	}
-	if failed := t.failed.Load(); failed != nil {
+	if failed := t.failed.Load(); failed != nil && errors.Is(*failed, errUnusable) {
+		return midas.Errorf(midas.Unavailable, "%s: %w", base, *failed)
+	} else if failed != nil {
 		return midas.Errorf(midas.Unavailable, "no midas answers at %s: %w", base, *failed).
 			WithHint("start one with: midas up")
 	}

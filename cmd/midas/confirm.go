@@ -24,7 +24,7 @@ func (c *cli) confirm(yes bool, what string) error {
 func (c *cli) ask(what string) error {
 	lines := bufio.NewScanner(c.stdin)
 	for {
-		fmt.Fprintf(c.stderr, "Are you sure you want to %s? (y/n): ", what)
+		fmt.Fprintf(c.stderr, "Are you sure you want to %s? (y/n): ", printable(what))
 		if !lines.Scan() {
 			return midas.Errorf(midas.Invalid, "nothing was done: no answer")
 		}

@@ -74,13 +74,13 @@ func (c *cli) connect(ctx context.Context, want connection) error {
 	db := sql.OpenDB(conn)
 	defer db.Close()
 	if want.statement != "" {
-		return printRows(ctx, db, want.statement, c.stdout)
+		return printRows(ctx, db, want.statement, c.stdout, terminal(c.stdout))
 	}
 	var version string
 	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
 		return statementError(err)
 	}
-	fmt.Fprintf(c.stdout, "Connected!\n\nMySQL version: %s\n", version)
+	fmt.Fprintf(c.stdout, "Connected!\n\nMySQL version: %s\n", printable(version))
 	return nil
 }
 

@@ -72,7 +72,7 @@ func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "\nConnected!\nMySQL version: %s\n", version)
+	fmt.Fprintf(c.stdout, "\nConnected!\nMySQL version: %s\n", printable(version))
 	return nil
 }
 
@@ -125,9 +125,9 @@ func (d *demo) step(title string, do func() (detail string, err error)) error {
 	if err != nil {
 		mark = "FAILED"
 	}
-	fmt.Fprintf(d.out, "%2d  %7.1f ms  %-6s  %s\n", d.count, float64(took.Microseconds())/1000, mark, title)
+	fmt.Fprintf(d.out, "%2d  %7.1f ms  %-6s  %s\n", d.count, float64(took.Microseconds())/1000, mark, printable(title))
 	if detail != "" {
-		fmt.Fprintf(d.out, "                        %s\n", detail)
+		fmt.Fprintf(d.out, "                        %s\n", printable(detail))
 	}
 	if err != nil {
 		return midas.Errorf(midas.CodeOf(err), "demo step %d, %s: %w", d.count, title, err).WithHint("%s", midas.HintOf(err))

@@ -58,6 +58,6 @@ func report(w io.Writer, err error) {
 	}
 	fmt.Fprintf(w, "midas: %s\n", oneLine(err.Error()))
 	if hint := midas.HintOf(err); hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", hint)
+		fmt.Fprintf(w, "hint: %s\n", oneLine(hint))
 	}
 }

@@ -270,7 +270,7 @@ func (c *cli) signPersonIn(ctx context.Context, cfg armConfig, f loginFlags) err
 		defer cancel()
 		var device public.DeviceCode
 		if device, err = client.AcquireTokenByDeviceCode(ctx, scopes); err == nil {
-			fmt.Fprintln(c.stderr, device.Result.Message)
+			fmt.Fprintln(c.stderr, printable(device.Result.Message))
 			result, err = device.AuthenticationResult(ctx)
 		}
 	}

@@ -3,12 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
 
-	"github.com/jmespath-community/go-jmespath"
 	"github.com/jmespath-community/go-jmespath/pkg/parsing"
 	"github.com/mattn/go-isatty"
 	"go.yaml.in/yaml/v3"
@@ -38,16 +39,18 @@ func (c *cli) print(answer any) error {
 	if err != nil {
 		return err
 	}
-	query, selection := c.query, c.selection
+	selection := c.selection
 	if selection == nil && c.columns != "" && c.output == "table" {
-		query, selection = c.columns, jmespath.MustCompile(c.columns)
+		if selection, err = compileQuery(c.columns); err != nil {
+			return midas.Errorf(midas.Internal, "columns %q: %w", c.columns, err)
+		}
 	}
 	var orders [][]string
 	if selection != nil {
-		if answer, err = selection.Search(answer); err != nil {
-			return midas.Errorf(midas.Invalid, "--query %q: %w", query, err)
+		if answer, err = selection.search(answer); err != nil {
+			return err
 		}
-		orders = hashOrders(query)
+		orders = hashOrders(selection.text)
 	}
 	if answer == nil || c.output == "none" {
 		return nil
@@ -97,7 +100,7 @@ func encodeJSON(answer any) (string, error) {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	err := e.Encode(answer)
-	return b.String(), err
+	return printableJSON(b.String()), err
 }
 
 func encodeYAML(answer any) (string, error) {
@@ -105,10 +108,23 @@ func encodeYAML(answer any) (string, error) {
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
 	e.CompactSeqIndent()
-	if err := e.Encode(answer); err != nil {
+	var root yaml.Node
+	err := root.Encode(answer)
+	quoteUnprintable(&root)
+	if err := errors.Join(err, e.Encode(&root), e.Close()); err != nil {
 		return "", midas.Errorf(midas.Internal, "encode answer: %w", err)
 	}
-	return b.String(), e.Close()
+	return escaped(b.String(), func(r rune) string { return fmt.Sprintf(`\U%08x`, r) }), nil
+}
+
+// quoteUnprintable puts texts between double quotes where YAML's escapes are needed.
+func quoteUnprintable(node *yaml.Node) {
+	if node.Kind == yaml.ScalarNode && strings.ContainsFunc(node.Value, unprintable) && node.Style&yaml.LiteralStyle == 0 {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	for _, child := range node.Content {
+		quoteUnprintable(child)
+	}
 }
 
 // hashOrders returns the keys of each {name: value} of a query, as written.

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jmespath-community/go-jmespath"
 	"go.yaml.in/yaml/v3"
 	"gotest.tools/v3/golden"
 )
@@ -136,7 +135,10 @@ func printed(t *testing.T, answer any, format, query string) string {
 	var out bytes.Buffer
 	c := &cli{stdout: &out, output: format, query: query}
 	if query != "" {
-		c.selection = jmespath.MustCompile(query)
+		var err error
+		if c.selection, err = compileQuery(query); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := c.print(answer); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// encodeTSV writes one line per element of a list, else one line: scalars raw, the
+// encodeTSV writes one line per element of a list, else one line: scalars, the
 // values of an object or inner list between tabs, a list within them as its length
 // and an object as nothing.
 func encodeTSV(answer any, orders [][]string) string {
@@ -53,7 +53,8 @@ func writeCells(b *strings.Builder, cells []any) {
 	}
 }
 
-// scalar spells a value as Python's str does, which is what az's scripts compare with.
+// scalar spells a value as Python's str does, which is what az's scripts compare with. A
+// text keeps to its cell: az lets tabs, line breaks and sequences for the terminal through.
 func scalar(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -66,7 +67,7 @@ func scalar(v any) string {
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	case string:
-		return v
+		return printable(v)
 	}
 	return ""
 }
@@ -100,7 +101,7 @@ func encodeTable(answer any, orders [][]string) (string, error) {
 		return "", midas.Errorf(midas.Invalid, "this answer has nothing to show in a table").
 			WithHint("choose columns with --query, or another --output")
 	}
-	return layOut(headers, cells), nil
+	return layOut(headers, cells)
 }
 
 func tableRow(row any, orders [][]string, add func(header, value string)) {
@@ -111,7 +112,7 @@ func tableRow(row any, orders [][]string, add func(header, value string)) {
 			case nil, []any, map[string]any:
 			default:
 				if !skippedColumns[key] {
-					add(capitalised(key), scalar(value))
+					add(printable(capitalised(key)), scalar(value))
 				}
 			}
 		}
@@ -128,15 +129,23 @@ func tableRow(row any, orders [][]string, add func(header, value string)) {
 	}
 }
 
+// maxTable bounds the characters of a table: one long cell makes every line as long.
+const maxTable = 256 << 20
+
 // layOut makes every column as wide as its widest cell and at least two wider than
 // its header, as az's table does; lines carry no blanks at their end.
-func layOut(headers []string, rows []map[string]string) string {
-	widths := make([]int, len(headers))
+func layOut(headers []string, rows []map[string]string) (string, error) {
+	widths, whole := make([]int, len(headers)), 0
 	for i, header := range headers {
 		widths[i] = utf8.RuneCountInString(header) + 2
 		for _, row := range rows {
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[header]))
 		}
+		whole += widths[i] + 2
+	}
+	if whole*len(rows) > maxTable {
+		return "", midas.Errorf(midas.Invalid, "this table would have %d lines of %d characters", len(rows), whole).
+			WithHint("choose narrower columns with --query, or another --output")
 	}
 	var b strings.Builder
 	line := func(cell func(i int) string) {
@@ -154,7 +163,7 @@ func layOut(headers []string, rows []map[string]string) string {
 	for _, row := range rows {
 		line(func(i int) string { return row[headers[i]] })
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 func appendNew(list []string, s string) []string {

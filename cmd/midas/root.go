@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jmespath-community/go-jmespath"
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
@@ -32,9 +31,9 @@ type cli struct {
 	subscription string // --subscription, as given
 	verbose      bool   // --verbose or --debug
 
-	columns   string            // query for the rows of a table, where az has one of its own
-	selection jmespath.JMESPath // --query compiled, nil without
-	running   bool              // a RunE has begun: errors are no longer about usage
+	columns   string // query for the rows of a table, where az has one of its own
+	selection *query // --query compiled, nil without
+	running   bool   // a RunE has begun: errors are no longer about usage
 }
 
 // run is the program: it runs one command and returns the exit code. The first
@@ -158,7 +157,7 @@ func (c *cli) prepare(cmd *cobra.Command) (err error) {
 		return err
 	}
 	if c.query != "" {
-		if c.selection, err = jmespath.Compile(c.query); err != nil {
+		if c.selection, err = compileQuery(c.query); err != nil {
 			return usagef("--query %q: %v", c.query, err).WithHint("the language is described at https://jmespath.site")
 		}
 	}

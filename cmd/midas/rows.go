@@ -18,8 +18,9 @@ import (
 var escapeCell = strings.NewReplacer("\t", `\t`, "\n", `\n`, "\x00", `\0`, `\`, `\\`)
 
 // printRows runs statements and writes the rows of all of their results, one line
-// each, tab-separated, NULL as NULL.
-func printRows(ctx context.Context, db *sql.DB, statements string, w io.Writer) error {
+// each, tab-separated, NULL as NULL. A program gets the other bytes of a cell as they are,
+// as from the mysql client; a terminal obeys nothing in them.
+func printRows(ctx context.Context, db *sql.DB, statements string, w io.Writer, toTerminal bool) error {
 	rows, err := db.QueryContext(ctx, statements)
 	if err != nil {
 		return statementError(err)
@@ -27,7 +28,7 @@ func printRows(ctx context.Context, db *sql.DB, statements string, w io.Writer) 
 	defer rows.Close()
 	out := bufio.NewWriter(w)
 	for more := true; more; more = rows.NextResultSet() {
-		if err := printResult(rows, out); err != nil {
+		if err := printResult(rows, out, toTerminal); err != nil {
 			return err
 		}
 	}
@@ -37,7 +38,7 @@ func printRows(ctx context.Context, db *sql.DB, statements string, w io.Writer) 
 	return out.Flush()
 }
 
-func printResult(rows *sql.Rows, out *bufio.Writer) error {
+func printResult(rows *sql.Rows, out *bufio.Writer, toTerminal bool) error {
 	columns, err := rows.Columns()
 	if err != nil {
 		return statementError(err)
@@ -55,10 +56,13 @@ func printResult(rows *sql.Rows, out *bufio.Writer) error {
 			if i > 0 {
 				out.WriteByte('\t')
 			}
-			if cell.Valid {
-				escapeCell.WriteString(out, cell.String)
-			} else {
+			switch {
+			case !cell.Valid:
 				out.WriteString("NULL")
+			case toTerminal:
+				out.WriteString(printable(escapeCell.Replace(cell.String)))
+			default:
+				escapeCell.WriteString(out, cell.String)
 			}
 		}
 		out.WriteByte('\n')

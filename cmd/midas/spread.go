@@ -2,7 +2,6 @@ package main
 
 import (
 	"strings"
-	"unicode"
 )
 
 // severalValues are the flags after which az takes any number of values
@@ -61,10 +60,4 @@ func tagsOf(words []string) map[string]string {
 // locationOf spells a location as ARM does: "East US" is "eastus".
 func locationOf(name string) string {
 	return strings.ToLower(strings.ReplaceAll(name, " ", ""))
-}
-
-// oneLine keeps a foreign text from breaking the one-line form of errors, and from
-// writing control sequences to a terminal.
-func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(s, unicode.IsControl), " ")
 }

@@ -169,8 +169,15 @@ func TestCommandsSendNothingWhereAPlantedStateSays(t *testing.T) {
 	}
 	for _, planted := range []string{"up.json", "operator.json", "login.json", "ca/", "ca/ca.pem"} {
 		for _, command := range [][]string{
-			{"group", "list"}, {"env", "--vm", "vm"}, {"env", "--az"}, {"vm", "run", "vm", "--", "true"}, {"token"}, {"connect"},
-			{"login", "--service-principal", "--username", "c", "--password", testSecret}, {"ca"}, {"account", "show"},
+			{"group", "list"},
+			{"env", "--vm", "vm"},
+			{"env", "--az"},
+			{"vm", "run", "vm", "--", "true"},
+			{"token"},
+			{"connect"},
+			{"login", "--service-principal", "--username", "c", "--password", testSecret},
+			{"ca"},
+			{"account", "show"},
 		} {
 			state := newState()
 			path := plant(t, state, planted)

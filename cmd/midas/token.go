@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/rest"
 	"github.com/midas-mysql/midas/tokensource"
 )
 
@@ -41,7 +42,7 @@ MYSQL_PWD or with --password=.`,
 				return err
 			}
 			if !decode {
-				_, err = fmt.Fprintln(c.stdout, raw)
+				_, err = fmt.Fprintln(c.stdout, printable(raw))
 				return err
 			}
 			claims, err := claimsOf(raw)
@@ -135,6 +136,9 @@ func claimsOf(raw string) (map[string]any, error) {
 	text, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
 		return nil, midas.Errorf(midas.Invalid, "the token's claims are not base64url")
+	}
+	if err := rest.CheckNesting(text); err != nil {
+		return nil, midas.Errorf(midas.Invalid, "the token's claims: %w", err)
 	}
 	var claims map[string]any
 	if json.Unmarshal(text, &claims) != nil {

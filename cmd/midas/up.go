@@ -168,10 +168,10 @@ func (s *stack) welcome(w io.Writer) {
 	}
 	fmt.Fprintln(w, "midas is up")
 	for _, line := range lines {
-		fmt.Fprintf(w, "  %-9s %s\n", line[0], line[1])
+		fmt.Fprintf(w, "  %-9s %s\n", line[0], printable(line[1]))
 	}
 	for _, what := range s.seeded {
-		fmt.Fprintf(w, "  %-9s %s\n", "seed", what)
+		fmt.Fprintf(w, "  %-9s %s\n", "seed", printable(what))
 	}
 	fmt.Fprintf(w, nextSteps, exportState(s.State))
 }

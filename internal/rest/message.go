@@ -16,7 +16,7 @@ var ErrCutShort = errors.New("the connection ended early")
 
 // ReadBody takes the request's content, up to limit bytes. Errors are
 // *http.MaxBytesError, after which the connection is of no more use, connections.ErrBusy
-// when the port has no room for the rest, or ErrCutShort.
+// when the port has no room for the rest, ErrCutShort, or ErrNested.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, &http.MaxBytesError{Limit: limit}
@@ -25,6 +25,9 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	var tooLarge *http.MaxBytesError
 	if err != nil && !errors.As(err, &tooLarge) && !errors.Is(err, connections.ErrBusy) {
 		return nil, ErrCutShort
+	}
+	if err == nil {
+		err = CheckNesting(body)
 	}
 	return body, err
 }
