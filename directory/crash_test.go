@@ -57,8 +57,17 @@ func TestSIGKILLLosesNoAcknowledgedWrite(t *testing.T) {
 		acknowledged = append(acknowledged, killedWriter(t, path)...)
 	}
 	d := open(t, path)
+	changes, _, err := d.Changes(t.Context(), 1)
+	must(t)(err)
+	named := map[string]bool{}
+	for _, c := range changes {
+		named[string(c.Kind)+" "+c.ID] = true
+	}
 	for _, line := range acknowledged {
 		checkAcknowledged(t, d, line)
+		if word := strings.Fields(line); word[0] == "vm" && !named["workload "+fold(d.resourceID(vmKind, "rg", word[1]))] {
+			t.Errorf("the feed has lost: %s", line)
+		}
 	}
 	var verdict string
 	must(t)(d.reader.QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&verdict))

@@ -54,7 +54,7 @@ type Directory struct {
 	subscriptionID string
 
 	columns map[string][]string // of the tables, in order
-	feed    feed
+	feed    history
 	alone   bool
 	closed  atomic.Bool
 	watch   watch

@@ -22,8 +22,8 @@ const (
 	maxChanges = 1000
 )
 
-// feed knows the last revision without asking the database.
-type feed struct {
+// history knows the last revision without asking the database.
+type history struct {
 	// head is at least the last revision that was committed through this Directory. It is
 	// too high after a commit that failed; then, too, a consumer is never told that nothing
 	// changed unless it has read up to there.
@@ -40,7 +40,7 @@ type feed struct {
 
 // advance raises head to revision. Transactions commit in order, but may come here in
 // another one.
-func (f *feed) advance(revision uint64) {
+func (f *history) advance(revision uint64) {
 	for {
 		head := f.head.Load()
 		if revision <= head || f.head.CompareAndSwap(head, revision) {

@@ -52,6 +52,9 @@ func (d *Directory) PutLock(ctx context.Context, l Lock) (out Lock, created bool
 	if n := utf8.RuneCountInString(l.Notes); n > maxNotes {
 		return out, false, midas.Errorf(midas.Invalid, "The notes of a lock have up to %d characters, not %d.", maxNotes, n)
 	}
+	if err := noNUL("notes", l.Notes); err != nil {
+		return out, false, err
+	}
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		at, err := d.findScope(ctx, tx, l.Scope)
 		if err != nil {

@@ -56,6 +56,9 @@ func (d *Directory) PutRoleAssignment(ctx context.Context, a RoleAssignment, by 
 	if len(a.Description) > maxDescription {
 		return out, false, midas.Errorf(midas.Invalid, "The description has %d characters, more than %d.", len(a.Description), maxDescription)
 	}
+	if err := noNUL("description", a.Description); err != nil {
+		return out, false, err
+	}
 	role, err := d.Role(a.RoleID)
 	if err != nil {
 		return out, false, err

@@ -19,6 +19,15 @@ func checkText(kind, property, value string, required bool, most int) error {
 	return nil
 }
 
+// noNUL refuses text with the character NUL where it may have any other: SQLite reports a
+// text that is written only up to there, so that a change behind it would go unnoticed.
+func noNUL(property, value string) error {
+	if strings.ContainsRune(value, 0) {
+		return midas.Errorf(midas.Invalid, "The value of the property '%s' is invalid. It must not have the character U+0000.", property)
+	}
+	return nil
+}
+
 // badProperty and noObject speak as Microsoft Graph does, which is where they show.
 func badProperty(kind, property string) error {
 	return midas.Errorf(midas.Invalid, "Invalid value specified for property '%s' of resource '%s'.", property, kind)
