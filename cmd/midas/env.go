@@ -25,6 +25,11 @@ machine act as a VM: Azure SDKs get its tokens from the metadata endpoint, and c
 of MySQL find the gateway and trust its certificate. Without --vm, only the latter.
 
 ` + sourceHelp + `
+When something is wrong, it prints a command that fails (in PowerShell, that throws): a
+script that begins with "set -e" ends there, and what follows "&&" does not run. Without
+either, the next line would reach whatever is at its address on this machine's network,
+or the real cloud.
+
 With --az, the commands also point Azure's own az here, with a configuration apart from
 yours, and sign it in: as the operator, or as the VM. There are three ways: a cloud of
 its own, which needs nothing else; through the proxy of "midas up --proxy", with az left
@@ -42,9 +47,9 @@ func (c *cli) newEnvCommand() *cobra.Command {
 		Use:   "env",
 		Short: "Print the variables with which programs act as a VM",
 		Long:  envHelp,
-		Example: `  eval "$(midas env --vm myVM)"
+		Example: `  eval "$(midas env --vm myVM)" && python3 app.py
   eval "$(midas env --az)" && az group list
-  midas env --vm myVM --shell fish | source
+  midas env --vm myVM --shell fish | source; and python3 app.py
   midas env --vm myVM --shell powershell | Out-String | Invoke-Expression`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dialect, ok := shells[shell]
@@ -120,39 +125,6 @@ func (c *cli) environment(ctx context.Context, vm machine) ([]variable, error) {
 	return append(vars, trust...), err
 }
 
-// shellDialect is how a shell sets a variable and takes in our output.
-type shellDialect struct {
-	set   string // of name and quoted value
-	unset string // of name
-	quote func(string) string
-	run   string // of a program's name: that program, and no alias or function of its name
-	use   string // of the command that prints
-}
-
-var shells = map[string]shellDialect{
-	"sh": {
-		"export %s=%s",
-		"unset %s",
-		func(s string) string { return `'` + strings.ReplaceAll(s, `'`, `'\''`) + `'` },
-		"command %s",
-		`eval "$(%s)"`,
-	},
-	"fish": {
-		"set -gx %s %s",
-		"set -e %s",
-		func(s string) string { return `'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + `'` },
-		"command %s",
-		"%s | source",
-	},
-	"powershell": {
-		"$env:%s = %s",
-		"Remove-Item -ErrorAction SilentlyContinue Env:%s",
-		func(s string) string { return `'` + strings.ReplaceAll(s, `'`, `''`) + `'` },
-		"& (Get-Command -CommandType Application -TotalCount 1 %s)",
-		"%s | Out-String | Invoke-Expression",
-	},
-}
-
 // usage is what env was asked, for the line that says how to use its output.
 type usage struct{ vm, source, way, shell string }
 
@@ -200,6 +172,7 @@ func exports(d shellDialect, u usage, vars []variable, commands [][]string) stri
 		}
 		fmt.Fprintf(&b, d.set+"\n", v.name, d.quote(v.value))
 	}
+	var lines []string
 	for _, command := range commands {
 		// The program's name bare, since PowerShell takes a quoted one for a text.
 		line := fmt.Sprintf(d.run, command[0])
@@ -209,7 +182,8 @@ func exports(d shellDialect, u usage, vars []variable, commands [][]string) stri
 			}
 			line += " " + argument
 		}
-		b.WriteString(line + "\n")
+		lines = append(lines, line)
 	}
+	b.WriteString(d.framed(lines))
 	return b.String()
 }

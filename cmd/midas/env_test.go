@@ -96,7 +96,7 @@ func TestCommandsAreNobodysAlias(t *testing.T) {
 	}{
 		"sh":         {"command az ", []string{"bash", "-c", `shopt -s expand_aliases; alias az=echo; eval "$SCRIPT"`}},
 		"fish":       {"command az ", []string{"fish", "-c", `alias az=echo; echo $SCRIPT | source`}},
-		"powershell": {"& (Get-Command -CommandType Application -TotalCount 1 az) ", []string{"pwsh", "-NoProfile", "-Command", `Set-Alias az echo; $env:SCRIPT | Invoke-Expression`}},
+		"powershell": {"& (Get-Command -ErrorAction Stop -CommandType Application -TotalCount 1 az) ", []string{"pwsh", "-NoProfile", "-Command", `Set-Alias az echo; $env:SCRIPT | Invoke-Expression`}},
 	} {
 		t.Run(shell, func(t *testing.T) {
 			script := exports(shells[shell], usage{shell: shell}, nil, [][]string{{"az", "login", "--password", "@it's"}})
@@ -177,8 +177,12 @@ func TestEnvRefuses(t *testing.T) {
 		{[]string{"env", "--vm", ".."}, exitUsage, `midas: ".." is not the name of a VM`},
 		{[]string{"env", "--shell", "csh"}, exitUsage, `midas: --shell "csh" is not a shell`},
 	} {
+		fails := "false\n"
+		if test.args[1] == "--shell" {
+			fails = "throw 'midas env failed'\nfalse\n" // whichever shell that is
+		}
 		code, out, stderr := vm.run(t, test.args...)
-		if code != test.code || !strings.HasPrefix(stderr, test.says) || out != "" {
+		if code != test.code || !strings.HasPrefix(stderr, test.says) || out != fails {
 			t.Errorf("%v: exit code %d, output %q, %q; want %d, %q", test.args, code, out, stderr, test.code, test.says)
 		}
 	}

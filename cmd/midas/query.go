@@ -16,7 +16,7 @@ import (
 const (
 	maxQuery      = 16 << 10 // bytes of its text
 	maxQueryMade  = 8 << 20  // elements of lists and objects, and pieces of 16 bytes of texts, that it makes
-	maxQuerySteps = 8 << 20 // elements that it looks at
+	maxQuerySteps = 8 << 20  // elements that it looks at
 )
 
 // errCostly ends a query that would take more.

@@ -38,7 +38,7 @@ type cli struct {
 
 // run is the program: it runs one command and returns the exit code. The first
 // interrupt cancels ctx, so that work can end in order; the second one kills.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -46,6 +46,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
 	root := c.newRootCommand()
 	root.SetArgs(spread(args))
+	code = exitFailed
+	defer func() {
+		if code != exitOK && isEnv(root, args) { // also when this panics
+			failShell(stdout, args)
+		}
+	}()
 	err := root.ExecuteContext(ctx)
 	if err != nil && !c.running {
 		err = asUsage(err)

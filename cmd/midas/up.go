@@ -179,11 +179,10 @@ func (s *stack) welcome(w io.Writer) {
 // nextSteps begin with what exportState says.
 const nextSteps = `
 next, in another terminal:
-%s  alias az=midas
-  az group create --name myResourceGroup --location eastus
-  az mysql flexible-server create --resource-group myResourceGroup --name mydb
-  az identity create --resource-group myResourceGroup --name myIdentity
-  az vm create --resource-group myResourceGroup --name myVM --assign-identity myIdentity
+%s  midas group create --name myResourceGroup --location eastus
+  midas mysql flexible-server create --resource-group myResourceGroup --name mydb
+  midas identity create --resource-group myResourceGroup --name myIdentity
+  midas vm create --resource-group myResourceGroup --name myVM --assign-identity myIdentity
   midas connect -e "CREATE AADUSER 'myIdentity'"          # as the administrator
   midas vm run myVM -- midas connect -h mydb -u myIdentity  # as the program on the VM
 

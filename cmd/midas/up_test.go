@@ -36,6 +36,17 @@ func TestUpRefusesAddresses(t *testing.T) {
 	}
 }
 
+// az would be the real cloud's where no alias or function of its name holds.
+func TestNextStepsAreOfMidasAlone(t *testing.T) {
+	_, steps, _ := strings.Cut(nextSteps, "%s")
+	steps, _, _ = strings.Cut(steps, "\n\n")
+	for line := range strings.Lines(steps) {
+		if !strings.HasPrefix(line, "  midas ") {
+			t.Errorf("%q", line)
+		}
+	}
+}
+
 func TestNextStepsNameTheState(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", "/home/state")
 	for state, want := range map[string]string{

@@ -31,6 +31,7 @@ const dialTimeout = 5 * time.Second
 
 func (c *cli) newVMRunCommand() *cobra.Command {
 	var vm machine
+	var onHost bool
 	cmd := &cobra.Command{
 		Use:   "run NAME [flags] -- COMMAND [ARGUMENT]…",
 		Short: "Run a command as if on the VM",
@@ -41,27 +42,33 @@ management.azure.com and graph.microsoft.com are this midas, so that az and Azur
 work as they are, and from where nothing else can be reached. The exit status is the
 command's. Servers created meanwhile are found within seconds.
 
-Where the system allows no private network, it says so and runs the command with the
-variables of "midas env" instead.`,
+Where the system allows no private network, the command is not run: on this machine's own
+network, 169.254.169.254 may be the metadata endpoint of a real cloud. With --plain it runs
+there all the same, with the variables of "midas env".`,
 		Example: `  midas vm run myVM -- curl -H Metadata:true 'http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fossrdbms-aad.database.windows.net'
-  midas vm run myVM -- az login --identity
-  midas vm run myVM -g myResourceGroup -- bash`,
+  midas vm run myVM -g myResourceGroup -- bash -c 'az login --identity && az group list'`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usagef("vm run needs the name of a VM and a command").WithHint("for one: midas vm run myVM -- bash")
+				return usagef("vm run needs the name of a VM and a command").WithHint("for one: midas vm run myVM -- midas token")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			vm.name = args[0]
-			return c.vmRun(cmd.Context(), vm, args[1:])
+			return c.vmRun(cmd.Context(), vm, onHost, args[1:])
 		},
 	}
+	cmd.Flags().BoolVar(&onHost, "plain", false, "run on this machine's own network, with the variables of midas env; 169.254.169.254 is not midas there")
 	cmd.Flags().StringVarP(&vm.group, "resource-group", "g", "", "resource group of the VM, if several have one of that name")
 	return cmd
 }
 
-func (c *cli) vmRun(ctx context.Context, vm machine, command []string) error {
+func (c *cli) vmRun(ctx context.Context, vm machine, onHost bool, command []string) error {
+	if onHost {
+		// The command hears the signals itself; ours must not cut it short.
+		code, err := c.vmRunPlain(context.WithoutCancel(ctx), vm, command)
+		return commandEnded(c, code, err)
+	}
 	running, err := readRunning(c.stateDir)
 	if err != nil {
 		return notRunning(err)
@@ -104,21 +111,22 @@ func (c *cli) vmRun(ctx context.Context, vm machine, command []string) error {
 	ctx = context.WithoutCancel(ctx)
 	code, err := vmns.Run(ctx, cfg)
 	if errors.Is(err, vmns.ErrForbidden) {
-		code, err = c.vmRunPlain(ctx, vm, cfg, err)
+		return midas.Errorf(midas.Unavailable, "%w; the command was not run, for 169.254.169.254 would not be midas", err).
+			WithHint("midas vm run --plain %s -- … runs it on this machine's own network, with the variables of midas env", vm.name)
 	}
 	return commandEnded(c, code, err)
 }
 
-// vmRunPlain is vm run where there can be no private network.
-func (c *cli) vmRunPlain(ctx context.Context, vm machine, cfg vmns.Config, why error) (int, error) {
-	fmt.Fprintf(c.stderr, "midas: %s; 169.254.169.254 is not served, the variables of \"midas env --vm %s\" are set instead\n",
-		oneLine(why.Error()), vm.name)
+// vmRunPlain is vm run without a private network.
+func (c *cli) vmRunPlain(ctx context.Context, vm machine, command []string) (int, error) {
 	vars, err := c.environment(ctx, vm)
 	if err != nil {
 		return 0, err
 	}
-	cfg.Env = withVariables(os.Environ(), append(vars, variable{"MIDAS_VM", vm.name}))
-	return vmns.Plain(ctx, cfg)
+	return vmns.Plain(ctx, vmns.Config{
+		Command: command, Env: withVariables(os.Environ(), append(vars, variable{"MIDAS_VM", vm.name})),
+		Stdin: c.stdin, Stdout: c.stdout, Stderr: c.stderr,
+	})
 }
 
 // commandEnded turns the end of the command into ours. A command that could not be

@@ -2,15 +2,12 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/midas-mysql/midas/internal/publicnames"
-	"github.com/midas-mysql/midas/internal/vmns"
 )
 
 func TestVMRunServesTheMetadataEndpoint(t *testing.T) {
@@ -138,30 +135,6 @@ func TestVMRunNeedsACommand(t *testing.T) {
 		if code != exitUsage || !strings.HasPrefix(errs.String(), "midas: vm run needs the name of a VM and a command\n") {
 			t.Errorf("%v: exit code %d, %s", args, code, &errs)
 		}
-	}
-}
-
-func TestVMRunFallsBackSayingSo(t *testing.T) {
-	clearEnvironment(t)
-	vm := newFakeVM(t, `null`)
-	var out, errs bytes.Buffer
-	c := &cli{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, stateDir: vm.state}
-	why := fmt.Errorf("%w (operation not permitted)", vmns.ErrForbidden)
-	code, err := c.vmRunPlain(context.Background(), machine{name: "myVM"}, vmns.Config{
-		Command: []string{"sh", "-c", "echo $MIDAS_VM $IDENTITY_ENDPOINT $IDENTITY_HEADER $MYSQL_HOST:$MYSQL_TCP_PORT; exit 7"},
-		Stdout:  &out, Stderr: &errs,
-	}, why)
-	if code != 7 || err != nil {
-		t.Errorf("exit code %d, error %v", code, err)
-	}
-	want := "myVM " + vm.metadata.URL + "/msi/token id.secret 127.0.0.1:" + vm.port + "\n"
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Error(diff)
-	}
-	said := "midas: this system does not allow a private network namespace (operation not permitted); " +
-		"169.254.169.254 is not served, the variables of \"midas env --vm myVM\" are set instead\n"
-	if diff := cmp.Diff(said, errs.String()); diff != "" {
-		t.Error(diff)
 	}
 }
 

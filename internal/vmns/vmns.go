@@ -16,7 +16,7 @@ import (
 )
 
 // ErrForbidden says that this system does not let the caller have the namespaces.
-// Nothing of the command has run then, so the caller can do without them.
+// Nothing of the command has run then.
 var ErrForbidden = errors.New("this system does not allow a private network namespace")
 
 // Exit statuses for a command that could not be started, as shells give them.
@@ -51,7 +51,8 @@ type Config struct {
 }
 
 // Plain runs the command in the namespaces of the caller: same signals, same exit
-// status, but nothing served. It is what remains after ErrForbidden.
+// status, but nothing served: 169.254.169.254 is that of the caller's network, perhaps a
+// real cloud's. It is for users who say so.
 func Plain(ctx context.Context, cfg Config) (exitCode int, err error) {
 	if len(cfg.Command) == 0 {
 		return 0, midas.Errorf(midas.Invalid, "no command to run")
