@@ -60,6 +60,9 @@ type Recognition struct {
 	VMID    string
 	Name    string       // unique among those of the machine
 	Network netip.Prefix // its source address is in there
+	// InsecureOwn says that Network counts for addresses of this machine itself, too, which
+	// each of its users has.
+	InsecureOwn bool
 	UserID  *uint32      // the process that asks belongs to that user of this machine
 	Cgroup  string       // or runs in that control group (version 2) or below it: "/app.slice"
 }

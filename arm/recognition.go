@@ -29,6 +29,9 @@ func (a *API) showRecognition(c *call, r midas.Recognition) any {
 	switch {
 	case r.Network.IsValid():
 		properties["cidr"] = r.Network.String()
+		if r.InsecureOwn {
+			properties["insecureOwnAddresses"] = true
+		}
 	case r.UserID != nil:
 		properties["uid"] = strconv.FormatUint(uint64(*r.UserID), 10)
 	default:
@@ -58,6 +61,8 @@ func (a *API) putRecognition(c *call) (answer, error) {
 			CIDR   string      `json:"cidr"`
 			UserID json.Number `json:"uid"` // a number, or text that holds one
 			Cgroup string      `json:"cgroup"`
+			// InsecureOwn makes the cidr count for this machine's own addresses.
+			InsecureOwn bool `json:"insecureOwnAddresses"`
 		} `json:"properties"`
 	}
 	if err := c.decode(&body); err != nil {
@@ -69,6 +74,7 @@ func (a *API) putRecognition(c *call) (answer, error) {
 	}
 	r, created, err := a.Directory.PutRecognition(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"], directory.Mark{
 		CIDR: body.Properties.CIDR, UserID: body.Properties.UserID.String(), Cgroup: body.Properties.Cgroup,
+		InsecureOwn: body.Properties.InsecureOwn,
 	})
 	return answer{status: made(created), body: a.showRecognition(c, r)}, err
 }

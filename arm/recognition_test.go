@@ -26,3 +26,20 @@ func TestMarksNeedTheSubscription(t *testing.T) {
 	w.grant(t, who, "Contributor", "/subscriptions/{sub}")
 	w.want(t, http.StatusCreated, "deployer", "PUT", mark+api, body)
 }
+
+// Of loopback addresses, a mark has to say twice that it is meant.
+func TestMarksOfLoopbackAreSaidTwice(t *testing.T) {
+	w := newWorld(t)
+	w.populate(t)
+	const mark = vms + "vm/recognitions/lo"
+	for _, body := range []string{`{"properties":{"cidr":"127.0.0.0/8"}}`, `{"properties":{"cidr":"::1","insecureOwnAddresses":false}}`, `{"properties":{"uid":"1","insecureOwnAddresses":true}}`} {
+		if text := w.want(t, http.StatusBadRequest, "owner", "PUT", mark+api, body); !strings.Contains(text, "insecureOwnAddresses") {
+			t.Errorf("%s: %s", body, text)
+		}
+	}
+	w.want(t, http.StatusNotFound, "owner", "GET", mark+api, "")
+	const said = `"properties":{"cidr":"127.0.0.0/8","insecureOwnAddresses":true}`
+	if text := w.want(t, http.StatusCreated, "owner", "PUT", mark+api, "{"+said+"}"); !strings.Contains(text, said) {
+		t.Errorf("%s", text)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,10 @@ type Mark struct {
 	CIDR   string // a network or one address: "10.1.2.0/24", "10.1.2.3"
 	UserID string // of a user of the machine that midas runs on: "1000"
 	Cgroup string // a control group of version 2, with all below it: "/app.slice"
+	// InsecureOwn makes CIDR count for addresses of the machine that midas runs on, too.
+	// Each user of that machine has them, and is the virtual machine then. Without it, a
+	// CIDR with loopback addresses is refused, and others do not count for such callers.
+	InsecureOwn bool
 }
 
 // of returns kind and value of m in its one spelling, or Invalid.
@@ -35,9 +40,14 @@ func (m Mark) of() (kind, value string, err error) {
 	if set != 1 {
 		return "", "", midas.Errorf(midas.Invalid, "A recognition has exactly one of cidr, uid and cgroup, not %d.", set)
 	}
+	if m.InsecureOwn && kind != "cidr" {
+		return "", "", midas.Errorf(midas.Invalid, "A recognition by %s has no insecureOwnAddresses, only one by cidr.", kind)
+	}
 	switch kind {
 	case "cidr":
-		value, err = network(m.CIDR)
+		if value, err = network(m.CIDR); err == nil && !m.InsecureOwn {
+			err = notLoopback(value)
+		}
 	case "uid":
 		var id uint64
 		// The last number stands for "nobody in particular" in the kernel.
@@ -75,6 +85,23 @@ func network(text string) (string, error) {
 		return "", midas.Errorf(midas.Invalid, "The cidr '%s' is everybody.", clip(text))
 	}
 	return prefix.String(), nil
+}
+
+// HoldsLoopback reports whether a network has addresses by which programs of one machine
+// reach each other.
+func HoldsLoopback(network netip.Prefix) bool {
+	return slices.ContainsFunc(loopbacks, network.Overlaps) // of an invalid one, with none
+}
+
+var loopbacks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// notLoopback refuses a network by which every user of this machine is the virtual machine.
+func notLoopback(network string) error {
+	if HoldsLoopback(netip.MustParsePrefix(network)) {
+		return midas.Errorf(midas.Invalid, "The cidr '%s' holds loopback addresses, which every user of this machine has: each would be this virtual machine. "+
+			"Name a user id or a control group instead; if every user is meant, say insecureOwnAddresses besides.", network)
+	}
+	return nil
 }
 
 func controlGroup(text string) (string, error) {
@@ -120,8 +147,8 @@ func (d *Directory) PutRecognition(ctx context.Context, group, vm, name string, 
 			return err
 		}
 		created = !gone
-		if _, err := tx.ExecContext(ctx, `INSERT INTO recognition (vm, key, name, kind, value, created) VALUES (?, ?, ?, ?, ?, ?)`,
-			machine.row, fold(name), name, kind, value, d.millis()); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO recognition (vm, key, name, kind, value, created, insecure_own) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			machine.row, fold(name), name, kind, value, d.millis(), m.InsecureOwn); err != nil {
 			return err
 		}
 		r, err = d.loadRecognition(ctx, tx, machine.row, name)
@@ -185,7 +212,7 @@ func (d *Directory) Recognitions(ctx context.Context) (all []midas.Recognition, 
 	return all, err
 }
 
-const recognitionQuery = `SELECT v.vm_id, c.name, c.kind, c.value FROM recognition c JOIN vm v ON v.resource = c.vm `
+const recognitionQuery = `SELECT v.vm_id, c.name, c.kind, c.value, c.insecure_own FROM recognition c JOIN vm v ON v.resource = c.vm `
 
 func (d *Directory) loadRecognition(ctx context.Context, tx *sql.Tx, machine int64, name string) (midas.Recognition, error) {
 	all, err := scanRecognitions(tx.QueryContext(ctx, recognitionQuery+`WHERE c.vm = ? AND c.key = ?`, machine, fold(name)))
@@ -207,7 +234,7 @@ func scanRecognitions(rows *sql.Rows, err error) ([]midas.Recognition, error) {
 	for rows.Next() {
 		var r midas.Recognition
 		var kind, value string
-		if err := rows.Scan(&r.VMID, &r.Name, &kind, &value); err != nil {
+		if err := rows.Scan(&r.VMID, &r.Name, &kind, &value, &r.InsecureOwn); err != nil {
 			return nil, err
 		}
 		switch kind {

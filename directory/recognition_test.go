@@ -119,6 +119,9 @@ func TestMarksThatMeanNothingAreRefused(t *testing.T) {
 		{Cgroup: "app.slice"},
 		{Cgroup: "/a/../../b"},
 		{Cgroup: "/a\nb"},
+		{UserID: "1", InsecureOwn: true},
+		{Cgroup: "/a", InsecureOwn: true},
+		{CIDR: "0.0.0.0/0", InsecureOwn: true},
 	} {
 		if r, _, err := d.PutRecognition(ctx, "rg", "vm", "x", m); midas.CodeOf(err) != midas.Invalid {
 			t.Errorf("%+v: %+v, %v", m, r, err)
@@ -127,6 +130,28 @@ func TestMarksThatMeanNothingAreRefused(t *testing.T) {
 	for _, name := range []string{"", "a/b", "..", "a b", "ä", string(make([]byte, 81))} {
 		if _, _, err := d.PutRecognition(ctx, "rg", "vm", name, Mark{UserID: "1"}); midas.CodeOf(err) != midas.Invalid {
 			t.Errorf("name %q: %v", name, err)
+		}
+	}
+}
+
+// Every user of this machine calls from a loopback address.
+func TestMarksOfLoopbackAreSaidTwice(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
+	must(t)(ignore(d.PutVM(ctx, "rg", "vm", Change{Location: "eastus"})))
+	for _, cidr := range []string{
+		"127.0.0.1", "127.0.0.0/8", "127.8.0.0/16", "::1", "::ffff:127.0.0.0/104", "::ffff:127.0.0.1", "0.0.0.0/1", "126.0.0.0/7", "96.0.0.0/3", "::/1", "::/64", "::/127",
+	} {
+		if r, _, err := d.PutRecognition(ctx, "rg", "vm", "x", Mark{CIDR: cidr}); midas.CodeOf(err) != midas.Invalid || !strings.Contains(err.Error(), "insecureOwnAddresses") {
+			t.Errorf("%s: %+v, %v", cidr, r, err)
+		}
+		r, _, err := d.PutRecognition(ctx, "rg", "vm", "x", Mark{CIDR: cidr, InsecureOwn: true})
+		if err != nil || !r.InsecureOwn {
+			t.Errorf("%s, said twice: %+v, %v", cidr, r, err)
+		}
+	}
+	for _, cidr := range []string{"128.0.0.0/1", "126.0.0.0/8", "::2", "::ffff:10.0.0.0/104", "fd00::/8"} {
+		if r, _, err := d.PutRecognition(ctx, "rg", "vm", "x", Mark{CIDR: cidr}); err != nil || r.InsecureOwn {
+			t.Errorf("%s: %+v, %v", cidr, r, err)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // ambient are the ways in which a machine is known that shows no secret.
 func (w *world) ambient() map[string]http.Handler {
-	w.mark("myVM", "lo", directory.Mark{CIDR: "127.0.0.0/8"})
+	w.mark("myVM", "lo", directory.Mark{CIDR: "127.0.0.0/8", InsecureOwn: true})
 	return map[string]http.Handler{"own listener": w.endpoint.Own(w.vm.ID), "mark": w.endpoint}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/feed"
@@ -16,11 +17,16 @@ import (
 
 // marks are all the marks of all machines, in the order in which they are looked up.
 type marks struct {
-	networks map[netip.Prefix]string // network to VM id
-	lengths  []int                   // of those networks, longest first
+	networks map[netip.Prefix]networkMark
+	lengths  []int // of those networks, longest first
 	users    map[uint32]string
 	cgroups  []cgroupMark // longest path first
 	paths    []string     // of those
+}
+
+type networkMark struct {
+	vmID string
+	own  bool // counts for callers at this machine's own addresses
 }
 
 type cgroupMark struct{ path, vmID string }
@@ -40,11 +46,11 @@ func (c *markCache) get(ctx context.Context, ws Workloads, state feedState) (*ma
 }
 
 func newMarks(all []midas.Recognition) *marks {
-	m := &marks{networks: map[netip.Prefix]string{}, users: map[uint32]string{}}
+	m := &marks{networks: map[netip.Prefix]networkMark{}, users: map[uint32]string{}}
 	for _, r := range all {
 		switch {
 		case r.Network.IsValid():
-			m.networks[r.Network] = r.VMID
+			m.networks[r.Network] = networkMark{r.VMID, r.InsecureOwn}
 			if !slices.Contains(m.lengths, r.Network.Bits()) {
 				m.lengths = append(m.lengths, r.Network.Bits())
 			}
@@ -67,16 +73,44 @@ func newMarks(all []midas.Recognition) *marks {
 func (m *marks) empty() bool     { return len(m.networks) == 0 && !m.processes() }
 func (m *marks) processes() bool { return len(m.users)+len(m.cgroups) > 0 }
 
-// byAddress returns the machine of the smallest network that holds a.
-func (m *marks) byAddress(a netip.Addr) (vmID string, ok bool) {
+// byAddress returns the machine of the smallest network that holds a. own is asked, once at
+// most, whether a is an address of this machine itself: for one that each of its users has,
+// only networks count that were made for that.
+func (m *marks) byAddress(a netip.Addr, own func() bool) (vmID string, ok bool) {
+	isOwn := sync.OnceValue(own)
 	for _, bits := range m.lengths {
 		if network, err := a.Prefix(bits); err == nil {
-			if vmID, ok := m.networks[network]; ok {
-				return vmID, true
+			if mark, ok := m.networks[network]; ok && (mark.own || !isOwn()) {
+				return mark.vmID, true
 			}
 		}
 	}
 	return "", false
+}
+
+// isOwn reports whether a caller's address is one of this machine, and so any user's. Where
+// the kernel takes a whole network for its own, no interface has the address; then the other
+// end of the connection is a socket here.
+func (e *Endpoint) isOwn(source, here netip.AddrPort) bool {
+	if source.Addr().IsLoopback() {
+		return true
+	}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return true // what cannot be told is taken for the weaker proof
+	}
+	for _, address := range addresses {
+		if network, ok := address.(*net.IPNet); ok {
+			if a, ok := netip.AddrFromSlice(network.IP); ok && a.Unmap() == source.Addr() {
+				return true
+			}
+		}
+	}
+	if !here.IsValid() {
+		return false
+	}
+	_, err = e.peer(source, here)
+	return err == nil
 }
 
 // endpoints returns both ends of the connection that r came over, as the kernel knows

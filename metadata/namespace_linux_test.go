@@ -1,6 +1,7 @@
 package metadata_test
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -51,14 +52,23 @@ func linkLocal(t *testing.T) {
 	defer unix.Close(sock)
 	up, _ := unix.NewIfreq("lo")
 	up.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	address, _ := unix.NewIfreq("lo:1")
-	if err := address.SetInet4Addr([]byte{169, 254, 169, 254}); err != nil {
+	if err := unix.IoctlIfreq(sock, unix.SIOCSIFFLAGS, up); err != nil {
 		t.Fatal(err)
 	}
-	for request, ifreq := range map[uint]*unix.Ifreq{unix.SIOCSIFFLAGS: up, unix.SIOCSIFADDR: address} {
-		if err := unix.IoctlIfreq(sock, request, ifreq); err != nil {
-			t.Fatal(err)
-		}
+	address(t, "lo:1", 169, 254, 169, 254)
+}
+
+// address gives an interface of the present network an address.
+func address(t *testing.T, name string, a ...byte) {
+	t.Helper()
+	sock, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(sock)
+	ifreq, _ := unix.NewIfreq(name)
+	if err := errors.Join(ifreq.SetInet4Addr(a), unix.IoctlIfreq(sock, unix.SIOCSIFADDR, ifreq)); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -112,13 +112,20 @@ func (e *Endpoint) vmOfMark(r *http.Request, state feedState, header string) (st
 	if !source.IsValid() {
 		return "", none
 	}
-	if vmID, ok := known.byAddress(source.Addr()); ok {
+	passedOver := ""
+	if vmID, ok := known.byAddress(source.Addr(), func() bool {
+		own := e.isOwn(source, here)
+		if own {
+			passedOver = ": its marks do not count for this machine's own addresses, which each of its users has"
+		}
+		return own
+	}); ok {
 		return vmID, nil
 	}
 	if known.processes() && here.IsValid() {
 		return e.vmOfProcess(r.Context(), known, source, here)
 	}
-	return "", midas.Errorf(midas.Unauthenticated, "the request carries no %s, and its address %s is of no machine here", header, source.Addr())
+	return "", midas.Errorf(midas.Unauthenticated, "the request carries no %s, and its address %s is of no machine here%s", header, source.Addr(), passedOver)
 }
 
 // unknownSource refuses a caller that is no workload of ours. Which secrets or

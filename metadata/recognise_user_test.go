@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/midas-mysql/midas/directory"
@@ -40,7 +41,7 @@ func TestRecognitionByUser(t *testing.T) {
 			t.Errorf("%s: %s, want %s, not %s", listen.address, got, me.System.ClientID, other.System.ClientID)
 		}
 		// Both marks, of two machines: the address is the stronger one.
-		w.mark("other", "net", directory.Mark{CIDR: host})
+		w.mark("other", "net", directory.Mark{CIDR: host, InsecureOwn: true})
 		if got := w.over(net.JoinHostPort(host, port)); got != other.System.ClientID {
 			t.Errorf("%s: address and user: %s", listen.address, got)
 		}
@@ -54,13 +55,20 @@ func TestRecognitionByUser(t *testing.T) {
 }
 
 // over asks for a token over a real connection, without a secret.
-func (w *world) over(address string) string {
+func (w *world) over(address string) string { return w.overFrom("0.0.0.0", address) }
+
+// overFrom is over from an address of this machine.
+func (w *world) overFrom(source, address string) string {
 	w.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}
+	if strings.HasPrefix(address, "[") {
+		dialer = net.Dialer{}
+	}
 	r := w.from("")
 	in, err := http.NewRequestWithContext(w.Context(), r.method, "http://"+address+r.path+"?"+r.query, nil)
 	w.must(err)
 	in.Header = r.header
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
 	out, err := client.Do(in)
 	w.must(err)
 	defer out.Body.Close()

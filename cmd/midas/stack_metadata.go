@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/vmns"
 	"github.com/midas-mysql/midas/metadata"
 )
@@ -92,8 +93,33 @@ func (s *stack) openMetadata(ctx context.Context) error {
 		return err
 	}
 	s.onClose(s.metadata.Close)
+	if err := s.warnOfOwnAddresses(ctx); err != nil {
+		return err
+	}
 	s.metadataHandler = s.metadata
 	return s.listenInNamespaces(ctx)
+}
+
+// warnOfOwnAddresses tells of marks that an earlier version took for this machine's own
+// addresses, too. They do not count for those any more.
+func (s *stack) warnOfOwnAddresses(ctx context.Context) error {
+	all, err := s.directory.Recognitions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if r.InsecureOwn || !directory.HoldsLoopback(r.Network) {
+			continue
+		}
+		w, err := s.directory.WorkloadByVMID(ctx, r.VMID)
+		if err != nil {
+			return err
+		}
+		s.Log.WarnContext(ctx, "a recognition by loopback addresses does not count: each user of this machine would be the VM; "+
+			"recognise it by --uid or --cgroup, or create it again with --insecure-own-addresses",
+			"vm", w.ResourceID, "recognition", r.Name, "cidr", r.Network)
+	}
+	return nil
 }
 
 // ownListener is one in the network namespace of a machine.

@@ -49,14 +49,6 @@ func plant(t *testing.T, dir, path string) string {
 	return path
 }
 
-// trial is a stack in a state, on any ports.
-func trial(state string, shared bool, log *slog.Logger) stackConfig {
-	return stackConfig{
-		State: state, SharedState: shared, Control: "127.0.0.1:0", Metadata: "127.0.0.1:0", MySQL: "127.0.0.1:0",
-		Backend: "embedded", AdminLogin: operatorLogin, Log: log,
-	}
-}
-
 func TestUpRefusesAPlantedState(t *testing.T) {
 	needRoot(t)
 	for _, name := range []string{

@@ -17,7 +17,11 @@ in. The latter two work for processes of the machine that midas runs on.
 Evidence counts in this order: a listener of the VM's own (midas vm run, --vm-netns of
 midas up), its secret (midas env), its address, user and control group. The smallest
 network and the deepest control group decide; a process with the marks of two VMs is
-refused, and so is whoever has none.`,
+refused, and so is a process without any.
+
+Each user of this machine can call from any of its own addresses, 127.0.0.1 among them:
+a network counts for those only if it was given --insecure-own-addresses, and one with
+loopback addresses is refused without.`,
 	}
 	cmd.AddCommand(c.newVMRecognitionCreateCommand(), c.newVMRecognitionListCommand(), c.newVMRecognitionDeleteCommand())
 	return cmd
@@ -54,6 +58,7 @@ func (c *cli) newVMRecognitionCreateCommand() *cobra.Command {
 	var (
 		t                 recognitionTarget
 		cidr, uid, cgroup string
+		own               bool
 	)
 	cmd := &cobra.Command{
 		Use:   "create",
@@ -74,6 +79,9 @@ func (c *cli) newVMRecognitionCreateCommand() *cobra.Command {
 			if len(properties) != 1 {
 				return usagef("give one of --cidr, --uid and --cgroup")
 			}
+			if own {
+				properties["insecureOwnAddresses"] = true
+			}
 			a, err := c.arm()
 			if err != nil {
 				return err
@@ -87,6 +95,7 @@ func (c *cli) newVMRecognitionCreateCommand() *cobra.Command {
 	}
 	t.bind(cmd, true)
 	cmd.Flags().StringVar(&cidr, "cidr", "", "source address or network, such as 10.1.2.0/24")
+	cmd.Flags().BoolVar(&own, "insecure-own-addresses", false, "with --cidr: also for this machine's own addresses, such as 127.0.0.1, so that each of its users is the VM")
 	cmd.Flags().StringVar(&uid, "uid", "", "user id of the process, a number")
 	cmd.Flags().StringVar(&cgroup, "cgroup", "", "control group of the process, with all below it, such as /system.slice/app.service")
 	return cmd
