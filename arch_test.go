@@ -58,7 +58,7 @@ var allowed = map[[2]string]string{
 	{"backend/embedded", "backend"}:                  "the embedded engine is a backend, kept apart for its 50 MB",
 	{"internal/ca", "internal/keyfile"}:              "the authority's key is a file like the others",
 	{"internal/publicnames", "internal/connections"}: "the proxy is a port that speaks HTTP like the others",
-	{"internal/rest", "internal/connections"}:       "content that its port has no room for is told from content that was cut short",
+	{"internal/rest", "internal/connections"}:        "content that its port has no room for is told from content that was cut short",
 	{"internal/connections", "internal/sender"}:      "who has how many is counted as elsewhere",
 	{"internal/refusals", "internal/sender"}:         "who writes how many lines is counted as elsewhere",
 	{"internal/publicnames", "internal/refusals"}:    "who is refused by the proxy writes no more than elsewhere",

@@ -63,8 +63,8 @@ type Recognition struct {
 	// InsecureOwn says that Network counts for addresses of this machine itself, too, which
 	// each of its users has.
 	InsecureOwn bool
-	UserID  *uint32      // the process that asks belongs to that user of this machine
-	Cgroup  string       // or runs in that control group (version 2) or below it: "/app.slice"
+	UserID      *uint32 // the process that asks belongs to that user of this machine
+	Cgroup      string  // or runs in that control group (version 2) or below it: "/app.slice"
 }
 
 // Server is one MySQL server as the identity plane knows it.

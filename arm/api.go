@@ -48,7 +48,10 @@ type Config struct {
 	// base URL of the metadata endpoint and the machine's secret there. When either is
 	// nil, listIdentityEndpoint does not exist.
 	MetadataURL    func() string
-	WorkloadSecret func(vmID string) string
+	WorkloadSecret func(vmID string, until time.Time) string
+	// SecretLifetime is how long such a secret lasts at most, and when no time is asked for;
+	// 0 for a day.
+	SecretLifetime time.Duration
 	// SigningKeys are the token issuer's; nil when it is elsewhere.
 	SigningKeys SigningKeys
 	// Faults is the switch of the metadata endpoint's faults; nil when there is none.
@@ -91,6 +94,9 @@ func New(cfg Config) (*API, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.SecretLifetime <= 0 {
+		cfg.SecretLifetime = 24 * time.Hour
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

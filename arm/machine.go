@@ -1,8 +1,10 @@
 package arm
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
@@ -82,7 +84,8 @@ func (a *API) deleteMachine(c *call) (answer, error) {
 
 // listIdentityEndpoint returns what makes a program act as the machine: the values
 // of IDENTITY_ENDPOINT and IDENTITY_HEADER in App Service's protocol. Azure has no
-// such action; there, being on the machine is the proof.
+// such action; there, being on the machine is the proof. The secret ends: whoever took the
+// endpoint's port while midas was down may have been sent it.
 func (a *API) listIdentityEndpoint(c *call) (answer, error) {
 	v, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"])
 	if err != nil {
@@ -91,7 +94,23 @@ func (a *API) listIdentityEndpoint(c *call) (answer, error) {
 	if a.MetadataURL == nil || a.WorkloadSecret == nil {
 		return answer{}, midas.Errorf(midas.NotFound, "This control plane has no metadata endpoint.")
 	}
+	var wanted struct {
+		Seconds *int64 `json:"lifetimeSeconds"`
+	}
+	if len(bytes.TrimSpace(c.body)) > 0 {
+		if err := c.decode(&wanted); err != nil {
+			return answer{}, err
+		}
+	}
+	lifetime := a.SecretLifetime
+	if s := wanted.Seconds; s != nil && *s <= 0 {
+		return answer{}, errContent("'lifetimeSeconds' must be a number above 0.")
+	} else if s != nil && *s < int64(lifetime/time.Second) {
+		lifetime = time.Duration(*s) * time.Second
+	}
+	until := a.Now().Add(lifetime).Truncate(time.Second)
 	return answer{status: http.StatusOK, deed: handedOut, body: object{
-		"identityEndpoint": a.MetadataURL() + "/msi/token", "identityHeader": a.WorkloadSecret(v.VMID),
+		"identityEndpoint": a.MetadataURL() + "/msi/token", "identityHeader": a.WorkloadSecret(v.VMID, until),
+		"expiresOn": until.UTC().Format(time.RFC3339),
 	}}, nil
 }

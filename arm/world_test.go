@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
@@ -75,7 +76,8 @@ func newWorld(t testing.TB) *world {
 		},
 		BaseURL:        func() string { return "https://localhost:7443" },
 		MetadataURL:    func() string { return "http://127.0.0.1:7169" },
-		WorkloadSecret: func(vmID string) string { return vmID + ".mac" },
+		WorkloadSecret: func(vmID string, until time.Time) string { return fmt.Sprintf("%s.%d.mac", vmID, until.Unix()) },
+		SecretLifetime: 24 * time.Hour,
 		DefaultAdmin:   &midas.Administrator{Login: "operator", ObjectID: ownerID},
 	})
 	if err != nil {

@@ -36,9 +36,12 @@ type Config struct {
 	// Keys are the published ones of the Minter: a token is handed out again only while
 	// its key is there. nil when none is ever revoked.
 	Keys token.KeySet
-	// Secret is what the machine with that id proves itself with. It begins with the
-	// id and a full stop, so that it can be checked without being stored.
-	Secret func(vmID string) string
+	// Secret is what the machine with that id proves itself with until then: the id, a full
+	// stop, the time in seconds since 1970, a full stop and a proof of both, so that it can
+	// be checked without being stored.
+	Secret func(vmID string, until time.Time) string
+	// SecretLifetime is how far away the end of a secret may be; 0 for any time.
+	SecretLifetime time.Duration
 	// Limits are how much each machine may ask for; nil for AzureLimits.
 	Limits *Limits
 	// Arc is where Azure Arc's dialect puts its key files; the zero value switches that
@@ -55,7 +58,7 @@ type Config struct {
 // Fabric. It is safe for concurrent use.
 type Endpoint struct {
 	workloads Workloads
-	secret    func(vmID string) string
+	secrets   secrets
 	limits    Limits
 	names     []string
 	now       func() time.Time
@@ -81,7 +84,7 @@ func New(cfg Config) (*Endpoint, error) {
 		return nil, midas.Errorf(midas.Internal, "the metadata endpoint needs workloads, a minter and a secret")
 	}
 	e := &Endpoint{
-		workloads: cfg.Workloads, secret: cfg.Secret, limits: AzureLimits, names: append([]string{"localhost"}, cfg.Names...),
+		workloads: cfg.Workloads, limits: AzureLimits, names: append([]string{"localhost"}, cfg.Names...),
 		now: cfg.Now, log: cfg.Log, peer: socketowner.Of, changes: feed.NewFollower(cfg.Workloads),
 	}
 	if cfg.Limits != nil {
@@ -95,6 +98,7 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e.refusals = refusals.New(e.log, e.now)
 	e.faults.now = e.now
+	e.secrets = secrets{cfg.Secret, cfg.SecretLifetime, e.now}
 	var err error
 	if e.cgroups, err = newCgroups(newCgroupFS()); err != nil {
 		return nil, err
@@ -128,6 +132,12 @@ func (e *Endpoint) Fabric() http.Handler {
 		}
 		e.serve(w, r, caller{stranger: true})
 	})
+}
+
+// Proxied returns the handler for a listener to which a proxy passes requests on, with the
+// machine's secret in them: it knows machines by that alone.
+func (e *Endpoint) Proxied() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.serve(w, r, caller{proxied: true}) })
 }
 
 // The paths of the dialects, in the form that route gives them.

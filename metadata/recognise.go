@@ -21,6 +21,9 @@ type caller struct {
 	// stranger is set where neither address nor process say anything: a listener that
 	// is not on this machine's own network.
 	stranger bool
+	// proxied is set where they are those of a proxy. The name that the client called is
+	// its own all the same.
+	proxied bool
 }
 
 // enter finds out which machine asks, by the strongest evidence there is: its own
@@ -63,13 +66,16 @@ func (e *Endpoint) vmOf(r *http.Request, c caller, header string, state feedStat
 	switch {
 	case c.machine != "":
 		vmID, err := e.listeners.vmID(r.Context(), e.workloads, state, c.machine)
-		if err == nil && len(given) > 0 && (len(given) > 1 || !sameSecret(given[0], spelling(e.secret(vmID)))) {
-			return "", midas.Errorf(midas.Unauthenticated, "the %s is of another machine than this one", header)
+		if err != nil || len(given) == 0 {
+			return vmID, err
 		}
-		return vmID, err
+		if proved, err := e.vmOfSecret(given, header, spelling); err != nil || !strings.EqualFold(proved, vmID) {
+			return "", midas.Errorf(midas.Unauthenticated, "the %s is not of this machine, or not any more", header)
+		}
+		return vmID, nil
 	case len(given) > 0:
 		return e.vmOfSecret(given, header, spelling)
-	case c.stranger:
+	case c.stranger, c.proxied:
 		return "", midas.Errorf(midas.Unauthenticated, "the request carries no %s", header)
 	}
 	vmID, err := e.vmOfMark(r, state, header)
@@ -81,14 +87,10 @@ func (e *Endpoint) vmOf(r *http.Request, c caller, header string, state feedStat
 
 // vmOfSecret returns the machine that the one secret given is of.
 func (e *Endpoint) vmOfSecret(given []string, header string, spelling func(string) string) (string, error) {
-	vmID, _, ok := strings.Cut(given[0], ".")
-	switch {
-	case len(given) > 1:
+	if len(given) > 1 {
 		return "", midas.Errorf(midas.Unauthenticated, "the request carries %d secrets", len(given))
-	case !ok || len(given[0]) > maxSecret || !sameSecret(given[0], spelling(e.secret(vmID))):
-		return "", midas.Errorf(midas.Unauthenticated, "the %s is of no machine here", header)
 	}
-	return vmID, nil
+	return e.secrets.machine(given[0], header, spelling)
 }
 
 // vmOfMark returns the machine that has a mark of the request: its source address or,

@@ -3,6 +3,7 @@ package metadata_test
 import (
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -68,7 +69,7 @@ func newWorld(t testing.TB) *world {
 		Audiences: []string{midas.Resource}, Now: clock,
 	})
 	w.must(err)
-	w.config = metadata.Config{Workloads: w.directory, Minter: minter, Keys: minter.Keys(), Secret: secretOf, Now: clock, Limits: &metadata.Limits{}}
+	w.config = metadata.Config{Workloads: w.directory, Minter: minter, Keys: minter.Keys(), Secret: secretUntil, Now: clock, Limits: &metadata.Limits{}}
 	w.remake(func(*metadata.Config) {})
 	_, _, err = w.directory.PutGroup(t.Context(), group, "eastus", nil)
 	w.must(err)
@@ -86,8 +87,13 @@ func (w *world) remake(change func(*metadata.Config)) {
 	w.must(err)
 }
 
-// secretOf is what a real one has too: the machine's id, a full stop, a proof.
-func secretOf(vmID string) string { return vmID + ".proof-of-" + vmID }
+// secretOf is a secret that outlasts every test.
+func secretOf(vmID string) string { return secretUntil(vmID, time.Unix(4e9, 0)) }
+
+// secretUntil has what a real one has, too: the machine's id, its end, a proof of both.
+func secretUntil(vmID string, until time.Time) string {
+	return fmt.Sprintf("%s.%d.proof-of-%s-until-%d", vmID, until.Unix(), vmID, until.Unix())
+}
 
 func (w *world) must(err error) {
 	w.Helper()

@@ -64,7 +64,13 @@ func newScriptedARM(t *testing.T, answer http.HandlerFunc) *scriptedARM {
 		s.mu.Unlock()
 		s.answer(w, r)
 	})
-	s.Server = httptest.NewTLSServer(mux)
+	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.RequestURI, machinePath+"/") { // whose proof is another, and whose paths stay as they are
+			s.answer(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.Close)
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,10 @@ machine act as a VM: Azure SDKs get its tokens from the metadata endpoint, and c
 of MySQL find the gateway and trust its certificate. Without --vm, only the latter.
 
 ` + sourceHelp + `
+The secret of the VM among them ends after a day, or after --lifetime; call midas env again
+for the next. It goes over this machine's loopback in the clear, as in App Service: while
+midas is down, another process that takes its port is sent it.
+
 When something is wrong, it prints a command that fails (in PowerShell, that throws): a
 script that begins with "set -e" ends there, and what follows "&&" does not run. Without
 either, the next line would reach whatever is at its address on this machine's network,
@@ -64,15 +69,19 @@ func (c *cli) newEnvCommand() *cobra.Command {
 			} else if !az || !slices.Contains(ways, way) {
 				return usagef("--way %q is not a way to point az here", way).WithHint("with --az, one of: %s", strings.Join(ways, ", "))
 			}
-			vars, err := c.environment(cmd.Context(), vm)
+			if vm.lifetime < 0 || vm.lifetime > 0 && vm.name == "" {
+				return usagef("--lifetime %s is of no secret", vm.lifetime).WithHint("with --vm, such as: --lifetime 8h")
+			}
+			name := vm.name // as it was given
+			vars, err := c.environment(cmd.Context(), &vm)
 			if err != nil {
 				return err
 			}
-			use := usage{vm: vm.name, source: vm.source, shell: shell}
+			use := usage{vm: name, source: vm.source, shell: shell, until: vm.until}
 			var commands [][]string
 			if az {
 				use.way = way
-				if vars, commands, err = c.azEnvironment(way, vm.name, vars); err != nil {
+				if vars, commands, err = c.azEnvironment(way, name, vars); err != nil {
 					return err
 				}
 			}
@@ -83,6 +92,7 @@ func (c *cli) newEnvCommand() *cobra.Command {
 	cmd.Flags().StringVar(&vm.name, "vm", "", "name of the VM to act as")
 	cmd.Flags().StringVarP(&vm.group, "resource-group", "g", "", "resource group of the VM, if several have one of that name")
 	cmd.Flags().StringVar(&shell, "shell", "sh", "whose syntax: sh (bash, zsh too), fish, powershell")
+	cmd.Flags().DurationVar(&vm.lifetime, "lifetime", 0, "with --vm, how long its secret lasts (default, and at most, what midas up --identity-header-lifetime says: 24h)")
 	bindSource(cmd, &vm)
 	cmd.Flags().BoolVar(&az, "az", false, "point Azure's az here, too, and sign it in")
 	cmd.Flags().StringVar(&way, "way", "", "how to point az here: cloud (default), proxy, metadata-url")
@@ -93,7 +103,7 @@ func (c *cli) newEnvCommand() *cobra.Command {
 
 // environment is what makes a program act as vm, or as nobody when it has no name,
 // through the addresses of the running midas.
-func (c *cli) environment(ctx context.Context, vm machine) ([]variable, error) {
+func (c *cli) environment(ctx context.Context, vm *machine) ([]variable, error) {
 	running, err := readRunning(c.stateDir)
 	if err != nil {
 		return nil, notRunning(err)
@@ -126,7 +136,18 @@ func (c *cli) environment(ctx context.Context, vm machine) ([]variable, error) {
 }
 
 // usage is what env was asked, for the line that says how to use its output.
-type usage struct{ vm, source, way, shell string }
+type usage struct {
+	vm, source, way, shell string
+	until                  time.Time // of the VM's secret
+}
+
+// asThisVM is what a secret is good for.
+func (u usage) asThisVM() string {
+	if u.until.IsZero() {
+		return "its holder gets tokens as this VM"
+	}
+	return "its holder gets tokens as this VM until " + u.until.UTC().Format(time.RFC3339) + "; midas env prints the next"
+}
 
 func (u usage) String() string {
 	command := "midas env"
@@ -166,9 +187,9 @@ func exports(d shellDialect, u usage, vars []variable, commands [][]string) stri
 			continue
 		}
 		if why, ok := secretVariables[v.name]; ok && (v.name != "HTTPS_PROXY" || strings.Contains(v.value, "@")) {
-			fmt.Fprintf(&b, "# %s %s: whoever has it gets tokens as this VM.\n", v.name, why)
+			fmt.Fprintf(&b, "# %s %s: %s.\n", v.name, why, u.asThisVM())
 		} else if strings.Contains(v.value, metadata.SecretPath) {
-			fmt.Fprintf(&b, "# %s holds a secret: whoever has it gets tokens as this VM.\n", v.name)
+			fmt.Fprintf(&b, "# %s holds a secret: %s.\n", v.name, u.asThisVM())
 		}
 		fmt.Fprintf(&b, d.set+"\n", v.name, d.quote(v.value))
 	}

@@ -64,15 +64,15 @@ func TestExportsText(t *testing.T) {
 	vars := []variable{{"IDENTITY_HEADER", "it's"}}
 	for shell, want := range map[string]string{
 		"sh": `# Use it with: eval "$(midas env --vm myVM)"
-# IDENTITY_HEADER is a secret: whoever has it gets tokens as this VM.
+# IDENTITY_HEADER is a secret: its holder gets tokens as this VM.
 export IDENTITY_HEADER='it'\''s'
 `,
 		"fish": `# Use it with: midas env --vm myVM --shell fish | source
-# IDENTITY_HEADER is a secret: whoever has it gets tokens as this VM.
+# IDENTITY_HEADER is a secret: its holder gets tokens as this VM.
 set -gx IDENTITY_HEADER 'it\'s'
 `,
 		"powershell": `# Use it with: midas env --vm myVM --shell powershell | Out-String | Invoke-Expression
-# IDENTITY_HEADER is a secret: whoever has it gets tokens as this VM.
+# IDENTITY_HEADER is a secret: its holder gets tokens as this VM.
 $env:IDENTITY_HEADER = 'it''s'
 `,
 	} {
@@ -141,7 +141,7 @@ func TestEnv(t *testing.T) {
 			client := filepath.Join(vm.state, "client")
 			want := `# Use it with: eval "$(midas env --vm myvm)"
 export IDENTITY_ENDPOINT='` + vm.metadata.URL + `/msi/token'
-# IDENTITY_HEADER is a secret: whoever has it gets tokens as this VM.
+# IDENTITY_HEADER is a secret: its holder gets tokens as this VM until 2100-01-01T00:00:00Z; midas env prints the next.
 export IDENTITY_HEADER='id.secret'
 ` + test.want + `export MYSQL_HOST='127.0.0.1'
 export MYSQL_TCP_PORT='` + vm.port + `'

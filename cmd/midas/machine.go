@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/midas-mysql/midas"
 )
@@ -13,8 +14,10 @@ type machine struct {
 	group, name string // as given; the group may be empty
 	source      string // one of identitySources, "" for the default
 
-	endpoint string // URL that Azure SDKs take for App Service's
-	secret   string // what proves to the metadata endpoint who asks
+	endpoint string        // URL that Azure SDKs take for App Service's
+	secret   string        // what proves to the metadata endpoint who asks
+	lifetime time.Duration // of the secret, 0 for as long as midas up allows
+	until    time.Time     // its end
 	// onlyClientID is of its one user-assigned identity, when it has no other and no
 	// system-assigned one: App Service picks none by itself, a VM does.
 	onlyClientID string
@@ -38,14 +41,27 @@ func (m *machine) find(ctx context.Context, a *armClient) error {
 			}
 		}
 	}
+	return m.prove(ctx, a)
+}
+
+// prove gets a secret of the machine that find has found.
+func (m *machine) prove(ctx context.Context, a *armClient) error {
 	r := ref{subscription: a.operator.SubscriptionID, group: m.group, name: m.name}
-	answer, err := a.do(ctx, http.MethodPost, vmKind.path(r, "listIdentityEndpoint"), nil)
+	var body any
+	if m.lifetime > 0 {
+		body = map[string]any{"lifetimeSeconds": int64(m.lifetime / time.Second)}
+	}
+	answer, err := a.do(ctx, http.MethodPost, vmKind.path(r, "listIdentityEndpoint"), body)
 	if err != nil {
 		return err
 	}
 	m.endpoint, m.secret = words(answer, "identityEndpoint"), words(answer, "identityHeader")
 	if m.endpoint == "" || m.secret == "" {
 		return midas.Errorf(midas.Internal, "the control endpoint gave no identity endpoint for VM %q", m.name)
+	}
+	if m.until, err = time.Parse(time.RFC3339, words(answer, "expiresOn")); err != nil {
+		return midas.Errorf(midas.Internal, "the control endpoint does not say when the secret of VM %q ends", m.name).
+			WithHint("is midas up of an earlier version? Stop it and start it again")
 	}
 	return nil
 }

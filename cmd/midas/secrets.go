@@ -10,7 +10,9 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/keyfile"
@@ -67,15 +69,16 @@ func (m masterKey) derive(purpose string) []byte {
 	return key
 }
 
-// workloadSecret returns what a workload proves itself with (IDENTITY_HEADER). It
-// names the machine, so that it can be checked without being stored, and it ends
-// with the machine: a recreated one has another id.
-func (m masterKey) workloadSecret() func(vmID string) string {
-	key := m.derive("identity-header")
-	return func(vmID string) string {
+// workloadSecret returns what a workload proves itself with until then (IDENTITY_HEADER).
+// It names the machine and its end, so that it can be checked without being stored, and
+// it ends with the machine, too: a recreated one has another id.
+func (m masterKey) workloadSecret() func(vmID string, until time.Time) string {
+	key := m.derive("identity-header until")
+	return func(vmID string, until time.Time) string {
+		said := vmID + "." + strconv.FormatInt(until.Unix(), 10)
 		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(vmID))
-		return vmID + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+		mac.Write([]byte(said))
+		return said + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 	}
 }
 

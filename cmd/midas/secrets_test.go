@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/midas-mysql/midas"
 )
@@ -73,5 +74,27 @@ func TestMasterKeyThatIsNot(t *testing.T) {
 				t.Error("the file was changed")
 			}
 		})
+	}
+}
+
+// A workload's secret is of one machine and one end; whoever has it cannot make another.
+func TestWorkloadSecretsNameTheirEnd(t *testing.T) {
+	key, err := openMasterKey(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := key.workloadSecret()
+	until := time.Unix(1_800_000_000, 0)
+	seen := map[string]bool{}
+	for _, s := range []string{secret("a", until), secret("b", until), secret("a", until.Add(time.Second)), secret("a.1", until)} {
+		parts := strings.Split(s, ".")
+		if proof := parts[len(parts)-1]; seen[proof] || len(proof) != 43 {
+			t.Errorf("%s: a proof of another, or none", s)
+		} else {
+			seen[proof] = true
+		}
+	}
+	if want := "a.1800000000."; !strings.HasPrefix(secret("a", until), want) || secret("a", until) != secret("a", until.Add(time.Millisecond)) {
+		t.Errorf("%s", secret("a", until))
 	}
 }

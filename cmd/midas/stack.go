@@ -233,7 +233,7 @@ func (s *stack) openControl(context.Context) error {
 	}
 	api, err := arm.New(arm.Config{
 		Directory: s.directory, Verifier: verifier, BaseURL: s.controlURL, SigningKeys: s.issuer, MetadataURL: s.metadataURL, Faults: s.metadata,
-		WorkloadSecret: s.master.workloadSecret(), ServersDeleted: s.dropDeparted, Log: s.Log,
+		WorkloadSecret: s.master.workloadSecret(), SecretLifetime: s.MetadataSettings.SecretLifetime, ServersDeleted: s.dropDeparted, Log: s.Log,
 		Databases:    databases{func() *sql.DB { return s.backend.DB() }},
 		Accounts:     restoring{s},
 		DefaultAdmin: &s.defaultAdmin,

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -25,7 +26,13 @@ type metadataSettings struct {
 	ArcTokens  string // folder of Azure Arc's key files
 	ArcMachine string // the machine that this host is
 	Names      []string
+	// SecretLifetime is how long a machine's secret lasts at most; 0 for a day.
+	SecretLifetime time.Duration
 }
+
+// secretLifetime is how long the secret of a machine lasts unless the operator decides
+// otherwise: a day's work, and as long as a token of a managed identity.
+const secretLifetime = 24 * time.Hour
 
 // metadataFlags are the flags of metadataSettings.
 type metadataFlags struct {
@@ -38,6 +45,7 @@ func (f *metadataFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.Namespaces, "vm-netns", nil, "NAME=PATH or GROUP/NAME=PATH: serve http://169.254.169.254 in the network namespace PATH, such as /run/netns/NAME, in which everything is that VM; repeat it for more (root only)")
 	flags.StringVar(&f.ArcTokens, "arc-tokens", "", "folder for the key files of Azure Arc's protocol, which is off without it; SDKs read /var/opt/azcmagent/tokens only")
 	flags.StringArrayVar(&f.Names, "metadata-name", nil, "name, such as host.docker.internal, by which VMs call the metadata endpoint; others are refused, except localhost and addresses; repeat it for more")
+	flags.DurationVar(&f.SecretLifetime, "identity-header-lifetime", secretLifetime, "how long the secret lasts, at most, by which midas env makes a program a VM")
 	flags.StringVar(&f.ArcMachine, "arc-vm", "", "NAME or GROUP/NAME of the VM that this machine is in Azure Arc's protocol, for whoever can read the key files")
 }
 
@@ -62,6 +70,8 @@ func (f *metadataFlags) settings() (metadataSettings, error) {
 		}
 	}
 	switch {
+	case s.SecretLifetime < time.Minute || s.SecretLifetime > 366*24*time.Hour:
+		return s, usagef("--identity-header-lifetime %s is not between a minute and a year", s.SecretLifetime)
 	case s.ArcMachine != "" && s.ArcTokens == "":
 		return s, usagef("--arc-vm needs --arc-tokens")
 	case s.ArcTokens != "" && !filepath.IsAbs(s.ArcTokens):
@@ -72,9 +82,12 @@ func (f *metadataFlags) settings() (metadataSettings, error) {
 
 // openMetadata makes the endpoint, and listens in the namespaces.
 func (s *stack) openMetadata(ctx context.Context) error {
+	if s.MetadataSettings.SecretLifetime == 0 {
+		s.MetadataSettings.SecretLifetime = secretLifetime
+	}
 	cfg := metadata.Config{
 		Workloads: s.directory, Minter: s.issuer, Keys: s.issuer.Keys(), Secret: s.master.workloadSecret(),
-		Limits: &s.MetadataSettings.Limits, Log: s.Log,
+		SecretLifetime: s.MetadataSettings.SecretLifetime, Limits: &s.MetadataSettings.Limits, Log: s.Log,
 	}
 	cfg.Names = s.MetadataSettings.Names
 	if host, _, err := net.SplitHostPort(s.Metadata); err == nil && host != "" {

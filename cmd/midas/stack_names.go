@@ -13,14 +13,20 @@ import (
 	"github.com/midas-mysql/midas/internal/publicnames"
 )
 
+// machinePath is where the metadata endpoint is at the control address, for vm run: over
+// TLS, a machine's secret reaches no other process that has taken the port.
+const machinePath = "/machine"
+
 // byHost is the control address: requests that came by a public name of Azure go to
 // whoever answers for it, others are told apart by their path.
 func (s *stack) byHost(manager, people http.Handler) http.Handler {
-	fabric := s.metadata.Fabric()
+	fabric, machines := s.metadata.Fabric(), http.StripPrefix(machinePath, s.metadata.Proxied())
 	byPath := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case firstSegment(r.URL.Path) == "servicefabric":
 			fabric.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, machinePath+"/"):
+			machines.ServeHTTP(w, r)
 		case armPath(r.URL.Path):
 			manager.ServeHTTP(w, r)
 		case graph.Serves(r.URL.Path):

@@ -19,7 +19,7 @@ import (
 )
 
 // fakeVM is a state in which a midas runs that knows the VM myVM and the server mydb.
-// Its metadata endpoint tells what it was asked, its gateway greets and echoes.
+// Its metadata endpoint, at the control address, tells what it was asked, its gateway greets and echoes.
 type fakeVM struct {
 	state    string
 	metadata *httptest.Server
@@ -31,9 +31,8 @@ type fakeVM struct {
 func newFakeVM(t *testing.T, identity string) *fakeVM {
 	t.Helper()
 	f := &fakeVM{}
-	f.metadata = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%s %s secret=%s forwarded=%q metadata=%s\n", r.Method, r.RequestURI,
-			r.Header.Get("X-Identity-Header"), r.Header["X-Forwarded-For"], r.Header.Get("Metadata"))
+	f.metadata = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("what a VM asks goes over TLS, not here: %s", r.URL)
 	}))
 	t.Cleanup(f.metadata.Close)
 	var err error
@@ -50,7 +49,10 @@ func newFakeVM(t *testing.T, identity string) *fakeVM {
 		case strings.HasSuffix(path, "/virtualMachines"):
 			fmt.Fprintf(w, `{"value": [{"id": "%sMicrosoft.Compute/virtualMachines/myVM", "name": "myVM", "identity": %s}]}`, group, identity)
 		case strings.HasSuffix(path, "/virtualMachines/myVM/listIdentityEndpoint") && r.Method == http.MethodPost:
-			fmt.Fprintf(w, `{"identityEndpoint": "%s/msi/token", "identityHeader": "id.secret"}`, f.metadata.URL)
+			fmt.Fprintf(w, `{"identityEndpoint": "%s/msi/token", "identityHeader": "id.secret", "expiresOn": "2100-01-01T00:00:00Z"}`, f.metadata.URL)
+		case strings.HasPrefix(r.RequestURI, machinePath+"/"):
+			fmt.Fprintf(w, "%s %s secret=%s forwarded=%q metadata=%s\n", r.Method, strings.TrimPrefix(r.RequestURI, machinePath),
+				r.Header.Get("X-Identity-Header"), r.Header["X-Forwarded-For"], r.Header.Get("Metadata"))
 		case strings.HasSuffix(path, "/flexibleServers"):
 			fmt.Fprintf(w, `{"value": [{"id": "%sMicrosoft.DBforMySQL/flexibleServers/mydb", "name": "mydb",
 				"properties": {"fullyQualifiedDomainName": "mydb.mysql.database.azure.com"}}]}`, group)

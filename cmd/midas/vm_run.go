@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"os"
 	"time"
 
@@ -77,6 +76,7 @@ func (c *cli) vmRun(ctx context.Context, vm machine, onHost bool, command []stri
 	if err != nil {
 		return err
 	}
+	vm.lifetime = runSecretLifetime
 	if err := vm.find(ctx, a); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (c *cli) vmRun(ctx context.Context, vm machine, onHost bool, command []stri
 	if err != nil {
 		return err
 	}
-	metadata, err := metadataProxy(running.Metadata, vm.secret)
+	metadata, err := metadataProxy(running, vm.lease(c, a))
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (c *cli) vmRun(ctx context.Context, vm machine, onHost bool, command []stri
 
 // vmRunPlain is vm run without a private network.
 func (c *cli) vmRunPlain(ctx context.Context, vm machine, command []string) (int, error) {
-	vars, err := c.environment(ctx, vm)
+	vars, err := c.environment(ctx, &vm)
 	if err != nil {
 		return 0, err
 	}
@@ -142,36 +142,55 @@ func commandEnded(c *cli, code int, err error) error {
 	return exitStatus(code)
 }
 
-// metadataProxy forwards requests to the metadata endpoint. It says who asks below
-// /metadata/ alone: the other dialects prove that by a secret of the client's own, and
-// Via keeps the endpoint from knowing the client by the marks of this process. It passes
-// Host, X-Forwarded-For and the query on as they came, so that the endpoint itself can
-// refuse what it refuses anywhere; it logs nothing, since answers hold tokens.
-func metadataProxy(endpoint, secret string) (http.Handler, error) {
-	target, err := url.Parse(endpoint)
-	if err != nil || target.Host == "" {
-		return nil, midas.Errorf(midas.Internal, "address of the metadata endpoint: %q", endpoint)
+// metadataProxy forwards requests to the metadata endpoint, at the control address: over
+// TLS, no other process that has taken a port of midas is sent the machine's secret. It
+// says who asks below /metadata/ alone: the other dialects prove that by a secret of the
+// client's own. It passes Host, X-Forwarded-For and the query on as they came, so that the
+// endpoint itself can refuse what it refuses anywhere; it logs nothing, since answers hold
+// tokens.
+func metadataProxy(running Running, lease *secretLease) (http.Handler, error) {
+	target, transport, err := controlTransport(running)
+	if err != nil {
+		return nil, err
 	}
-	return &httputil.ReverseProxy{
+	transport.ResponseHeaderTimeout = 30 * time.Second
+	return withSecret(lease, &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
+			r.Out.URL.Path = machinePath + r.In.URL.Path
+			if r.In.URL.RawPath != "" {
+				r.Out.URL.RawPath = machinePath + r.In.URL.RawPath
+			}
 			r.Out.URL.RawQuery = r.In.URL.RawQuery
+			r.Out.Host = r.In.Host
 			if hops, sent := r.In.Header["X-Forwarded-For"]; sent {
 				r.Out.Header["X-Forwarded-For"] = hops
 			}
 			r.Out.Header.Set("Via", "1.1 midas")
 			r.Out.Header.Del("X-IDENTITY-HEADER")
-			if firstSegment(r.In.URL.EscapedPath()) == "metadata" {
+			if secret, is := r.In.Context().Value(secretKey{}).(string); is {
 				r.Out.Header.Set("X-IDENTITY-HEADER", secret)
 			}
 		},
-		Transport: &http.Transport{Proxy: nil, ResponseHeaderTimeout: 30 * time.Second}, // never a proxy of the user's
+		Transport: transport,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
 			w.Header().Set("Content-Type", "application/json; charset=utf-8")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			fmt.Fprintf(w, `{"error":"service_unavailable","error_description":"midas does not answer at %s: is midas up running?"}`, target.Host)
 		},
-	}, nil
+	}), nil
+}
+
+// lease renews the secret for as long as the command runs.
+func (m machine) lease(c *cli, a *armClient) *secretLease {
+	return &secretLease{
+		secret: m.secret, since: c.now(), until: m.until, now: c.now,
+		renew: func(ctx context.Context) (string, time.Time, error) {
+			fresh := m
+			err := fresh.prove(ctx, a)
+			return fresh.secret, fresh.until, err
+		},
+	}
 }
 
 func serveInside(l net.Listener, handler http.Handler) error {

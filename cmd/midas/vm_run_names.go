@@ -66,10 +66,6 @@ func learnServers(a *armClient, at []server) func(context.Context, func(map[stri
 // passes requests on to the control address, which is told the name. trust are variables
 // with which programs believe both authorities.
 func azureNames(stateDir string, running Running) (serve func(net.Listener) error, trust []variable, err error) {
-	target, err := url.Parse(running.Control)
-	if err != nil || target.Host == "" {
-		return nil, nil, midas.Errorf(midas.Internal, "address of the control endpoint: %q", running.Control)
-	}
 	authority, err := azureAuthority(stateDir)
 	if err != nil {
 		return nil, nil, err
@@ -77,16 +73,29 @@ func azureNames(stateDir string, running Running) (serve func(net.Listener) erro
 	if trust, err = trustVariables(stateDir, authority.PEM()); err != nil {
 		return nil, nil, err
 	}
+	target, transport, err := controlTransport(running)
+	if err != nil {
+		return nil, nil, err
+	}
+	handler := controlProxy(target, transport)
+	return func(l net.Listener) error {
+		return serveInside(tls.NewListener(l, authority.TLSConfig(nil)), handler)
+	}, trust, nil
+}
+
+// controlTransport reaches the control address, and believes nobody else there.
+func controlTransport(running Running) (*url.URL, *http.Transport, error) {
+	target, err := url.Parse(running.Control)
+	if err != nil || target.Host == "" {
+		return nil, nil, midas.Errorf(midas.Internal, "address of the control endpoint: %q", running.Control)
+	}
 	wire, err := newARMTransport(armConfig{Control: running.Control, CA: running.CA})
 	if err != nil {
 		return nil, nil, err
 	}
 	transport := wire.client.Transport.(*http.Transport)
 	transport.Proxy = nil // never one of the user's
-	handler := controlProxy(target, transport)
-	return func(l net.Listener) error {
-		return serveInside(tls.NewListener(l, authority.TLSConfig(nil)), handler)
-	}, trust, nil
+	return target, transport, nil
 }
 
 // controlProxy passes requests on as they came, but for where they go.
