@@ -76,6 +76,9 @@ the Microsoft Entra administrator of servers that are created without one.`,
 
 // read completes the settings with what flags name and files hold.
 func (cfg *stackConfig) read(behind *backendFlags, tokens *issuerFlags, endpoint *metadataFlags, door gatewaySettings) (err error) {
+	if cfg.DrainTime < 0 {
+		return usagef("--drain-time %s is less than nothing", cfg.DrainTime)
+	}
 	if cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); err != nil {
 		return err
 	}
