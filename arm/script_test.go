@@ -18,6 +18,9 @@ var update = flag.Bool("update", false, "write the answers into testdata/*.http"
 
 var guid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
+// A secret of a machine ends a day from now.
+var ends = regexp.MustCompile(`"expiresOn": "[^"]*Z"|\.\d{10}\.mac"`)
+
 var etags = regexp.MustCompile(`"etag": "\\"[0-9a-f]{16}\\""`)
 
 // script replays a file of requests and answers:
@@ -102,7 +105,13 @@ func replay(t *testing.T, text string) string {
 			if err := json.Indent(&pretty, []byte(answer), "< ", "  "); err != nil {
 				t.Fatalf("%s: %q: %v", request, answer, err)
 			}
-			fmt.Fprintf(&out, "< %s\n", etags.ReplaceAllString(s.name(pretty.String()), `"etag": "{etag}"`))
+			text := etags.ReplaceAllString(s.name(pretty.String()), `"etag": "{etag}"`)
+			fmt.Fprintf(&out, "< %s\n", ends.ReplaceAllStringFunc(text, func(end string) string {
+				if strings.HasPrefix(end, ".") {
+					return `.{until}.mac"`
+				}
+				return `"expiresOn": "{until}"`
+			}))
 		}
 		request, body = "", ""
 	}
