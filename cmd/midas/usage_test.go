@@ -94,7 +94,11 @@ func TestAnUnknownFlagPointsAtItsCommand(t *testing.T) {
 	walk = func(cmd *cobra.Command) {
 		want := "midas: unknown flag: --unlike-any\nhint: see: " + cmd.CommandPath() + " --help\n"
 		args := append(strings.Fields(cmd.CommandPath())[1:], "--unlike-any", "value")
-		if code, stdout, stderr := ran(t, t.TempDir(), args...); code != exitUsage || stdout != "" || stderr != want {
+		fails := ""
+		if cmd.Name() == "env" {
+			fails = "false\n" // for the shell that takes in its output
+		}
+		if code, stdout, stderr := ran(t, t.TempDir(), args...); code != exitUsage || stdout != fails || stderr != want {
 			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
 		}
 		for _, child := range cmd.Commands() {
