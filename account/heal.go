@@ -178,17 +178,27 @@ func (s *Store) mendRow(ctx context.Context, q querier, a Account, there map[str
 
 // vacate makes room for a row that is to be written again, and tells whether it could. The
 // name may be another row's by now, which midas wrote too: the accounts were renamed, or
-// that of this row was dropped.
+// that of this row was dropped; or somebody put an old row in its place. The account that
+// has the name says whose it is.
 func (s *Store) vacate(ctx context.Context, q querier, a Account) (free bool, err error) {
 	rows, err := readRows(ctx, q, "`user` = ? AND `host` = ?", a.User, a.Host)
+	if err != nil || len(rows) == 0 {
+		return err == nil, err
+	}
+	ours, err := s.stands(ctx, q, a)
 	if err != nil {
 		return false, err
 	}
 	for _, r := range rows {
-		if s.sealed(r) {
+		switch {
+		case s.sealed(r) && !ours:
 			return false, nil
+		case s.sealed(r) && r.ServerID == s.server && s.judge(r).believed():
+			err = s.rewriteRow(ctx, q, aside(r.Account))
+		default:
+			err = discardRow(ctx, q, r.Mapping)
 		}
-		if err := discardRow(ctx, q, r.Mapping); err != nil {
+		if err != nil {
 			return false, err
 		}
 	}

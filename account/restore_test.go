@@ -144,6 +144,36 @@ func TestOldRowPutBack(t *testing.T) {
 	})
 }
 
+// An old row takes the place of the one that has the name now: the account says whose it
+// is, and the administrator is not locked out either.
+func TestOldRowUnderATakenName(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		cfg := w.copied(w.copyDir())
+		s, user, login := w.open(cfg), w.name("app"), w.name("admin")
+		w.create(s, user, idA)
+		w.admin(s, login, idA)
+		old := w.save().tables["midas.aaduser"]
+		w.exec("DROP USER " + quoteAccount(user, "%"))
+		w.create(s, user, idB)
+		if err := s.DropAdministrator(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.admin(s, login, idB)
+		for _, restarted := range []bool{false, true} {
+			w.exec("REPLACE INTO midas.aaduser SELECT * FROM " + old)
+			w.advance(time.Minute)
+			if restarted {
+				s = w.open(w.copied(cfg.Copies.dir))
+			}
+			for name, a := range map[string]Account{user: {}, login: w.admin(s, login, idB)} {
+				if got := w.lookup(s, name); len(got) != 1 || got[0].ID != idB || (a.Admin && got[0] != a) || w.signIn(name, w.secret(s, got[0])) != 0 {
+					t.Errorf("restarted %v: Lookup(%s) = %+v", restarted, name, got)
+				}
+			}
+		}
+	})
+}
+
 // Whom a backup brings back that was dropped since stays out, unless somebody names them.
 func TestBackupWithDroppedAccounts(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {

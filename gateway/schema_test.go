@@ -1,12 +1,12 @@
 package gateway_test
 
 import (
-	"database/sql"
 	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/mysqltest"
 )
 
@@ -110,26 +110,25 @@ func everyFresh(t *testing.T, test func(t *testing.T, w *world)) {
 	}
 }
 
-// Where an administrator's statement is not seen it may succeed, and then is mended.
+// Where an administrator's statement is not seen it succeeds, but for the embedded engine,
+// which needs no gateway to refuse it. Then it is mended.
 func TestMappingsDroppedUnseen(t *testing.T) {
 	everyFresh(t, func(t *testing.T, w *world) {
 		user, id := w.user("app")
 		admin := w.asAdmin()
+		w.exec(admin, "CREATE DATABASE shop")
 		for _, statements := range [][]string{
 			{"/* " + strings.Repeat("a", 2000) + " */ DROP DATABASE midas"},
-			{"USE midas", "DROP TABLE aaduser"},
-			{"SET @s = CONCAT('DROP DATABASE mi', 'das')", "PREPARE s FROM @s", "EXECUTE s"},
+			{"USE midas", "DROP TABLE aaduser", "USE shop"},
+			{"CREATE PROCEDURE shop.p() DELETE FROM midas.aaduser WHERE mapping <> ''", "CALL shop.p()"},
 		} {
 			for _, statement := range statements {
-				if _, err := admin.ExecContext(t.Context(), statement); err != nil {
-					var refused *mysql.MySQLError
-					t.Logf("%s: %v (%T)", statement, err, refused)
+				if _, err := admin.ExecContext(t.Context(), statement); err != nil && w.backend.Dialect() != account.DialectEmbedded {
+					t.Errorf("%s: %v", statement, err)
 				}
 			}
-			// A new connection of the pool each: the administrator's own, and a user's.
-			for _, db := range []*sql.DB{w.open(user, w.token(id)), w.open(w.name("admin"), w.token(w.admin))} {
-				w.must(db.Ping())
-			}
+			w.must(w.open(user, w.token(id)).Ping())
+			w.must(w.open(w.name("admin"), w.token(w.admin)).Ping())
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,6 +31,16 @@ func TestKilledDuringWrites(t *testing.T) {
 		w.start()
 		w.check()
 	}
+	// The mappings of all accounts are in the copy, too.
+	db := w.db()
+	_, err := db.ExecContext(t.Context(), "/* "+strings.Repeat("unseen ", 500)+"*/ DROP DATABASE midas")
+	for deadline := time.Now().Add(20 * time.Second); err == nil && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if _, missing := db.ExecContext(t.Context(), "DO (SELECT COUNT(*) FROM midas.aaduser)"); missing == nil {
+			break
+		}
+	}
+	w.must(err)
+	w.check()
 	if err := w.up.end(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
