@@ -86,7 +86,7 @@ type stack struct {
 	proxyLn         net.Listener
 
 	copies  *account.Copies
-	names   atomic.Pointer[namesAt]
+	names   *certificateNames
 	stores  sync.Map // unique id of a server → *account.Store
 	opening singleflight.Group
 

@@ -14,6 +14,7 @@ func (s *stack) openGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.names = &certificateNames{servers: s.directory, now: time.Now, log: s.refusals}
 	s.gateway, err = gateway.New(ctx, gateway.Config{
 		Verifier: verifier, Servers: s.directory, Backend: s.backend,
 		Accounts: func(ctx context.Context, server midas.Server) (gateway.Accounts, error) {
@@ -21,7 +22,7 @@ func (s *stack) openGateway(ctx context.Context) error {
 		},
 
 		MaxSigningIn: s.Gateway.MaxSigningIn, MaxSigningInPerSource: s.Gateway.MaxSigningInPerSource, WriteTimeout: s.Gateway.WriteTimeout,
-		TLS: s.ca.TLSConfig(s.serverNames), Exists: s.exists, Groups: s.groups, Audit: s.auditSignIn, Log: s.Log,
+		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Audit: s.auditSignIn, Log: s.Log,
 	})
 	return err
 }
@@ -42,46 +43,6 @@ func (s *stack) exists(ctx context.Context, p midas.Principal) (bool, error) {
 		return true, nil
 	}
 	return s.directory.Active(ctx, p.ObjectID)
-}
-
-// serverNames are what clients may verify the gateway's certificate against: all in one,
-// since clients of MySQL verify a name that they do not tell to TLS. Each handshake asks,
-// so they are read only when a server has changed.
-func (s *stack) serverNames() []string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	known := s.names.Load()
-	after := uint64(0)
-	if known != nil {
-		after = known.revision
-	}
-	changes, upTo, err := s.directory.Changes(ctx, after)
-	if err != nil {
-		s.Log.Warn("cannot ask whether servers have changed, for the certificate", "error", err)
-	}
-	if known == nil || err != nil || slices.ContainsFunc(changes, func(c midas.Change) bool { return c.Kind == midas.ChangeServer || c.Kind == midas.ChangeAll }) {
-		known = &namesAt{names: s.readServerNames(ctx)}
-	}
-	s.names.Store(&namesAt{upTo, known.names})
-	return known.names
-}
-
-// namesAt are the servers' names as they were at that revision of the directory.
-type namesAt struct {
-	revision uint64
-	names    []string
-}
-
-func (s *stack) readServerNames(ctx context.Context) []string {
-	servers, err := s.directory.Servers(ctx)
-	if err != nil {
-		s.Log.Warn("cannot list the servers for the certificate", "error", err)
-	}
-	names := make([]string, 0, 2*len(servers))
-	for _, server := range servers {
-		names = append(names, server.Name, server.FQDN)
-	}
-	return names
 }
 
 func (s *stack) auditSignIn(r midas.SignIn) {

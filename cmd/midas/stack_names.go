@@ -48,7 +48,7 @@ func (s *stack) controlURL() string {
 }
 
 // controlNames are what the certificate of the control address names besides localhost.
-func (s *stack) controlNames() []string {
+func (s *stack) controlNames(string) []string {
 	u, err := url.Parse(s.ControlURL)
 	if err != nil || u.Hostname() == "" || u.Hostname() == "localhost" {
 		return nil

@@ -169,6 +169,9 @@ func (s *stack) welcome(w io.Writer) {
 	if s.proxyLn != nil {
 		lines = append(lines, [2]string{"proxy", "http://" + s.proxyLn.Addr().String() + "  (Azure's public names)"})
 	}
+	if left := s.names.leftOut(); left != "" {
+		lines = append(lines, [2]string{"names", left})
+	}
 	fmt.Fprintln(w, "midas is up")
 	for _, line := range lines {
 		fmt.Fprintf(w, "  %-9s %s\n", line[0], printable(line[1]))

@@ -2,9 +2,11 @@ package ca
 
 import (
 	"bytes"
+	"container/list"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/asn1"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -50,7 +52,7 @@ func handshake(t *testing.T, c *CA, config *tls.Config, name string, now time.Ti
 
 func TestServesEachName(t *testing.T) {
 	c := open(t, t.TempDir(), nil)
-	config := c.TLSConfig(func() []string { return []string{"mydb.mysql.database.azure.com", "10.1.2.3"} })
+	config := c.TLSConfig(func(string) []string { return []string{"mydb.mysql.database.azure.com", "10.1.2.3"} })
 	for _, name := range []string{"localhost", "127.0.0.1", "::1", "mydb.mysql.database.azure.com", "10.1.2.3"} {
 		if _, err := handshake(t, c, config, name, time.Now()); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -161,7 +163,7 @@ func TestOnlyTheseNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := c.TLSConfig(func() []string { return []string{"other.example"} })
+	config := c.TLSConfig(func(string) []string { return []string{"other.example"} })
 	for _, name := range only {
 		if _, err := handshake(t, c, config, name, time.Now()); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -175,7 +177,7 @@ func TestOnlyTheseNames(t *testing.T) {
 	// Whoever gets hold of the key makes clients believe nothing else, either.
 	unlimited := *c
 	unlimited.only = nil
-	stolen := unlimited.TLSConfig(func() []string { return []string{"bank.example"} })
+	stolen := unlimited.TLSConfig(func(string) []string { return []string{"bank.example"} })
 	for _, name := range []string{"bank.example", "localhost", "127.0.0.1"} {
 		if _, err := handshake(t, c, stolen, name, time.Now()); err == nil || !strings.Contains(err.Error(), "not permitted") && !strings.Contains(err.Error(), "excluded") {
 			t.Errorf("%s: %v", name, err)
@@ -190,7 +192,7 @@ func TestRenewal(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	names := []string{"one.example"}
 	c := open(t, t.TempDir(), func() time.Time { return now })
-	config := c.TLSConfig(func() []string { return names })
+	config := c.TLSConfig(func(string) []string { return names })
 	get := func() *x509.Certificate {
 		cert, err := handshake(t, c, config, names[0], now)
 		if err != nil {
@@ -214,6 +216,40 @@ func TestRenewal(t *testing.T) {
 	now = c.cert.NotAfter.Add(-time.Hour)
 	if last := get(); last.NotAfter.After(c.cert.NotAfter) {
 		t.Error("a server certificate outlives its authority")
+	}
+}
+
+// A client chooses by name which certificate it sees, and not how many there are.
+func TestCertificateByServerName(t *testing.T) {
+	c := open(t, t.TempDir(), nil)
+	var asked []string
+	l := &leaves{ca: c, kept: map[string]*list.Element{}, names: func(name string) []string {
+		asked = append(asked, name)
+		if strings.HasPrefix(name, "db") {
+			return []string{name, name + ".example"}
+		}
+		return nil
+	}}
+	first, err := l.certificate("db0")
+	if err != nil || !slices.Contains(first.Leaf.DNSNames, "db0.example") {
+		t.Fatal(err)
+	}
+	for i := range 4 * maxLeaves {
+		one, err := l.certificate(fmt.Sprint("db", i))
+		if err != nil || len(one.Leaf.DNSNames) != 3 {
+			t.Fatal(err, one.Leaf.DNSNames)
+		}
+		unknown, err := l.certificate(fmt.Sprint("stranger", i))
+		if err != nil || len(unknown.Leaf.DNSNames) != 1 {
+			t.Fatal(err, unknown.Leaf.DNSNames)
+		}
+	}
+	if len(l.kept) != maxLeaves || l.used.Len() != maxLeaves {
+		t.Errorf("%d certificates are kept, want %d", len(l.kept), maxLeaves)
+	}
+	config := c.TLSConfig(func(name string) []string { asked = append(asked, name); return []string{"mydb.example"} })
+	if _, err := handshake(t, c, config, "MyDB.example.", time.Now()); err != nil || asked[len(asked)-1] != "mydb.example" {
+		t.Errorf("asked for %q, %v", asked[len(asked)-1], err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"container/list"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,8 +11,8 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -21,58 +22,71 @@ const (
 	renewBefore = 30 * 24 * time.Hour
 )
 
+// maxLeaves is how many server certificates of a listener are kept. Clients choose among the
+// names, so they must not choose how many there are.
+const maxLeaves = 256
+
 // TLSConfig returns a server configuration (TLS 1.2 and later) whose certificate
-// names localhost, 127.0.0.1, ::1 and whatever names returns: DNS names, wildcards
-// or IP addresses. With Config.Only, it names these alone, and names is not used. names may be nil; it is called in each handshake, so it must be
-// quick, and a new certificate is signed when its answer changes or the present one
-// has less than 30 days left.
-func (c *CA) TLSConfig(names func() []string) *tls.Config {
-	l := &leaves{ca: c, names: names}
+// names localhost, 127.0.0.1, ::1 and whatever names returns for the name that the client
+// gave to TLS, which is a stranger's text, in lower case and without a final dot, or "": DNS
+// names, wildcards or IP addresses. With Config.Only, it names these alone, and names is not
+// used. names may be nil; it is called in each handshake, so it must be quick, and a new
+// certificate is signed for names that have none, or less than 30 days of one left.
+func (c *CA) TLSConfig(names func(serverName string) []string) *tls.Config {
+	l := &leaves{ca: c, names: names, kept: map[string]*list.Element{}}
 	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return l.current() },
+		MinVersion: tls.VersionTLS12,
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return l.certificate(strings.ToLower(strings.TrimSuffix(hello.ServerName, ".")))
+		},
 	}
 }
 
-// leaves keeps the one server certificate of a listener.
+// leaves keeps the server certificates of a listener.
 type leaves struct {
 	ca    *CA
-	names func() []string
+	names func(string) []string
 
-	last atomic.Pointer[leaf]
 	mu   sync.Mutex // held while signing, so that one handshake signs and others wait
+	kept map[string]*list.Element
+	used list.List // of *leaf, the least recently used first
 }
 
 type leaf struct {
-	names []string
+	names string // what it is kept under
 	cert  tls.Certificate
 }
 
-func (l *leaves) current() (*tls.Certificate, error) {
+func (l *leaves) certificate(serverName string) (*tls.Certificate, error) {
 	var names []string
-	if l.names != nil {
-		names = l.names()
+	if l.names != nil && l.ca.only == nil {
+		names = l.names(serverName)
 	}
-	if last := l.last.Load(); l.fits(last, names) {
-		return &last.cert, nil
-	}
+	key := strings.Join(names, "\x00")
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if last := l.last.Load(); l.fits(last, names) {
-		return &last.cert, nil
+	if e, have := l.kept[key]; have {
+		if one := e.Value.(*leaf); l.ca.now().Before(one.cert.Leaf.NotAfter.Add(-renewBefore)) {
+			l.used.MoveToBack(e)
+			return &one.cert, nil
+		}
+		l.forget(e)
 	}
 	cert, err := l.ca.sign(names)
 	if err != nil {
 		return nil, err
 	}
-	next := &leaf{names: slices.Clone(names), cert: cert}
-	l.last.Store(next)
+	next := &leaf{key, cert}
+	l.kept[key] = l.used.PushBack(next)
+	if l.used.Len() > maxLeaves {
+		l.forget(l.used.Front())
+	}
 	return &next.cert, nil
 }
 
-func (l *leaves) fits(last *leaf, names []string) bool {
-	return last != nil && slices.Equal(last.names, names) &&
-		l.ca.now().Before(last.cert.Leaf.NotAfter.Add(-renewBefore))
+func (l *leaves) forget(e *list.Element) {
+	l.used.Remove(e)
+	delete(l.kept, e.Value.(*leaf).names)
 }
 
 // sign makes a P-256 server certificate: Go signs with P-256 in some 20 µs where
