@@ -35,6 +35,16 @@
 // (SHOW CREATE USER run under another name) has the label and the password too and is not
 // followed as long as the original exists.
 //
+// # Which row counts
+//
+// Whoever may write to schema midas, or drop it, could lock everybody out, or put back the
+// row of an account that was dropped or given to another identity. So the rows are kept a
+// second time, sealed, outside the backend (Copies). The copy decides: rows that the table
+// lost or that were changed there are written again from it; a row with a lower generation
+// than it has, or that it does not know, opens nothing until an operator confirms that a
+// backup was restored (Store.Restore); and what it has given up stays out. A row never
+// makes an account.
+//
 // Whoever may write schema mysql may sign in as anyone, and so may, on MySQL, whoever may
 // both read mysql.user and alter accounts: guard them.
 package account

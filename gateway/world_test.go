@@ -171,8 +171,8 @@ func (w *world) startGateway() {
 		cancel()
 		now, cancelNow := context.WithCancel(context.Background())
 		cancelNow()
+		<-served // Shutdown comes after Serve
 		g.Shutdown(now)
-		<-served
 	})
 	w.Cleanup(w.stop)
 }
