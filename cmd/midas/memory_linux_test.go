@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"crypto/tls"
@@ -30,7 +31,7 @@ func attacked(t *testing.T) (*upProcess, Running) {
 	clearEnvironment(t)
 	state := filepath.Join(t.TempDir(), "state")
 	up, err := startUp(t.TempDir(), []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir()}, "--state", state, "--backend", "embedded",
-		"--control=127.0.0.1:0", "--metadata=127.0.0.1:0", "--mysql=127.0.0.1:0", "--ops=127.0.0.1:0")
+		"--control=127.0.0.1:0", "--metadata=127.0.0.1:0", "--mysql=127.0.0.1:0", "--ops=127.0.0.1:0", "--proxy=127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,18 +75,60 @@ func TestOneConnectionHoldsLittleMemory(t *testing.T) {
 }
 
 // TestManyConnectionsHoldLittleMemory has 400 connections ask as often as each may, with
-// large headers, for answers that none of them takes. Others are served meanwhile.
+// large headers, for answers that none of them takes, or with content that never comes.
+// Others are served meanwhile.
 func TestManyConnectionsHoldLittleMemory(t *testing.T) {
-	up, running := attacked(t)
-	before := peakMemory(t, up)
-	for range 400 {
-		conn := dialControl(t, running, "h2")
-		defer conn.Close()
-		streams{method: "GET", path: "/common/discovery/keys", authorization: "Bearer " + strings.Repeat("x", 24<<10), whole: true}.open(t, running, conn, 16)
+	large := "Bearer " + strings.Repeat("x", 24<<10)
+	for name, attack := range map[string]streams{
+		"answers untaken": {method: "GET", path: "/common/discovery/keys", authorization: large, whole: true},
+		"slow content":    {method: "POST", path: "/common/oauth2/token", kind: "application/x-www-form-urlencoded", authorization: large},
+	} {
+		t.Run(name, func(t *testing.T) {
+			up, running := attacked(t)
+			before := peakMemory(t, up)
+			for range 400 {
+				conn := dialControl(t, running, "h2")
+				defer conn.Close()
+				attack.open(t, running, conn, 16)
+			}
+			askKeys(t, running)
+			if grown := peakMemory(t, up) - before; grown > 224<<10 {
+				t.Errorf("the process grew by %d MiB", grown>>10)
+			}
+		})
 	}
-	askKeys(t, running)
-	if grown := peakMemory(t, up) - before; grown > 224<<10 {
-		t.Errorf("the process grew by %d MiB", grown>>10)
+}
+
+// TestEveryPortRefusesContent sends each port a request with content where none is wanted.
+func TestEveryPortRefusesContent(t *testing.T) {
+	_, running := attacked(t)
+	for name, c := range map[string]struct{ address, target string }{
+		"metadata": {running.Metadata, "/metadata/instance"},
+		"ops":      {running.Ops, "/metrics"},
+		"proxy":    {running.Proxy, "http://169.254.169.254/metadata/instance"},
+		"control":  {"", "/metadata/endpoints"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var conn net.Conn
+			if c.address == "" {
+				conn = dialControl(t, running, "http/1.1")
+			} else {
+				var err error
+				if conn, err = net.Dial("tcp", strings.TrimPrefix(c.address, "http://")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: 169.254.169.254\r\nMetadata: true\r\nContent-Length: %d\r\n\r\n", c.target, attackBody)
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if answer.StatusCode != http.StatusBadRequest || !answer.Close {
+				t.Errorf("%s, connection closed: %v", answer.Status, answer.Close)
+			}
+		})
 	}
 }
 

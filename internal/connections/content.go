@@ -42,14 +42,22 @@ func contentless(next http.Handler, whole time.Duration) http.Handler {
 				next.ServeHTTP(w, r)
 				return
 			case errors.Is(err, os.ErrDeadlineExceeded):
-				w.Header().Set("Connection", "close")
+				closeAfter(w, r)
 				http.Error(w, "The content that the request announces did not arrive.", http.StatusRequestTimeout)
 				return
 			}
 		}
-		w.Header().Set("Connection", "close") // what follows is not read as a request
+		closeAfter(w, r)
 		http.Error(w, "A "+r.Method+" request takes no content here: send it without a body.", http.StatusBadRequest)
 	})
+}
+
+// closeAfter has what follows the request not taken for another one. Over HTTP/2, where that
+// cannot be, it would end the other requests of the connection.
+func closeAfter(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // until is when what has that time from now on is late; the zero time for never.

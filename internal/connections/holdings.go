@@ -54,6 +54,9 @@ type holding struct {
 	bytes   int64
 	waits   func() // ends the wait for the client; nil while there is none
 	control *http.ResponseController
+	// ending is held while waits is called from elsewhere: the server's ResponseWriter must
+	// not be touched once the handler has returned.
+	ending sync.Mutex
 }
 
 type holdingKey struct{}
@@ -83,7 +86,7 @@ func (a *holdings) admit(next http.Handler) http.Handler {
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = &countedBody{r.Body, h}
 		}
-		next.ServeHTTP(&countedWriter{w, h}, r)
+		next.ServeHTTP(&countedWriter{w, h, r.ProtoMajor > 1}, r)
 		if r.ProtoMajor > 1 {
 			// The end of the answer would wait for the client uncounted, once for each stream.
 			defer h.awaiting(h.control.SetWriteDeadline)()
@@ -155,13 +158,27 @@ func (h *holding) take(bytes int64) bool {
 	return fits
 }
 
+// counted reports whether the request has not given way.
+func (h *holding) counted() bool {
+	h.of.mu.Lock()
+	defer h.of.mu.Unlock()
+	return h.pool != nil
+}
+
 // leave gives back what the request holds, and returns how much that was.
 func (h *holding) leave() int64 {
 	h.of.mu.Lock()
-	defer h.of.mu.Unlock()
 	bytes := h.bytes
 	h.drop()
+	h.of.mu.Unlock()
+	h.settled()
 	return bytes
+}
+
+// settled waits for one that has this request give way and is about to end its wait.
+func (h *holding) settled() {
+	h.ending.Lock()
+	defer h.ending.Unlock()
 }
 
 // drop is leave with the lock held.
@@ -183,7 +200,10 @@ func (h *holding) awaiting(setDeadline func(time.Time) error) (over func()) {
 		h.of.mu.Unlock()
 	}
 	set(func() { _ = setDeadline(time.Unix(1, 0)) })
-	return func() { set(nil) }
+	return func() {
+		set(nil)
+		h.settled()
+	}
 }
 
 func (p *pool) add(party any, bytes int64) {
@@ -193,9 +213,15 @@ func (p *pool) add(party any, bytes int64) {
 	}
 }
 
-// makeRoom has others give way until h may hold that much more. It returns the ends of their
-// waits, to be called without the lock.
-func (p *pool) makeRoom(h *holding, bytes int64) (out []func(), fits bool) {
+// gaveWay is a request that gave way and may not know yet. Its ending is held.
+type gaveWay struct {
+	*holding
+	endWait func()
+}
+
+// makeRoom has others give way until h may hold that much more. When the lock is released,
+// endWaits lets them know.
+func (p *pool) makeRoom(h *holding, bytes int64) (out []*gaveWay, fits bool) {
 	for {
 		tooMuch := p.held[h.party]+bytes > h.most
 		if !tooMuch && p.used+bytes <= p.limit {
@@ -205,7 +231,8 @@ func (p *pool) makeRoom(h *holding, bytes int64) (out []func(), fits bool) {
 		if one == nil {
 			return out, false
 		}
-		out = append(out, one.waits)
+		one.ending.Lock() // nobody holds it for longer than a moment, or waits with it
+		out = append(out, &gaveWay{one, one.waits})
 		one.drop()
 	}
 }
@@ -227,8 +254,9 @@ func (p *pool) oldestOfMost(h *holding, bytes int64, ownOnly bool) (out *holding
 	return out
 }
 
-func endWaits(all []func()) {
-	for _, end := range all {
-		end()
+func endWaits(all []*gaveWay) {
+	for _, one := range all {
+		one.endWait()
+		one.ending.Unlock()
 	}
 }
