@@ -224,6 +224,9 @@ func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bo
 	if !ok || length > maxStatementPacket {
 		return false, nil
 	}
+	if instead := r.sslStatus(sql); instead != "" {
+		return true, r.answerSSLStatus(c, length, instead)
+	}
 	ours, kill := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)
 	// Others than the administrator get the backend's own refusal.
 	kept := !ours && !kill && r.isAdmin && account.ChangesSchema(sql)
