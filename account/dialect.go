@@ -66,6 +66,8 @@ type dialect interface {
 	// confined tells whether grant has kept a from writing where accounts are kept, as far
 	// as the backend can.
 	confined(ctx context.Context, q querier, a Account) (bool, error)
+	// requiresTLS tells whether an account of that name is let in over TLS alone.
+	requiresTLS(ctx context.Context, q querier, user string) (bool, error)
 	// native lists the accounts of that name, with any host.
 	native(ctx context.Context, q querier, user string) ([]nativeUser, error)
 }

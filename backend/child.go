@@ -169,7 +169,10 @@ func (c *child) startProcess() (*exec.Cmd, error) {
 		return nil, err
 	}
 	defer log.Close()
-	if err := c.writeStartFile(); err != nil {
+	if err := replaceFile(c.startFile(), []byte(c.firstStatements())); err != nil {
+		return nil, err
+	}
+	if err := c.makeCertificate(); err != nil {
 		return nil, err
 	}
 	cmd, err := c.command(c.arguments())
@@ -233,7 +236,7 @@ func (c *child) arguments() []string {
 		"--character-set-server=utf8mb4")
 	if c.program.dialect == MariaDB {
 		// A line for each refused password would let strangers fill the disk.
-		return append(args, "--log-warnings=1", "--skip-symbolic-links", "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
+		return append(args, "--ssl-cert="+c.certificateFile(), "--ssl-key="+c.certificateFile(), "--log-warnings=1", "--skip-symbolic-links", "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
 	}
 	// For users that do not exist it pretends to have a plugin, and warns of that one.
 	return append(args, "--mysqlx=0", "--log-error-suppression-list=MY-013360")

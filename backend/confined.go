@@ -52,7 +52,7 @@ func confinedWords(m confine.Mechanism) string {
 // command is the server's process, ready to start.
 func (c *child) command(args []string) (*exec.Cmd, error) {
 	rules := confine.Rules{
-		Read: append(readable(c.program.path, c.dir), c.startFile()), Write: []string{c.data, c.filesFolder(), c.tmpFolder(), c.runFolder(), filepath.Dir(c.socket)},
+		Read: append(readable(c.program.path, c.dir), c.startFile(), c.certificateFile()), Write: []string{c.data, c.filesFolder(), c.tmpFolder(), c.runFolder(), filepath.Dir(c.socket)},
 		Root: c.rootFolder(), DeathSignal: syscall.SIGTERM,
 	}
 	cmd, err := c.confined.Command(rules, c.program.path, args...)

@@ -56,19 +56,18 @@ func (c *child) openLog() (*os.File, error) {
 	return log, nil
 }
 
-// writeStartFile writes the statements that the server runs at its start, one of which has
-// the service account's password.
-func (c *child) writeStartFile() error {
-	_ = os.Remove(c.startFile())
-	f, err := os.OpenFile(c.startFile(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+// replaceFile writes a file of midas's own for the server to read at its start.
+func replaceFile(path string, text []byte) error {
+	_ = os.Remove(path)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err == nil {
-		_, err = f.WriteString(c.firstStatements())
+		_, err = f.Write(text)
 		if closing := f.Close(); err == nil {
 			err = closing
 		}
 	}
 	if err != nil {
-		return midas.Errorf(midas.Unavailable, "write the backend's first statements: %w", err)
+		return midas.Errorf(midas.Unavailable, "prepare the backend's start: %w", err)
 	}
 	return nil
 }

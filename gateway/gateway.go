@@ -43,6 +43,8 @@ type Accounts interface {
 	// Unproven returns the AADUSERs of that name whose account is locked, as it cannot be
 	// proven to be theirs.
 	Unproven(ctx context.Context, user string) ([]account.Account, error)
+	// RequiresTLS tells whether the backend lets an account of that name in over TLS alone.
+	RequiresTLS(ctx context.Context, user string) (bool, error)
 	// Sweep puts right what statements at the backend changed about accounts.
 	Sweep(ctx context.Context) error
 }
@@ -105,6 +107,7 @@ type Gateway struct {
 	reasserting singleflight.Group
 	lastID      atomic.Uint32
 	hello       hello
+	requireTLS  *requireTLS
 
 	mu          sync.Mutex
 	sessions    map[*session]struct{}
@@ -152,6 +155,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 		tokens:      newLane(tokensAtOnce),
 		passwords:   newLane(passwordsAtOnce),
 		guesses:     newGuesses(),
+		requireTLS:  newRequireTLS(),
 		refusals:    refusals.New(cfg.Log, cfg.Now),
 		sessions:    map[*session]struct{}{},
 		upstreamIDs: map[uint32]uint32{},

@@ -36,7 +36,7 @@ func (l *login) run(ctx context.Context) (upstream, error) {
 	}
 	response := l.response(caps)
 	l.secure = l.conn.RemoteAddr().Network() != "tcp"
-	if config := l.session.Backend.TLS(); config != nil {
+	if config := l.session.hopTLS(l.user, greeting); config != nil {
 		if err := l.startTLS(ctx, config, response); err != nil {
 			return upstream{}, err
 		}

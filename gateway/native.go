@@ -98,11 +98,12 @@ func (s *session) checkPassword(ctx context.Context, user, password string) (ups
 	if err != nil {
 		return upstream{}, s.nativeUnreachable(err)
 	}
-	as := credentials{user, password}
-	if !eligible {
-		as = credentials{"midas_" + rand.Text()[:20], rand.Text()}
+	var up upstream
+	if eligible {
+		up, err = s.dialAccount(ctx, credentials{user, password})
+	} else {
+		up, err = s.dial(ctx, credentials{"midas_" + rand.Text()[:20], rand.Text()})
 	}
-	up, err := s.dial(ctx, as)
 	if err == nil && eligible {
 		s.user, s.account = user, account.Account{User: user}
 		return up, nil

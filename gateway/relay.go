@@ -224,7 +224,7 @@ func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bo
 	if !ok || length > maxStatementPacket {
 		return false, nil
 	}
-	if instead := r.sslStatus(sql); instead != "" {
+	if instead := r.sslStatus(sql); instead != "" && length <= lookAhead { // else there is more text
 		return true, r.answerSSLStatus(c, length, instead)
 	}
 	ours, kill := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)

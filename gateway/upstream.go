@@ -33,7 +33,7 @@ const entries = 8
 // another generation, since it was remembered.
 func (s *session) enter(ctx context.Context) (up upstream, err error) {
 	for try := range entries {
-		up, err = s.dial(ctx, credentials{s.account.User, s.accounts.Secret(s.account)})
+		up, err = s.dialAccount(ctx, credentials{s.account.User, s.accounts.Secret(s.account)})
 		if !refusedAccount(err) && !lockedAccount(err) {
 			return up, err
 		}
