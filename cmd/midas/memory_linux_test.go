@@ -25,12 +25,24 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// attacked starts a midas in a process of its own.
+// TestPortsUnderAttack attacks midas as people build it, in a process of its own: with the
+// race detector, memory would say nothing.
+func TestPortsUnderAttack(t *testing.T) {
+	clearEnvironment(t)
+	t.Setenv("PATH", built(t)+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	t.Run("one connection", attackByOneConnection)
+	t.Run("many connections", attackByManyConnections)
+	t.Run("content on each port", attackEachPort)
+}
+
+// attacked starts a midas.
 func attacked(t *testing.T) (*upProcess, Running) {
 	t.Helper()
-	clearEnvironment(t)
-	state := filepath.Join(t.TempDir(), "state")
-	up, err := startUp(t.TempDir(), []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir()}, "--state", state, "--backend", "embedded",
+	state, backend := filepath.Join(t.TempDir(), "state"), "embedded"
+	if openEmbedded == nil {
+		backend = "mysqld"
+	}
+	up, err := startUp(t.TempDir(), []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir()}, "--state", state, "--backend", backend,
 		"--control=127.0.0.1:0", "--metadata=127.0.0.1:0", "--mysql=127.0.0.1:0", "--ops=127.0.0.1:0", "--proxy=127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -47,10 +59,10 @@ func attacked(t *testing.T) (*upProcess, Running) {
 	return up, running
 }
 
-// TestOneConnectionHoldsLittleMemory opens 240 streams over one connection, each of which
+// attackByOneConnection opens 240 streams over one connection, each of which
 // sends up to 4 MiB where no content is wanted, or never takes its answer, and reads how
 // much memory the process has had at most.
-func TestOneConnectionHoldsLittleMemory(t *testing.T) {
+func attackByOneConnection(t *testing.T) {
 	up, running := attacked(t)
 	before := peakMemory(t, up)
 	token := "Bearer " + strings.Repeat("x", 20<<10)
@@ -74,10 +86,10 @@ func TestOneConnectionHoldsLittleMemory(t *testing.T) {
 	askKeys(t, running)
 }
 
-// TestManyConnectionsHoldLittleMemory has 400 connections ask as often as each may, with
+// attackByManyConnections has 400 connections ask as often as each may, with
 // large headers, for answers that none of them takes, or with content that never comes.
 // Others are served meanwhile.
-func TestManyConnectionsHoldLittleMemory(t *testing.T) {
+func attackByManyConnections(t *testing.T) {
 	large := "Bearer " + strings.Repeat("x", 24<<10)
 	for name, attack := range map[string]streams{
 		"answers untaken": {method: "GET", path: "/common/discovery/keys", authorization: large, whole: true},
@@ -99,8 +111,8 @@ func TestManyConnectionsHoldLittleMemory(t *testing.T) {
 	}
 }
 
-// TestEveryPortRefusesContent sends each port a request with content where none is wanted.
-func TestEveryPortRefusesContent(t *testing.T) {
+// attackEachPort sends each port a request with content where none is wanted.
+func attackEachPort(t *testing.T) {
 	_, running := attacked(t)
 	for name, c := range map[string]struct{ address, target string }{
 		"metadata": {running.Metadata, "/metadata/instance"},
