@@ -73,7 +73,7 @@ func refusal(acc Account, p midas.Principal) error {
 	case acc.Kind == midas.KindGroup:
 		return refuse(NumberTokenDenied, midas.Forbidden,
 			"Azure AD access token is not valid for user '%s': it does not contain group ID %s", acc.User, acc.ID).
-			WithHint("a token keeps the groups of the moment it was issued: after joining the group get a new one")
+			WithHint("add its owner to the group; a token of an outside issuer keeps the groups of the moment it was issued")
 	case acc.Kind != midas.KindUser && !p.AppOnly && same(acc.ID, p.ClientID):
 		return refuse(NumberDenied, midas.Forbidden,
 			"user '%s' maps to application %s, but the token was issued to a person (object id %s) through that application", acc.User, acc.ID, said(p.ObjectID)).

@@ -94,6 +94,7 @@ type Store struct {
 	toExpel     *recent // whose sessions are still to end
 	verified    verified
 	sweeping    chan struct{} // full while one sweep runs
+	last        atomic.Pointer[inventory]
 
 	uninstalled bool // guarded by turn
 }

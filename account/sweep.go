@@ -65,17 +65,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 
 // survey returns the rows whose account is not as it should be.
 func (s *Store) survey(ctx context.Context) ([]Account, error) {
-	// Rows first: one that is made meanwhile has its account by the time that is asked for.
-	rows, err := s.rows(ctx, s.db, "`server` = ?", s.server)
+	rows, users, err := s.takeInventory(ctx)
 	if err != nil || len(rows) == 0 {
 		return nil, err
-	}
-	users, err := s.dialect.all(ctx, s.db, s.server, s.self.user)
-	if err != nil {
-		return nil, err
-	}
-	if !slices.ContainsFunc(users, s.isSelf) {
-		return nil, incomplete()
 	}
 	gone, err := s.gone(ctx, rows)
 	if err != nil {
@@ -85,10 +77,7 @@ func (s *Store) survey(ctx context.Context) ([]Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	byName := make(map[[2]string]backendUser, len(users))
-	for _, u := range users {
-		byName[[2]string{u.user, u.host}] = u
-	}
+	byName := usersByName(users)
 	s.verified.begin()
 	return slices.DeleteFunc(rows, func(row Account) bool {
 		u, there := byName[[2]string{row.User, row.Host}]

@@ -18,11 +18,9 @@ func (s *session) admit(ctx context.Context, token []byte) error {
 	if err != nil {
 		return err
 	}
-	if principal, err = s.withGroups(ctx, principal); err != nil {
-		return err
-	}
-	s.principal = principal
-	switch exists, err := s.exists(ctx, principal); {
+	now, exists, err := s.plane.principal(ctx, principal)
+	s.principal = now
+	switch {
 	case err != nil:
 		return err
 	case !exists:
@@ -39,19 +37,6 @@ func (s *session) admit(ctx context.Context, token []byte) error {
 		return err
 	}
 	return s.admitAs(ctx)
-}
-
-// withGroups completes a principal whose token says that it is in too many groups to
-// name them. Where nobody can be asked it stays as it is, and no group admits it.
-func (s *session) withGroups(ctx context.Context, p midas.Principal) (midas.Principal, error) {
-	if !p.GroupsOmitted || s.Groups == nil {
-		return p, nil
-	}
-	groups, known, err := s.Groups(ctx, p)
-	if err == nil && known {
-		p.Groups, p.GroupsOmitted = groups, false
-	}
-	return p, err
 }
 
 // admitAs finds the account of the name that was asked for.
@@ -78,7 +63,7 @@ func (s *session) chooseServer(ctx context.Context) (user string, err error) {
 			return user, err
 		}
 	}
-	all, err := s.Servers.Servers(ctx)
+	all, err := s.plane.Servers(ctx)
 	switch {
 	case err != nil:
 		return "", err
@@ -97,7 +82,7 @@ func (s *session) takeServer(ctx context.Context, name string) (found bool, err 
 	if name == "" {
 		return false, nil
 	}
-	server, err := s.Servers.Server(ctx, name)
+	server, err := s.plane.Server(ctx, name)
 	switch midas.CodeOf(err) {
 	case midas.NotFound, midas.Invalid:
 		return false, nil

@@ -39,7 +39,7 @@ func (r *relayed) changeUser(ctx context.Context) error {
 	r.endAnswers()
 	r.up, r.in.dst = next, next.conn
 	r.attach(next)
-	r.stand()
+	r.noteBasis()
 	r.resetSession()
 	r.multi = r.caps().Has(wire.ClientMultiStatements)
 	if err := r.send(next.ok); err != nil {

@@ -41,6 +41,37 @@ const noCommandYet = math.MaxUint64
 // errDrained ends the relay of a session without a transaction.
 var errDrained = errors.New("the gateway drains, and the session has no transaction")
 
+// Shutdown refuses new connections and ends each session, with error 1053, as soon as no
+// statement of it runs and no transaction is open. When ctx is done the rest ends wherever
+// it is.
+func (g *Gateway) Shutdown(ctx context.Context) {
+	g.mu.Lock()
+	g.closing = true
+	g.mu.Unlock()
+	defer g.background.Wait()
+	defer g.endOfLife()
+	g.each((*session).drain)
+	g.beginDrain()
+	done := make(chan struct{})
+	go func() { g.running.Wait(); close(done) }()
+	select {
+	case <-done:
+		return
+	case <-ctx.Done():
+	}
+	var all []*session
+	g.each(func(s *session) { all = append(all, s) })
+	for _, s := range all {
+		s.evict(errShutdown)
+	}
+	select {
+	case <-done:
+	case <-time.After(2 * time.Second):
+		g.each((*session).cut)
+		<-done
+	}
+}
+
 // drain makes the session end at the next moment without a transaction. It interrupts the
 // wait for a command, never a command that the client is in the middle of sending.
 func (s *session) drain() {

@@ -45,6 +45,9 @@ type Accounts interface {
 	Unproven(ctx context.Context, user string) ([]account.Account, error)
 	// RequiresTLS tells whether the backend lets an account of that name in over TLS alone.
 	RequiresTLS(ctx context.Context, user string) (bool, error)
+	// Live returns the accounts that the backend has, by mapping, and when the look at it
+	// began that found them, maxAge ago at most.
+	Live(ctx context.Context, maxAge time.Duration) (live map[string]account.Account, at time.Time, err error)
 	// Sweep puts right what statements at the backend changed about accounts.
 	Sweep(ctx context.Context) error
 }
@@ -70,10 +73,15 @@ type Config struct {
 	// Exists tells whether a principal that a token proved is still there; nil when nobody
 	// can be asked. It must say so of principals of issuers that it does not know.
 	Exists func(ctx context.Context, p midas.Principal) (bool, error)
-	// Groups returns the object ids of the groups of a principal whose token leaves them
-	// out for their number; nil when nobody can be asked. known is false for principals of
-	// issuers that it does not know.
+	// Groups returns the object ids of the groups that a principal is in now, nested ones
+	// included. They take the place of those that its token lists; nil when nobody can be
+	// asked. known is false for principals of issuers that it does not know.
 	Groups func(ctx context.Context, p midas.Principal) (ids []string, known bool, err error)
+
+	// Feed says what changed in the directory behind Servers, Exists and Groups. With it
+	// their answers are remembered, and a sign-in asks for what it names alone; nil: they are
+	// asked each time.
+	Feed midas.Feed
 
 	// Audit receives every sign-in, admitted or refused. It must not block.
 	Audit func(midas.SignIn)
@@ -99,6 +107,7 @@ const (
 // Gateway accepts MySQL clients. Make one with New.
 type Gateway struct {
 	Config
+	plane       *plane
 	limits      *limits
 	tokens      *lane // the sign-ins by token that are worked on
 	passwords   *lane
@@ -150,6 +159,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 		cfg.Audit = func(midas.SignIn) {}
 	}
 	g := &Gateway{
+		plane:       newPlane(cfg),
 		Config:      cfg,
 		limits:      newLimits(cfg.MaxSigningIn, cfg.MaxSigningInPerSource),
 		tokens:      newLane(tokensAtOnce),
@@ -248,37 +258,6 @@ func (g *Gateway) Sessions() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.sessions)
-}
-
-// Shutdown refuses new connections and ends each session, with error 1053, as soon as no
-// statement of it runs and no transaction is open. When ctx is done the rest ends wherever
-// it is.
-func (g *Gateway) Shutdown(ctx context.Context) {
-	g.mu.Lock()
-	g.closing = true
-	g.mu.Unlock()
-	defer g.background.Wait()
-	defer g.endOfLife()
-	g.each((*session).drain)
-	g.beginDrain()
-	done := make(chan struct{})
-	go func() { g.running.Wait(); close(done) }()
-	select {
-	case <-done:
-		return
-	case <-ctx.Done():
-	}
-	var all []*session
-	g.each(func(s *session) { all = append(all, s) })
-	for _, s := range all {
-		s.evict(errShutdown)
-	}
-	select {
-	case <-done:
-	case <-time.After(2 * time.Second):
-		g.each((*session).cut)
-		<-done
-	}
 }
 
 func (g *Gateway) each(do func(*session)) {

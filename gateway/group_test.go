@@ -3,7 +3,9 @@ package gateway_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
@@ -18,7 +20,7 @@ func (w *world) team(name string, members ...string) directory.SecurityGroup {
 }
 
 // TestGroupSignsIn: a member of a group, be it through another one, signs in under the
-// name of the group, as long as it is in it when it gets its token.
+// name of the group, as long as it is in it, whatever its token says.
 func TestGroupSignsIn(t *testing.T) {
 	w := oneBackend(t)
 	member, stranger := w.identity("member"), w.identity("stranger")
@@ -28,10 +30,65 @@ func TestGroupSignsIn(t *testing.T) {
 	if err := w.open(name, w.token(member)).Ping(); err != nil {
 		t.Error(err)
 	}
-	w.refused(w.open(name, w.token(stranger)).Ping(), 9106, "does not contain group ID "+outer.ObjectID)
+	raw := w.token(stranger)
+	w.refused(w.open(name, raw).Ping(), 9106, "does not contain group ID "+outer.ObjectID)
 	w.must(w.directory.AddMember(t.Context(), outer.ObjectID, stranger.PrincipalID))
-	if err := w.open(name, w.token(stranger)).Ping(); err != nil {
+	if err := w.open(name, raw).Ping(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNothingOutlivesAMembership: neither the session that it admitted, nor the token that
+// still lists the group, nor one that is asked for afterwards.
+func TestNothingOutlivesAMembership(t *testing.T) {
+	for how, leave := range map[string]func(w *world, outer, inner directory.SecurityGroup, member midas.Identity) error{
+		"the member leaves": func(w *world, _, inner directory.SecurityGroup, member midas.Identity) error {
+			return w.directory.RemoveMember(w.Context(), inner.ObjectID, member.PrincipalID)
+		},
+		"its group leaves": func(w *world, outer, inner directory.SecurityGroup, _ midas.Identity) error {
+			return w.directory.RemoveMember(w.Context(), outer.ObjectID, inner.ObjectID)
+		},
+		"its group is deleted": func(w *world, _, inner directory.SecurityGroup, _ midas.Identity) error {
+			_, err := w.directory.DeleteSecurityGroup(w.Context(), inner.ObjectID)
+			return err
+		},
+		"the group is deleted": func(w *world, outer, _ directory.SecurityGroup, _ midas.Identity) error {
+			_, err := w.directory.DeleteSecurityGroup(w.Context(), outer.ObjectID)
+			return err
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			w := oneBackend(t)
+			member := w.identity("member")
+			inner := w.team("inner", member.PrincipalID)
+			outer := w.team(w.name("readers"), inner.ObjectID)
+			w.exec(w.asAdmin(), "CREATE AADUSER '"+outer.Name+"'")
+			login := w.name("dba")
+			_, _, err := w.directory.SetAdministrator(t.Context(), tenantGroup, "mydb", directory.Administrator{
+				Administrator: midas.Administrator{Login: login, ObjectID: outer.ObjectID},
+			})
+			w.must(err)
+			old := w.token(member)
+			session, admin := w.signIn(outer.Name, old), w.signIn(login, old)
+			began := time.Now()
+			w.must(leave(w, outer, inner, member))
+			admin.query("CREATE AADUSER 'late'")
+			if e := admin.readERR(); e.Code != 1227 {
+				t.Errorf("CREATE AADUSER of a former member: %v", e)
+			}
+			for _, c := range []*rawClient{session, admin} {
+				if e := c.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "no longer in the group") {
+					t.Error(e)
+				}
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("the sessions ended after %v", took)
+			}
+			for _, raw := range []string{old, w.token(member)} {
+				w.refused(w.open(outer.Name, raw).Ping(), 9106, "does not contain group ID "+outer.ObjectID)
+				w.refused(w.open(login, raw).Ping(), 1045)
+			}
+		})
 	}
 }
 
@@ -61,6 +118,9 @@ func TestGroupsLeftOut(t *testing.T) {
 	}
 	w.exec(w.asAdmin(), fmt.Sprintf("CREATE AADUSER '%s'", name))
 	raw := w.token(busy)
+	w.stop()
+	w.groups, w.feed = nil, nil
+	w.startGateway()
 	w.refused(w.open(name, raw).Ping(), 9106, "claim overage")
 
 	var known bool

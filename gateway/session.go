@@ -43,7 +43,7 @@ type session struct {
 	countPrepared uint32
 	oursLast      uint32   // id of the statement prepared last, 0 when it is the backend's
 	behind        net.Conn // to the backend, under mu
-	standing      atomic.Pointer[standing]
+	basis         atomic.Pointer[sessionBasis]
 	evicted       atomic.Pointer[answer] // why the session is to end
 
 	turn     sync.Mutex // who may set the read deadline of raw, after sign-in
@@ -78,7 +78,7 @@ func (s *session) run(ctx context.Context) {
 		return
 	}
 	s.attach(up)
-	s.stand()
+	s.noteBasis()
 	s.audit(nil)
 	s.place.leave()
 	s.place = nil

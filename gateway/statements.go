@@ -168,16 +168,19 @@ func (r *relayed) perform(ctx context.Context, statement account.Statement) (ins
 }
 
 // stillAdministrator asks again: a session may be older than the last change of who
-// the administrator is.
+// the administrator is, or who is in the group that is.
 func (r *relayed) stillAdministrator(ctx context.Context) error {
-	server, err := r.Servers.Server(ctx, r.server.Name)
-	switch {
-	case err != nil && midas.CodeOf(err) != midas.NotFound:
-		return err
-	case err != nil || !administers(server, r.principal):
+	server, err := r.plane.Server(ctx, r.server.Name)
+	if midas.CodeOf(err) == midas.NotFound {
 		return errNotAdmin
+	} else if err != nil {
+		return err
 	}
-	return nil
+	now, exists, err := r.plane.principal(ctx, r.principal)
+	if err == nil && (!exists || !administers(server, now)) {
+		err = errNotAdmin
+	}
+	return err
 }
 
 // prepare keeps a statement of ours and answers as a server does.

@@ -78,6 +78,9 @@ type world struct {
 	wrapListener          func(net.Listener) net.Listener
 	log                   io.Writer
 	recheck               time.Duration
+	feed                  midas.Feed
+	servers               gateway.Servers
+	exists                func(context.Context, midas.Principal) (bool, error)
 	groups                func(context.Context, midas.Principal) ([]string, bool, error)
 
 	ahead  atomic.Int64              // by how much the gateway's clock is ahead
@@ -103,9 +106,10 @@ func newWorld(t *testing.T, b testBackend) *world {
 	t.Cleanup(func() { b.Close() })
 	dir := t.TempDir()
 	var err error
-	w.directory, err = directory.Open(t.Context(), directory.Config{Path: filepath.Join(dir, "directory.db")})
+	w.directory, err = directory.Open(t.Context(), directory.Config{Path: filepath.Join(dir, "directory.db"), Alone: true})
 	w.must(err)
 	t.Cleanup(func() { w.directory.Close() })
+	w.feed, w.servers, w.exists, w.groups = w.directory, w.directory, w.active, w.memberGroups
 	tenant, _ := w.directory.Tenant()
 	w.issuer, err = issuer.New(issuer.Config{
 		Dir: keyDir, TenantID: tenant, Applications: w.directory, Members: w.directory,
@@ -134,7 +138,7 @@ func (w *world) startGateway() {
 	copies, err := account.OpenCopies(w.copies, deriver)
 	w.must(err)
 	g, err := gateway.New(w.Context(), gateway.Config{
-		Verifier: w.verifier(), Servers: w.directory, Backend: w.backend, TLS: w.ca.TLSConfig(nil),
+		Verifier: w.verifier(), Servers: w.servers, Backend: w.backend, TLS: w.ca.TLSConfig(nil),
 		Accounts: func(ctx context.Context, s midas.Server) (gateway.Accounts, error) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -154,7 +158,7 @@ func (w *world) startGateway() {
 			return stores[s.UniqueID], nil
 		},
 		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn,
-		MaxSigningInPerSource: w.maxSigningInPerSource, WriteTimeout: w.writeTimeout, Recheck: w.recheck, Exists: w.exists, Groups: w.groups,
+		MaxSigningInPerSource: w.maxSigningInPerSource, WriteTimeout: w.writeTimeout, Recheck: w.recheck, Exists: w.exists, Groups: w.groups, Feed: w.feed,
 		Audit: func(r midas.SignIn) { w.mu.Lock(); w.signIns = append(w.signIns, r); w.mu.Unlock() },
 		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(w.Output(), w.log), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
@@ -293,11 +297,12 @@ func (w *world) refused(err error, number uint16, words ...string) {
 	}
 }
 
-// exists is what a stack asks of its directory.
-func (w *world) exists(ctx context.Context, p midas.Principal) (bool, error) {
-	_, err := w.directory.ObjectByID(ctx, p.ObjectID)
-	if midas.CodeOf(err) == midas.NotFound {
-		return false, nil
-	}
-	return err == nil, err
+// active and memberGroups are what a stack asks of its directory.
+func (w *world) active(ctx context.Context, p midas.Principal) (bool, error) {
+	return w.directory.Active(ctx, p.ObjectID)
+}
+
+func (w *world) memberGroups(ctx context.Context, p midas.Principal) ([]string, bool, error) {
+	ids, err := w.directory.MemberGroups(ctx, p.ObjectID)
+	return ids, err == nil, err
 }

@@ -22,7 +22,7 @@ func (s *stack) openGateway(ctx context.Context) error {
 		},
 
 		MaxSigningIn: s.Gateway.MaxSigningIn, MaxSigningInPerSource: s.Gateway.MaxSigningInPerSource, WriteTimeout: s.Gateway.WriteTimeout,
-		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Audit: s.auditSignIn, Log: s.Log,
+		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Feed: s.directory, Audit: s.auditSignIn, Log: s.Log,
 	})
 	return err
 }

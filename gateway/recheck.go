@@ -1,0 +1,227 @@
+package gateway
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/wire"
+)
+
+// A token lives on for hours after its identity was deleted or left a group, and a session
+// for longer. What admitted a session is therefore checked at each sign-in and every few
+// seconds afterwards: the directory for the sessions that its feed names, the backend once
+// for all sessions of a server.
+
+var (
+	errIdentityGone = answerf(wire.CodeServerShutdown, "The session was ended: its identity was deleted")
+	errServerGone   = answerf(wire.CodeServerShutdown, "The session was ended: its server was deleted")
+	errAdminGone    = answerf(wire.CodeServerShutdown, "The session was ended: it was that of the server's Microsoft Entra administrator, which is another now")
+	errGroupLeft    = answerf(wire.CodeServerShutdown, "The session was ended: its identity is no longer in the group that it signed in by")
+	errAccountGone  = answerf(wire.CodeServerShutdown, "The session was ended: its AADUSER was dropped or renamed")
+)
+
+const (
+	// lookupTimeout keeps a directory or backend that does not answer from holding up the
+	// next round.
+	lookupTimeout = 2 * time.Second
+	lookupsAtOnce = 8
+	// maxInventoryAge is how old a store's last look at its accounts may be.
+	maxInventoryAge = time.Second
+)
+
+// sessionBasis is what admitted a session, which ends when any of it is gone. A session by
+// password has a server alone.
+type sessionBasis struct {
+	principal midas.Principal
+	server    midas.Server
+	accounts  Accounts
+	account   account.Account
+	since     time.Time
+	// byGroup is true when the principal was admitted as a member of a group.
+	byGroup bool
+	// confirmed is true once all of it was found to be still there. Until then the session
+	// is checked whatever the feed says: a change may have come between its sign-in's
+	// questions and its registration.
+	confirmed bool // used by recheck alone
+}
+
+// noteBasis registers the session with recheck.
+func (s *session) noteBasis() {
+	alone := s.principal
+	alone.Groups = nil
+	s.basis.Store(&sessionBasis{
+		principal: s.principal, server: s.server, accounts: s.accounts, account: s.account, since: time.Now(),
+		byGroup: s.proved() && !s.isAdmin && account.Admit(s.account, alone) != nil || s.isAdmin && !administers(s.server, alone),
+	})
+}
+
+// recheck ends the sessions whose basis is gone, until ctx ends.
+func (g *Gateway) recheck(ctx context.Context) {
+	var revision uint64
+	for sleep(ctx, g.Recheck) {
+		// The directory comes first: the backend may take its time.
+		changed := g.changesSince(ctx, &revision)
+		rest := map[string][]candidate{}
+		for _, same := range g.unconfirmed(changed, rest) {
+			g.checkDirectory(ctx, same)
+		}
+		var lookups errgroup.Group
+		lookups.SetLimit(lookupsAtOnce)
+		for _, ofServer := range rest {
+			lookups.Go(func() error {
+				g.checkBackend(ctx, ofServer)
+				return nil
+			})
+		}
+		_ = lookups.Wait() // none fails
+	}
+}
+
+// changeSet is what a session's basis is compared with; nil stands for everything.
+type changeSet map[midas.Change]struct{}
+
+// changesSince returns what changed after revision, and moves it on.
+func (g *Gateway) changesSince(ctx context.Context, revision *uint64) changeSet {
+	if g.Feed == nil {
+		return nil
+	}
+	changes, upTo, err := g.Feed.Changes(ctx, *revision)
+	if err != nil {
+		return nil // and the same changes again in the next round
+	}
+	*revision = upTo
+	set := changeSet{}
+	for _, c := range changes {
+		if c.Kind == midas.ChangeAll {
+			return nil
+		}
+		set[midas.Change{Kind: c.Kind, ID: c.ID}] = struct{}{}
+	}
+	return set
+}
+
+func (c changeSet) has(kind midas.ChangeKind, id string) bool {
+	_, found := c[midas.Change{Kind: kind, ID: strings.ToLower(id)}]
+	return found
+}
+
+// touch tells whether one of the changes is about the basis.
+func (c changeSet) touch(b *sessionBasis) bool {
+	if c == nil {
+		return true
+	}
+	return len(c) > 0 && (c.has(midas.ChangeServer, b.server.ResourceID) || c.has(midas.ChangePrincipal, b.principal.ObjectID) ||
+		b.byGroup && slices.ContainsFunc(b.principal.Groups, func(id string) bool { return c.has(midas.ChangeGroup, id) }))
+}
+
+// candidate is a session that may have to end, and what admitted it.
+type candidate struct {
+	session *session
+	basis   *sessionBasis
+}
+
+// unconfirmed returns the sessions whose basis is to be checked in the directory, grouped by
+// basis, so that each is checked once. All that have an AADUSER go to byServer.
+func (g *Gateway) unconfirmed(changed changeSet, byServer map[string][]candidate) map[string][]candidate {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	byBasis := map[string][]candidate{}
+	for s := range g.sessions {
+		b := s.basis.Load()
+		if b == nil || s.evicted.Load() != nil {
+			continue
+		}
+		if b.account.Mapping != "" && !b.account.Admin {
+			byServer[b.server.UniqueID] = append(byServer[b.server.UniqueID], candidate{s, b})
+		}
+		if !b.confirmed || changed.touch(b) {
+			b.confirmed = false
+			key := b.server.UniqueID + " " + b.account.Mapping + " " + b.principal.Issuer + " " + b.principal.ObjectID
+			byBasis[key] = append(byBasis[key], candidate{s, b})
+		}
+	}
+	return byBasis
+}
+
+// checkDirectory ends sessions of one basis. If a lookup fails they are kept, and checked
+// again in the next round.
+func (g *Gateway) checkDirectory(ctx context.Context, same []candidate) {
+	why, err := g.gone(ctx, same[0].basis)
+	switch {
+	case err != nil:
+	case why != nil:
+		g.end(same, why)
+	default:
+		for _, one := range same {
+			one.basis.confirmed = true
+		}
+	}
+}
+
+// end ends those sessions that have not changed their user meanwhile.
+func (g *Gateway) end(those []candidate, why *answer) {
+	for _, one := range those {
+		if one.session.basis.Load() == one.basis {
+			g.Log.Info("session ended", "reason", why.message, "account", one.basis.account.String(), "oid", one.basis.principal.ObjectID)
+			one.session.evict(why)
+		}
+	}
+}
+
+// gone returns why a session is to end, or nil.
+func (g *Gateway) gone(ctx context.Context, b *sessionBasis) (*answer, error) {
+	server, err := g.plane.Server(ctx, b.server.Name)
+	switch {
+	case midas.CodeOf(err) == midas.NotFound, err == nil && server.UniqueID != b.server.UniqueID:
+		return errServerGone, nil
+	case err != nil || b.principal.Issuer == "": // signed in with a password
+		return nil, err
+	case b.account.Admin && !administers(server, b.principal):
+		return errAdminGone, nil
+	}
+	now, exists, err := g.plane.principal(ctx, b.principal)
+	switch {
+	case err != nil:
+		return nil, err
+	case !exists:
+		return errIdentityGone, nil
+	case b.account.Admin && !administers(server, now), !b.account.Admin && account.Admit(b.account, now) != nil:
+		return errGroupLeft, nil
+	}
+	return nil, nil
+}
+
+// administers tells whether p is the administrator of server.
+func administers(server midas.Server, p midas.Principal) bool {
+	if server.Admin == nil {
+		return false
+	}
+	asked := account.Account{User: server.Admin.Login, Host: "%", ID: server.Admin.ObjectID, Admin: true}
+	return account.Admit(asked, p) == nil
+}
+
+// checkBackend ends the sessions of one server whose account its backend no longer has. If
+// the lookup fails they are kept.
+func (g *Gateway) checkBackend(ctx context.Context, those []candidate) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	live, at, err := those[0].basis.accounts.Live(ctx, maxInventoryAge)
+	if err != nil {
+		return
+	}
+	var dropped []candidate
+	for _, one := range those {
+		b := one.basis
+		found, there := live[b.account.Mapping]
+		if b.since.Before(at) && (!there || found.User != b.account.User || found.Host != b.account.Host) {
+			dropped = append(dropped, one)
+		}
+	}
+	g.end(dropped, errAccountGone)
+}
