@@ -31,6 +31,7 @@ func door(t *testing.T, args ...string) (gatewaySettings, error) {
 	var s gatewaySettings
 	s.MaxSigningIn, _ = up.Flags().GetInt("max-signing-in")
 	s.MaxSigningInPerSource, _ = up.Flags().GetInt("max-signing-in-per-source")
+	s.DrainTime, _ = up.Flags().GetDuration("drain-time")
 	s.WriteTimeout, _ = up.Flags().GetDuration("client-write-timeout")
 	return s.settings()
 }
@@ -38,12 +39,13 @@ func door(t *testing.T, args ...string) (gatewaySettings, error) {
 func TestGatewaySettings(t *testing.T) {
 	clearEnvironment(t)
 	s, err := door(t)
-	if err != nil || s.MaxSigningIn < 64 || s.MaxSigningIn > gateway.DefaultMaxSigningIn || s.WriteTimeout != 10*time.Minute {
+	if err != nil || s.MaxSigningIn < 64 || s.MaxSigningIn > gateway.DefaultMaxSigningIn || s.WriteTimeout != 10*time.Minute || s.DrainTime != 30*time.Second {
 		t.Errorf("by default: %+v, %v", s, err)
 	}
 	t.Setenv("MIDAS_CONFIG", settingsFile(t, "up:\n  max-signing-in: 300\n  client-write-timeout: 90s\n"))
 	t.Setenv("MIDAS_MAX_SIGNING_IN_PER_SOURCE", "200")
-	if s, err = door(t, "--max-signing-in", "400"); err != nil || s != (gatewaySettings{400, 200, 90 * time.Second}) {
+	t.Setenv("MIDAS_DRAIN_TIME", "0s")
+	if s, err = door(t, "--max-signing-in", "400"); err != nil || s != (gatewaySettings{400, 200, 90 * time.Second, 0}) {
 		t.Errorf("flag, environment and file: %+v, %v", s, err)
 	}
 	for _, args := range [][]string{
@@ -51,6 +53,7 @@ func TestGatewaySettings(t *testing.T) {
 		{"--max-signing-in", "100"}, // fewer than the environment has per source
 		{"--max-signing-in-per-source", "-1"},
 		{"--client-write-timeout", "0s"},
+		{"--drain-time", "-1s"},
 	} {
 		if _, err := door(t, args...); exitCode(err) != exitUsage || !strings.Contains(err.Error(), args[1]) && !strings.Contains(err.Error(), "which is "+args[1]) {
 			t.Errorf("%v: %v", args, err)

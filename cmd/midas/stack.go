@@ -51,11 +51,9 @@ type stackConfig struct {
 	// AdminLogin is the MySQL user name of the administrator of servers that are made
 	// without one.
 	AdminLogin string
-	// DrainTime is how long sessions may finish their transactions when run is to end.
-	DrainTime time.Duration
-	Seed      *seed.World // what there shall be, nil for nothing in particular
-	SeedFile  string      // where Seed was read
-	Log       *slog.Logger
+	Seed       *seed.World // what there shall be, nil for nothing in particular
+	SeedFile   string      // where Seed was read
+	Log        *slog.Logger
 }
 
 // stack is everything that `midas up` runs, in one process. open makes one that is
@@ -249,7 +247,7 @@ func (s *stack) openControl(context.Context) error {
 	return nil
 }
 
-// run serves until ctx ends, then drains: sessions finish their transactions, for DrainTime
+// run serves until ctx ends, then drains: sessions finish their transactions, for the drain time
 // or until endNow ends, and what they ask of the other parts is answered all that time. It
 // fails when a part cannot go on.
 func (s *stack) run(ctx, endNow context.Context) error {
@@ -284,9 +282,9 @@ func (s *stack) run(ctx, endNow context.Context) error {
 func (s *stack) drain(endNow context.Context) {
 	s.draining.Store(true)
 	if n := s.gateway.Sessions(); n > 0 {
-		s.Log.Warn("going down: sessions end now or with their transactions; another interrupt ends them all", "sessions", n, "within", s.DrainTime)
+		s.Log.Warn("going down: sessions end now or with their transactions; another interrupt ends them all", "sessions", n, "within", s.Gateway.DrainTime)
 	}
-	ctx, cancel := context.WithTimeout(endNow, s.DrainTime)
+	ctx, cancel := context.WithTimeout(endNow, s.Gateway.DrainTime)
 	defer cancel()
 	s.gateway.Shutdown(ctx)
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -69,16 +68,12 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments that there shall be")
 	endpoint.add(flags)
 	door.add(flags)
-	flags.DurationVar(&cfg.DrainTime, "drain-time", 30*time.Second, "how long sessions may finish their transactions after an interrupt, while new ones are refused; another interrupt ends them at once")
 	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in, of those refused at one address one in ten seconds")
 	return cmd
 }
 
 // read completes the settings with what flags name and files hold.
 func (cfg *stackConfig) read(behind *backendFlags, tokens *issuerFlags, endpoint *metadataFlags, door gatewaySettings) (err error) {
-	if cfg.DrainTime < 0 {
-		return usagef("--drain-time %s is less than nothing", cfg.DrainTime)
-	}
 	if cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); err != nil {
 		return err
 	}
