@@ -97,3 +97,21 @@ func TestRequireTLSOverTCP(t *testing.T) {
 		t.Error("no TLS to a server that offers it")
 	}
 }
+
+// TestTLSToTheBackendIsResumed: a handshake of its own for each session would cost sign-in
+// more than all else.
+func TestTLSToTheBackendIsResumed(t *testing.T) {
+	w := newWorld(t, backends["MySQL 9.7"](t))
+	user, id := w.user("app")
+	resumed := func() bool {
+		var name, value string
+		w.must(w.open(user, w.token(id)).QueryRowContext(t.Context(), "SHOW SESSION STATUS LIKE 'Ssl_sessions_reused'").Scan(&name, &value))
+		return value == "1"
+	}
+	resumed()
+	for range 3 {
+		if !resumed() {
+			t.Error("a session's TLS began anew")
+		}
+	}
+}

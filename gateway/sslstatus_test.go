@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/midas-mysql/midas/wire"
 )
 
 // TestClientsSeeTheirOwnTLS: what the server says of TLS is of the client's own connection,
@@ -128,4 +130,31 @@ func columns(t *testing.T, db *sql.DB, statement string) (all [][2]string) {
 		all = append(all, [2]string{c.Name(), c.DatabaseTypeName()})
 	}
 	return all
+}
+
+// TestTLSIsAskedInWholeStatements: what the gateway sees first of a packet may end where the
+// statement seems to.
+func TestTLSIsAskedInWholeStatements(t *testing.T) {
+	w := newWorld(t, backends["MySQL 9.7"](t))
+	user, id := w.user("app")
+	c := w.dial()
+	c.caps |= wire.ClientQueryAttributes
+	c.startTLS(w)
+	token := w.token(id)
+	c.login(user, wire.PluginCachingSHA2, wire.CachingSHA2Scramble(token, c.greeting.AuthData))
+	c.read()
+	c.send(append([]byte(token), 0))
+	c.wantOK()
+	const statement, lookAhead, head = "SHOW STATUS LIKE 'Ssl_cipher'", 1 << 10, 11
+	// One attribute without a name, of a type that is a string.
+	value := lookAhead - head - len(statement)
+	packet := append([]byte{byte(wire.ComQuery), 1, 1, 0, 1, 0xfe, 0, 0, 0xfc, byte(value), byte(value >> 8)}, strings.Repeat("a", value)...)
+	c.command(append(packet, statement+" no such syntax"...))
+	if e := c.readERR(); e.Code != wire.CodeParse {
+		t.Errorf("got %v", e)
+	}
+	c.command(append(packet, statement...)) // whole, and the same way
+	if got := c.read(); wire.IsERR(got) {
+		t.Errorf("got %q", got)
+	}
 }
