@@ -12,6 +12,10 @@
 //	native      in place of both, for a name that is no AADUSER: with its own password
 //	relay       carry commands and results until one side ends
 //
+// While a session lasts, recheck ends it when the identity, group membership, server or
+// account that admitted it is gone, and drain when the gateway is to stop and no transaction
+// is open. What the identity plane says is remembered for as long as its feed allows.
+//
 // It never stores a token, never parses results, and never tells a caller why it
 // was refused until the caller's token has proved signature, issuer and audience.
 package gateway

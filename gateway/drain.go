@@ -164,6 +164,7 @@ func (r *relayed) askTransaction() error {
 	if !status.Has(wire.StatusInTrans) {
 		return errDrained
 	}
+	r.Log.Debug("the drain waits for the end of a transaction", "remote", r.remote(), "user", r.login.User)
 	now := time.Now()
 	r.lately = activity{answers: r.toClient.count.Load(), since: now, asked: now}
 	return nil

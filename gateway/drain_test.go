@@ -32,6 +32,14 @@ func (w *world) drain(limit time.Duration) <-chan struct{} {
 	return over
 }
 
+// drainInTransaction begins to drain, and returns when the gateway has found a transaction.
+func (w *world) drainInTransaction() <-chan struct{} {
+	w.Helper()
+	over := w.drain(time.Minute)
+	w.eventually("a transaction is waited for", func() bool { return w.log.with("waits for the end of a transaction") > 0 })
+	return over
+}
+
 // drained fails when the drain has not ended well before its limit of a minute.
 func (w *world) drained(over <-chan struct{}) {
 	w.Helper()
@@ -105,8 +113,7 @@ func TestDrainLetsTransactionsEnd(t *testing.T) {
 					c.exec("BEGIN")
 				}
 				c.exec("INSERT INTO v VALUES (1)")
-				over := w.drain(time.Minute)
-				time.Sleep(300 * time.Millisecond) // the gateway has asked the backend by now
+				over := w.drainInTransaction()
 				c.exec("INSERT INTO v VALUES (2), (3)")
 				if n := c.value("SELECT ROW_COUNT()"); n != "2" {
 					t.Errorf("ROW_COUNT() is %s", n)
@@ -146,8 +153,7 @@ func TestDrainFindsTransactionsOfEveryKind(t *testing.T) {
 				for _, sql := range statements[:last] {
 					c.exec(sql)
 				}
-				over := w.drain(time.Minute)
-				time.Sleep(300 * time.Millisecond)
+				over := w.drainInTransaction()
 				c.exec(statements[last])
 				c.readERR()
 				w.drained(over)

@@ -42,7 +42,7 @@ func (c counted) Live(ctx context.Context, maxAge time.Duration) (map[string]acc
 	return c.Accounts.Live(ctx, maxAge)
 }
 
-// count makes the next gateway's questions counted.
+// count makes the next gateway's questions counted, and w.rounds wait for rounds of recheck.
 func (w *world) count() counted {
 	c := counted{world: w, directory: new(atomic.Int64), lookups: new(atomic.Int64), inventories: new(atomic.Int64)}
 	w.servers = c
@@ -58,6 +58,11 @@ func (w *world) count() counted {
 		c := c
 		c.Accounts = a
 		return c
+	}
+	w.rounds = func(n int64) {
+		w.Helper()
+		until := c.inventories.Load() + n
+		w.eventually("rounds have passed", func() bool { return c.inventories.Load() >= until })
 	}
 	return c
 }
@@ -124,18 +129,13 @@ func TestRecheckAsksAboutChangesAlone(t *testing.T) {
 		w.signIn(user, w.token(id))
 		last = id
 	}
-	rounds := func(n int64) {
-		w.Helper()
-		until := c.inventories.Load() + n
-		w.eventually("rounds have passed", func() bool { return c.inventories.Load() >= until })
-	}
-	rounds(3) // in the first of which new sessions are asked about
+	w.rounds(3) // in the first of which new sessions are asked about
 	c.directory.Store(0)
 	c.lookups.Store(0)
 	before := c.inventories.Load()
 	for n := range 10 {
 		w.unrelated(n)
-		rounds(1)
+		w.rounds(1)
 	}
 	if n, rounds := c.directory.Load(), c.inventories.Load()-before; n != 0 {
 		t.Errorf("nothing that matters changed, and the directory was asked %d times in %d rounds", n, rounds)
@@ -144,7 +144,7 @@ func TestRecheckAsksAboutChangesAlone(t *testing.T) {
 		t.Errorf("accounts were looked up %d times one by one", n)
 	}
 	w.team("joined", last.PrincipalID)
-	rounds(3)
+	w.rounds(3)
 	if n := c.directory.Load(); n == 0 || n > 2 { // does it exist, and in which groups
 		t.Errorf("one identity changed, and the directory was asked %d times", n)
 	}

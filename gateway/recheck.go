@@ -45,10 +45,14 @@ type sessionBasis struct {
 	since     time.Time
 	// byGroup is true when the principal was admitted as a member of a group.
 	byGroup bool
+
+	// What follows is used by recheck alone.
+
 	// confirmed is true once all of it was found to be still there. Until then the session
 	// is checked whatever the feed says: a change may have come between its sign-in's
 	// questions and its registration.
-	confirmed bool // used by recheck alone
+	confirmed bool
+	groups    []string // of the principal, when last checked
 }
 
 // noteBasis registers the session with recheck.
@@ -117,7 +121,7 @@ func (c changeSet) touch(b *sessionBasis) bool {
 		return true
 	}
 	return len(c) > 0 && (c.has(midas.ChangeServer, b.server.ResourceID) || c.has(midas.ChangePrincipal, b.principal.ObjectID) ||
-		b.byGroup && slices.ContainsFunc(b.principal.Groups, func(id string) bool { return c.has(midas.ChangeGroup, id) }))
+		b.byGroup && slices.ContainsFunc(b.groups, func(id string) bool { return c.has(midas.ChangeGroup, id) }))
 }
 
 // candidate is a session that may have to end, and what admitted it.
@@ -152,14 +156,15 @@ func (g *Gateway) unconfirmed(changed changeSet, byServer map[string][]candidate
 // checkDirectory ends sessions of one basis. If a lookup fails they are kept, and checked
 // again in the next round.
 func (g *Gateway) checkDirectory(ctx context.Context, same []candidate) {
-	why, err := g.gone(ctx, same[0].basis)
+	now, why, err := g.gone(ctx, same[0].basis)
 	switch {
 	case err != nil:
 	case why != nil:
 		g.end(same, why)
 	default:
 		for _, one := range same {
-			one.basis.confirmed = true
+			// Another group may be the way to the one that admitted it.
+			one.basis.confirmed, one.basis.groups = true, now.Groups
 		}
 	}
 }
@@ -174,27 +179,27 @@ func (g *Gateway) end(those []candidate, why *answer) {
 	}
 }
 
-// gone returns why a session is to end, or nil.
-func (g *Gateway) gone(ctx context.Context, b *sessionBasis) (*answer, error) {
+// gone returns why a session is to end, or nil, and who its principal is now.
+func (g *Gateway) gone(ctx context.Context, b *sessionBasis) (now midas.Principal, why *answer, err error) {
 	server, err := g.plane.Server(ctx, b.server.Name)
 	switch {
 	case midas.CodeOf(err) == midas.NotFound, err == nil && server.UniqueID != b.server.UniqueID:
-		return errServerGone, nil
+		return now, errServerGone, nil
 	case err != nil || b.principal.Issuer == "": // signed in with a password
-		return nil, err
+		return now, nil, err
 	case b.account.Admin && !administers(server, b.principal):
-		return errAdminGone, nil
+		return now, errAdminGone, nil
 	}
 	now, exists, err := g.plane.principal(ctx, b.principal)
 	switch {
 	case err != nil:
-		return nil, err
+		return now, nil, err
 	case !exists:
-		return errIdentityGone, nil
+		return now, errIdentityGone, nil
 	case b.account.Admin && !administers(server, now), !b.account.Admin && account.Admit(b.account, now) != nil:
-		return errGroupLeft, nil
+		return now, errGroupLeft, nil
 	}
-	return nil, nil
+	return now, nil, nil
 }
 
 // administers tells whether p is the administrator of server.

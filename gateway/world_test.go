@@ -76,12 +76,14 @@ type world struct {
 	wrapAccounts          func(gateway.Accounts) gateway.Accounts
 	wrapVerifier          func(midas.Verifier) midas.Verifier
 	wrapListener          func(net.Listener) net.Listener
-	log                   io.Writer
+	log                   *lines
 	recheck               time.Duration
 	feed                  midas.Feed
 	servers               gateway.Servers
 	exists                func(context.Context, midas.Principal) (bool, error)
 	groups                func(context.Context, midas.Principal) ([]string, bool, error)
+
+	rounds func(n int64) // waits for as many rounds of recheck; set by count
 
 	ahead  atomic.Int64              // by how much the gateway's clock is ahead
 	frozen atomic.Pointer[time.Time] // nil while it goes on
@@ -102,7 +104,7 @@ const tenantGroup = "rg"
 
 func newWorld(t *testing.T, b testBackend) *world {
 	t.Helper()
-	w := &world{T: t, backend: b, copies: filepath.Join(t.TempDir(), "accounts"), log: io.Discard, suffix: fmt.Sprintf("%d", time.Now().UnixNano()%1e9)}
+	w := &world{T: t, backend: b, copies: filepath.Join(t.TempDir(), "accounts"), log: &lines{}, suffix: fmt.Sprintf("%d", time.Now().UnixNano()%1e9)}
 	t.Cleanup(func() { b.Close() })
 	dir := t.TempDir()
 	var err error

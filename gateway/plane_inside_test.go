@@ -41,6 +41,65 @@ func (d *askedDirectory) groups(ctx context.Context, p midas.Principal) (ids []s
 	return ids, true, err
 }
 
+// fakeFeed says nothing but what it is given.
+type fakeFeed struct {
+	revision uint64
+	changes  []midas.Change
+}
+
+func (f *fakeFeed) Changes(context.Context, uint64) ([]midas.Change, uint64, error) {
+	return f.changes, f.revision, nil
+}
+
+// TestPlaneIsBounded: neither many principals nor principals in many groups take more than
+// their share, and what is dropped leaves nothing behind.
+func TestPlaneIsBounded(t *testing.T) {
+	feed := &fakeFeed{revision: 1}
+	p := newPlane(Config{
+		Feed: feed, Exists: func(context.Context, midas.Principal) (bool, error) { return true, nil },
+		Groups: func(_ context.Context, who midas.Principal) (ids []string, known bool, err error) {
+			n, _ := strconv.Atoi(who.ObjectID)
+			for group := range n % 400 {
+				ids = append(ids, fmt.Sprint("g", group))
+			}
+			return ids, true, nil
+		},
+	})
+	remembered := func() (principals, memberships int) {
+		for _, id := range p.principals.Keys() {
+			known, _ := p.principals.Peek(id)
+			memberships += len(known.groups)
+		}
+		pairs := 0
+		for _, members := range p.members {
+			pairs += len(members)
+		}
+		if memberships != p.memberships || pairs != p.memberships {
+			t.Errorf("%d memberships, counted as %d, listed as %d", memberships, p.memberships, pairs)
+		}
+		return p.principals.Len(), memberships
+	}
+	for n := range 3 * maxPrincipals {
+		if _, _, err := p.principal(t.Context(), midas.Principal{ObjectID: strconv.Itoa(n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if principals, memberships := remembered(); principals > maxPrincipals || memberships > maxMemberships || memberships < maxMemberships/2 {
+		t.Errorf("%d principals in %d groups are remembered", principals, memberships)
+	}
+	feed.revision, feed.changes = 2, []midas.Change{{Revision: 2, Kind: midas.ChangeGroup, ID: "g7"}}
+	p.catchUp(t.Context())
+	remembered()
+	if p.members["g7"] != nil || p.principals.Len() == 0 {
+		t.Errorf("after a change of one group %d principals are remembered, some in it: %v", p.principals.Len(), p.members["g7"] != nil)
+	}
+	feed.changes = []midas.Change{{Revision: 2, Kind: midas.ChangeAll}}
+	p.catchUp(t.Context())
+	if principals, memberships := remembered(); principals+memberships+len(p.members) != 0 {
+		t.Errorf("after a change of everything: %d, %d, %d", principals, memberships, len(p.members))
+	}
+}
+
 // BenchmarkAsk is what a sign-in asks of the identity plane, with and without the feed, and
 // with a directory that somebody else changes 50 times a second meanwhile: what is
 // remembered has to outlive changes of other things.
