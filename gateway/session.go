@@ -127,12 +127,17 @@ func (s *session) signInWith(ctx context.Context, secret []byte) (upstream, erro
 	if !looksLikeToken(secret) {
 		return s.native(ctx, string(secret))
 	}
+	return s.withToken(ctx, secret)
+}
+
+// withToken signs in with a token when its turn has come.
+func (s *session) withToken(ctx context.Context, token []byte) (upstream, error) {
 	leave, err := s.tokens.enter(ctx, s.source)
 	if err != nil {
 		return upstream{}, errBusy
 	}
 	defer leave()
-	err = s.admit(ctx, secret)
+	err = s.admit(ctx, token)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return upstream{}, errBusy // its turn came too late
