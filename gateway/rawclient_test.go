@@ -40,12 +40,6 @@ func (w *world) dial() *rawClient {
 	return c
 }
 
-// dialERR connects and reads an error in place of a greeting.
-func (w *world) dialERR() wire.ERR {
-	w.Helper()
-	return w.connect().readERR()
-}
-
 func (c *rawClient) startTLS(w *world) {
 	c.send(wire.SSLRequest{Capabilities: c.caps | wire.ClientSSL, Charset: 45}.Append(nil))
 	c.conn = tls.Client(c.conn, w.tls())
