@@ -10,6 +10,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite"
+
+	"github.com/midas-mysql/midas/directory"
 )
 
 // refresh trades a refresh token for tokens of a resource.
@@ -159,4 +161,27 @@ func FuzzRefreshToken(f *testing.F) {
 			t.Fatalf("%q: %d refresh tokens are left", raw, n)
 		}
 	})
+}
+
+// Nothing that a token states is remembered with the sign-in: each is made of what is so
+// then.
+func TestRefreshedTokenNamesTheGroupsOfNow(t *testing.T) {
+	r := newRealm(t)
+	_, doc := r.signIn(t)
+	raw := doc["refresh_token"].(string)
+	team, err := r.directory.CreateSecurityGroup(t.Context(), directory.SecurityGroupChange{Name: text("team"), MailNickname: text("team"), Members: []string{r.userID}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} {
+		status, doc := r.refresh(t, raw, "https://management.azure.com")
+		if status != http.StatusOK || len(claims(t, doc).Groups) != want {
+			t.Fatalf("%d %v: groups %v, not %d", status, doc["error"], claims(t, doc).Groups, want)
+		}
+		if want == 1 {
+			if err := r.directory.RemoveMember(t.Context(), team.ObjectID, r.userID); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
