@@ -140,3 +140,22 @@ func faultOf(err error) *fault {
 	}
 	return &fault{status: http.StatusInternalServerError, code: "InternalServerError", message: "The server encountered an internal error. Its log tells more."}
 }
+
+// fault turns an error into an answer; what is ours to mend goes to the log, not to
+// the caller.
+func (a *API) fault(w http.ResponseWriter, c *call, err error) (ans answer, code string) {
+	f := faultOf(err)
+	if f.status >= http.StatusInternalServerError {
+		a.refusals.Error(c.RemoteAddr, "request failed", "id", c.id, "error", err)
+	}
+	if f.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	if f.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", a.challenge(f))
+	}
+	if f.close {
+		w.Header().Set("Connection", "close")
+	}
+	return answer{status: f.status, body: f.envelope()}, f.code
+}
