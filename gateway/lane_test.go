@@ -42,28 +42,35 @@ func (c *crowd) come(n int, ip string) {
 	synctest.Wait()
 }
 
+// turns are how long each sign-in of a source had waited that has had its turn.
+func (c *crowd) turns(ip string) []time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.took[ip]
+}
+
 // A source alone has half of the slots, one that comes later finds a free one, and from then
 // on they take turns.
 func TestSourcesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &crowd{lane: newLane(8), took: map[string][]time.Duration{}}
 		c.come(400, "192.0.2.1")
-		if n := len(c.took["192.0.2.1"]); n != 4 {
+		if n := len(c.turns("192.0.2.1")); n != 4 {
 			t.Errorf("one source alone has %d of 8 slots", n)
 		}
 		c.come(20, "192.0.2.2")
 		c.come(5, "2001:db8::1")
 		c.come(5, "127.0.0.1")
-		if len(c.took["192.0.2.2"]) < 1 || len(c.took["2001:db8::1"]) < 1 {
+		if len(c.turns("192.0.2.2")) < 1 || len(c.turns("2001:db8::1")) < 1 {
 			t.Error("others found no slot free")
 		}
 		c.all.Wait()
 		for ip, most := range map[string]time.Duration{"192.0.2.2": 15 * time.Second, "2001:db8::1": 8 * time.Second, "127.0.0.1": 8 * time.Second} {
-			if last := c.took[ip][len(c.took[ip])-1]; last > most {
-				t.Errorf("the last of %s waited %v", ip, last)
+			if waited := c.turns(ip); waited[len(waited)-1] > most {
+				t.Errorf("the last of %s waited %v", ip, waited[len(waited)-1])
 			}
 		}
-		if len(c.took["192.0.2.1"]) != 400 {
+		if len(c.turns("192.0.2.1")) != 400 {
 			t.Error("not all of the crowd had their turn")
 		}
 		if c.lane.free != 8 || len(c.lane.active)+len(c.lane.lines)+c.lane.turns.Len() != 0 {
