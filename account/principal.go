@@ -49,8 +49,12 @@ func (s *Store) followPrincipal(ctx context.Context, q querier, row Account) (re
 	switch {
 	case at < 0:
 		return false, nil
+	case gone[row.ID] && users[at].locked && !s.staysLocked(users[at], row):
+		s.locks.note(row.Mapping, s.now())
+		return false, s.dialect.lock(ctx, q, row)
 	case gone[row.ID] && !users[at].locked:
 		defer s.endSessions(ctx, q, row)
+		s.locks.note(row.Mapping, s.now())
 		s.log.InfoContext(ctx, "an account is locked: its identity was deleted or disabled", "account", row.String(), "id", row.ID)
 		return false, s.dialect.suspend(ctx, q, users[at], row.Mapping)
 	case !gone[row.ID] && users[at].suspended:

@@ -7,6 +7,9 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
+// recentSize is more than one server has accounts with something to remember.
+const recentSize = 1 << 16
+
 // recent remembers when something was last done, for the keys used last.
 type recent struct {
 	mu   sync.Mutex
@@ -14,7 +17,7 @@ type recent struct {
 }
 
 func newRecent() *recent {
-	done, err := lru.NewLRU[string, time.Time](1024, nil)
+	done, err := lru.NewLRU[string, time.Time](recentSize, nil)
 	if err != nil {
 		panic("account: " + err.Error()) // only for a size that is not positive
 	}

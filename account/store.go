@@ -89,6 +89,7 @@ type Store struct {
 	administers func(ctx context.Context) (*midas.Administrator, error)
 	reasserted  *recent // by mapping, as the next ones
 	marked      *recent
+	locks       *recent
 	mended      *recent
 	expelled    *recent
 	toExpel     *recent // whose sessions are still to end
@@ -120,7 +121,7 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), deriver: cfg.Deriver,
 		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
 		turn: make(chan struct{}, 1), nativeTurns: make(chan struct{}, nativesAtOnce), copies: noCopies{},
-		administers: cfg.Administrator, reasserted: newRecent(), marked: newRecent(),
+		administers: cfg.Administrator, reasserted: newRecent(), marked: newRecent(), locks: newRecent(),
 		mended: newRecent(), expelled: newRecent(), toExpel: newRecent(), sweeping: make(chan struct{}, 1),
 	}
 	if s.now == nil {

@@ -89,8 +89,12 @@ func (s *Store) survey(ctx context.Context) ([]Account, error) {
 		case u.label == row.Mapping: // the password may prove it: then it is to be marked
 			return s.marked.within(row.Mapping, s.now(), markEvery)
 		}
-		return u.locked
+		return s.staysLocked(u, row)
 	}), nil
+}
+
+func (s *Store) staysLocked(u backendUser, row Account) bool {
+	return u.locked && s.locks.within(row.Mapping, s.now(), lockEvery)
 }
 
 // isRight tells whether the account u of row is as it should be.
@@ -99,7 +103,7 @@ func (s *Store) isRight(row Account, u backendUser, gone bool) bool {
 	case !u.bound || !s.verified.holds(s, u, row) || s.isToExpel(row):
 		return false
 	case gone:
-		return u.locked
+		return s.staysLocked(u, row)
 	}
 	return !u.suspended
 }

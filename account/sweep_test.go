@@ -336,3 +336,38 @@ func TestArmour(t *testing.T) {
 		t.Error("it stays armoured")
 	}
 }
+
+// Whoever may write schema mysql can make the tables say that an account is locked while the
+// server lets it in: it reads them when it is told to.
+func TestForgedLock(t *testing.T) {
+	forge := map[string]string{
+		"mysql":   "UPDATE mysql.user SET account_locked = 'Y', User_attributes = %s WHERE User = ?",
+		"mariadb": "UPDATE mysql.global_priv SET Priv = JSON_SET(%s, '$.account_locked', true) WHERE User = ?",
+	}
+	onServers(t, func(t *testing.T, w *world) {
+		s := w.store()
+		for name, document := range map[string]map[string]string{
+			"unproven": {"mysql": "NULL", "mariadb": "JSON_REMOVE(Priv, '$.midas')"},
+			"gone":     {"mysql": "User_attributes", "mariadb": "Priv"},
+		} {
+			user := w.name(name)
+			account := w.create(s, user, idA)
+			password := "Mine-0wn"
+			if name == "unproven" {
+				w.replace([]string{"ALTER USER %s IDENTIFIED BY 'Mine-0wn'"}, user)
+			} else {
+				password = w.secret(s, account)
+				w.dir.depart(idA)
+			}
+			w.exec(fmt.Sprintf(forge[w.server.Dialect], document[w.server.Dialect]), user)
+			if n := w.signIn(user, password); n != 0 {
+				t.Fatalf("%s: the lock is none of the table's alone: %d", name, n)
+			}
+			w.sweep(s)
+			if n := w.signIn(user, password); n != w.lockedOut() {
+				t.Errorf("%s: its password gives %d", name, n)
+			}
+			w.dir.depart()
+		}
+	})
+}

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/midas-mysql/midas"
 )
@@ -15,6 +16,11 @@ import (
 // sessions end, and it is not changed any further. DROP USER ends it: the row goes with the
 // account.
 
+// lockEvery is how often an account is locked that its table says is. Whoever may write the
+// tables of schema mysql can make them say so while the server, which reads them only when
+// it is told to, goes on letting the account in.
+const lockEvery = time.Minute
+
 // lockUnproven locks the account u that stands in the place of row's. The row stays: it is
 // what keeps the account from being taken for a native one.
 func (s *Store) lockUnproven(ctx context.Context, q querier, row Account, u backendUser) error {
@@ -23,13 +29,17 @@ func (s *Store) lockUnproven(ctx context.Context, q querier, row Account, u back
 			"account", row.String(), "id", row.ID)
 		return nil
 	}
-	if u.locked {
+	if u.locked && s.locks.within(row.Mapping, s.now(), lockEvery) {
 		return nil
 	}
 	if err := s.dialect.lock(ctx, q, row); err != nil {
 		return err
 	}
+	s.locks.note(row.Mapping, s.now())
 	s.endSessions(ctx, q, row)
+	if u.locked {
+		return nil
+	}
 	s.log.WarnContext(ctx, "an account is locked: it has the name of an AADUSER and lost the mark and secret that midas gave it, or was put in its place",
 		"account", row.String(), "id", row.ID, "server", row.ServerID, "hint", dropFirst(row))
 	return nil

@@ -12,6 +12,8 @@ import (
 // whoever drops an AADUSER and makes an account of that name with the next statement must
 // not meet the row of the first.
 
+// errNoPassword is for an AADUSER who sets a password. MySQL refuses that as well; MariaDB
+// cannot.
 var errNoPassword = answerf(wire.CodeSpecificAccessDenied,
 	"Access denied; an AADUSER has no password of its own: it signs in with access tokens")
 
@@ -52,19 +54,4 @@ func refusedPrivilege(answer []byte) bool {
 	}
 	refused, err := wire.ParseERR(answer[packetHeader:])
 	return err == nil && refused.Code == wire.CodeSpecificAccessDenied
-}
-
-// refuseOwnPassword answers an AADUSER who sets a password. The backend may refuse it as
-// well; MariaDB cannot.
-func (r *relayed) refuseOwnPassword(c wire.Command, length int) error {
-	if c == wire.ComStmtPrepare {
-		r.oursLast = notPrepared
-	}
-	if _, err := r.take(length); err != nil {
-		return err
-	}
-	if err := r.settled(); err != nil {
-		return err
-	}
-	return r.fail(errNoPassword)
 }

@@ -230,10 +230,8 @@ func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bo
 	ours, kill := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)
 	// Others than the administrator get the backend's own refusal.
 	kept := !ours && !kill && r.isAdmin && account.ChangesSchema(sql)
-	if !ours && !kill && !kept {
-		if r.proved() && account.SetsOwnPassword(sql, r.account.User) {
-			return true, r.refuseOwnPassword(c, length)
-		}
+	own := !ours && !kill && r.proved() && account.SetsOwnPassword(sql, r.account.User)
+	if !ours && !kill && !kept && !own {
 		r.follow(c, sql)
 		return false, nil
 	}
@@ -248,10 +246,9 @@ func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bo
 	case kill:
 		return true, r.kill(payload)
 	case kept:
-		if err := r.settled(); err != nil {
-			return true, err
-		}
-		return true, r.fail(errKeptSchema)
+		return true, r.failInTurn(errKeptSchema)
+	case own:
+		return true, r.failInTurn(errNoPassword)
 	}
 	return true, r.accountStatement(ctx, c, payload)
 }
@@ -281,6 +278,14 @@ func (r *relayed) instead(payload []byte) error {
 	r.answersBefore, r.lately.mayEnded = r.toClient.count.Load(), true
 	_, err := r.up.conn.Write(wire.AppendPacket(nil, 0, payload))
 	return err
+}
+
+// failInTurn is fail after the answers to all that came before.
+func (r *relayed) failInTurn(err error) error {
+	if err := r.settled(); err != nil {
+		return err
+	}
+	return r.fail(err)
 }
 
 // fail answers a command that was taken.

@@ -72,7 +72,7 @@ func (s *session) reassert(ctx context.Context) (changed bool, err error) {
 }
 
 func (s *session) refusedByDatabase(err error) error {
-	return answerf(wire.CodeAccessDenied, "%s: the database refuses account %s from the gateway (its host must match the gateway's address, no anonymous account such as ''@'localhost' may match before it, and it must need no certificate): %v",
+	return answerf(wire.CodeAccessDenied, "%s: the database refuses account %s from the gateway (its host must match the gateway's address, no account with a more specific host may match before it, such as an anonymous ''@'localhost', and it must need no certificate): %v",
 		s.denied(), s.account, err)
 }
 
