@@ -184,6 +184,7 @@ type slowBackend struct {
 	mu     sync.Mutex
 	gate   chan struct{} // nil: open
 	dialed int
+	deaf   bool // to the end of what dials it
 }
 
 func (b *slowBackend) Dial(ctx context.Context) (net.Conn, error) {
@@ -191,7 +192,9 @@ func (b *slowBackend) Dial(ctx context.Context) (net.Conn, error) {
 	gate := b.gate
 	b.dialed++
 	b.mu.Unlock()
-	if gate != nil {
+	if gate != nil && b.deaf {
+		<-gate
+	} else if gate != nil {
 		select {
 		case <-gate:
 		case <-ctx.Done():

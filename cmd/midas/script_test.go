@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -152,14 +154,19 @@ func setUpScript(e *testscript.Env, program, backend string) error {
 // addresses are what a midas listens on, as its variables call them.
 var addresses = []string{"CONTROL", "METADATA", "MYSQL", "OPS", "PROXY"}
 
-// freeAddress is a loopback address that nobody listens on now.
+// freeAddress is a loopback address that nobody listens on now. Its port is below those that
+// the system gives to connections, one of which could take it while midas is down.
 func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	const first, last = 20000, 32767
+	var failed error
+	for range 100 {
+		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(last-first+1))))
+		if err == nil {
+			return ln.Addr().String(), ln.Close()
+		}
+		failed = err
 	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
+	return "", failed
 }
 
 const nodeLock = "../../test/clients/node/package-lock.json"
