@@ -47,7 +47,7 @@ type dialect interface {
 	setSecret(ctx context.Context, q querier, a Account, secret string) error
 	// bind keeps the owner of the account from setting a password, where the backend can.
 	bind(ctx context.Context, q querier, a Account) error
-	// lock locks the account of that name and host, whoever made it.
+	// lock locks the account of that name and host, no matter who made it.
 	lock(ctx context.Context, q querier, a Account) error
 	// suspend locks u, and notes on it that midas did.
 	suspend(ctx context.Context, q querier, u backendUser, mapping string) error

@@ -37,7 +37,7 @@
 //
 // # Which row counts
 //
-// Whoever may write to schema midas, or drop it, could lock everybody out, or put back the
+// Anyone who may write to schema midas, or drop it, could lock everybody out, or put back the
 // row of an account that was dropped or given to another identity. So the rows are kept a
 // second time, sealed, outside the backend (Copies). The copy decides: rows that the table
 // lost or that were changed there are written again from it; a row with a lower generation

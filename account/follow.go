@@ -71,7 +71,7 @@ func SetsOwnPassword(sqlPrefix []byte, user string) bool {
 	return false
 }
 
-// isUser tells whether t is the name of user, or stands for whoever sends the statement.
+// isUser tells whether t is the name of user, or stands for the user who sends the statement.
 func (s *scanner) isUser(t token, user string) bool {
 	switch t.kind {
 	case tokenText:

@@ -22,7 +22,7 @@ func (w *world) copied(dir string) StoreConfig {
 
 func (w *world) copyDir() string { return filepath.Join(w.t.TempDir(), "accounts") }
 
-// losses are ways in which whoever may write to the backend can lose all rows, or some.
+// losses are ways in which anyone who may write to the backend can lose all rows, or some.
 var losses = map[string][]string{
 	"the schema":          {"DROP DATABASE midas"},
 	"the table":           {"DROP TABLE midas.aaduser"},
@@ -131,7 +131,7 @@ func TestLostRowsOpenNoOtherAccount(t *testing.T) {
 	})
 }
 
-// Whoever may write to schema midas cannot turn their AADUSER into a native account by
+// Anyone who may write to schema midas cannot turn their AADUSER into a native account by
 // deleting its row.
 func TestLostRowMakesNoNativeAccount(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {

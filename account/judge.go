@@ -32,7 +32,7 @@ func (v verdict) believed() bool { return v == rowCurrent || v == rowNewer }
 func (v verdict) unconfirmed() bool { return v == rowOutdated || v == rowUnknown }
 
 // judge compares a row with its copy. The seal alone says that midas wrote the row once,
-// and whoever may write to schema midas, or restores a backup, can put an old one back:
+// and anyone who may write to schema midas, or restores a backup, can put an old one back:
 // that of an administrator who was replaced, or of an account that was dropped.
 //
 // Rows of other servers on the same backend have their copy elsewhere.

@@ -82,7 +82,7 @@ func (mysqlDialect) mark(ctx context.Context, q querier, u backendUser, mapping 
 	return unavailable("mark account "+quoteAccount(u.user, u.host), err)
 }
 
-// armour has no need to do more: an owner who changes the password is refused, and whoever
+// armour has no need to do more: an owner who changes the password is refused, and anyone who
 // may CREATE USER may drop the account too.
 func (d mysqlDialect) armour(ctx context.Context, q querier, a Account, secret string) error {
 	return d.setSecret(ctx, q, a, secret)

@@ -62,7 +62,7 @@ func (s *Store) Native(ctx context.Context, user string) (hosts []string, err er
 }
 
 func (s *Store) native(ctx context.Context, user string) (hosts []string, err error) {
-	// A row that was lost on the backend is still one: or whoever may delete rows would make
+	// A row that was lost on the backend is still one: or anyone who may delete rows would make
 	// an AADUSER that lost its mark a native account.
 	if len(s.copies.of(user)) > 0 {
 		return nil, nil

@@ -3,8 +3,6 @@ package account
 import (
 	"context"
 	"slices"
-
-	"github.com/midas-mysql/midas"
 )
 
 // The account of an identity that was deleted or disabled is locked at the backend: on
@@ -62,32 +60,4 @@ func (s *Store) followPrincipal(ctx context.Context, q querier, row Account) (re
 		return true, s.dialect.resume(ctx, q, users[at], row.Mapping)
 	}
 	return false, nil
-}
-
-// former tells which rows are of an administrator that the server no longer has. admin is
-// the one that it has now, nil for none and when there is no such row.
-func (s *Store) former(ctx context.Context, rows []Account) (is func(row Account) bool, admin *midas.Administrator, err error) {
-	if s.administers == nil || !slices.ContainsFunc(rows, func(row Account) bool { return row.Admin }) {
-		return func(Account) bool { return false }, nil, nil
-	}
-	if admin, err = s.administers(ctx); err != nil {
-		return nil, nil, unavailable("ask for the server's administrator", err)
-	}
-	return func(row Account) bool {
-		return row.Admin && (admin == nil || admin.Login != row.User || !same(row.ID, admin.ObjectID))
-	}, admin, nil
-}
-
-// replaceFormer drops the account of a former administrator. One who has the same login as
-// the present one leaves the account to them, with another secret.
-func (s *Store) replaceFormer(ctx context.Context, q querier, row Account, admin *midas.Administrator) error {
-	if admin == nil || admin.Login != row.User {
-		return s.retireRow(ctx, q, row)
-	}
-	id, err := cleanID(admin.ObjectID)
-	if err != nil {
-		return err
-	}
-	_, err = s.establish(ctx, q, s.administratorAccount(ctx, admin.Login, id))
-	return err
 }

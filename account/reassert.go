@@ -50,7 +50,7 @@ func (s *Store) Reassert(ctx context.Context, a Account) (changed bool, err erro
 }
 
 // mend sets the secret of row's account again if it is not what opens the account, or not
-// alone. Whoever changed it may have signed in at the backend meanwhile, past all gateways:
+// alone. Anyone who changed it may have signed in at the backend meanwhile, past all gateways:
 // the account's sessions end. One session that changes it over and over, as on MariaDB every
 // user may, must not end everybody else's each time, nor keep their sign-ins out.
 func (s *Store) mend(ctx context.Context, q querier, row Account) (changed bool, err error) {

@@ -2,7 +2,7 @@ package account
 
 import "context"
 
-// RequiresTLS tells whether an account of that name, whoever made it, is let in over TLS
+// RequiresTLS tells whether an account of that name, no matter who made it, is let in over TLS
 // alone (REQUIRE SSL and the like). It asks the backend each time. Errors are Unavailable.
 func (s *Store) RequiresTLS(ctx context.Context, user string) (bool, error) {
 	if checkUserName(user) != nil {

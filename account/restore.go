@@ -19,7 +19,7 @@ type Restored struct {
 // Restore believes rows that were refused because their copy is newer or does not know
 // them: an operator has confirmed that a backup of the backend was restored. It is for one
 // user name, or for all (""). An account that was dropped since opens again only when it
-// is named: whoever restores a database rarely means the people who have left.
+// is named: anyone who restores a database rarely means the people who have left.
 //
 // A row opens an account only if that is on the backend and was made for it. The account
 // gets a new secret and the row a higher generation than any copy has seen, so what was

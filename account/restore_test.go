@@ -118,7 +118,7 @@ func TestOldBackup(t *testing.T) {
 	})
 }
 
-// An old row alone, put back by whoever may write to schema midas.
+// An old row alone, put back by anyone who may write to schema midas.
 func TestOldRowPutBack(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		cfg := w.copied(w.copyDir())

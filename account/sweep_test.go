@@ -337,7 +337,7 @@ func TestArmour(t *testing.T) {
 	}
 }
 
-// Whoever may write schema mysql can make the tables say that an account is locked while the
+// Anyone who may write schema mysql can make the tables say that an account is locked while the
 // server lets it in: it reads them when it is told to.
 func TestForgedLock(t *testing.T) {
 	forge := map[string]string{

@@ -9,14 +9,14 @@ import (
 )
 
 // An account that has the name and host of a row and cannot be proven to be the row's own
-// has lost both mark and secret, or was put in the place of one that was dropped. Whoever
+// has lost both mark and secret, or was put in the place of one that was dropped. Anyone who
 // could CREATE USER did that: to keep a way in by password that outlives the identity, or
 // in good faith. It opens to no token, since it may be somebody's own; to no password at the
 // gateway, since it may have the grants of the AADUSER; at the backend it is locked and its
 // sessions end, and it is not changed any further. DROP USER ends it: the row goes with the
 // account.
 
-// lockEvery is how often an account is locked that its table says is. Whoever may write the
+// lockEvery is how often an account is locked that its table says is. Anyone who may write the
 // tables of schema mysql can make them say so while the server, which reads them only when
 // it is told to, goes on letting the account in.
 const lockEvery = time.Minute

@@ -22,7 +22,7 @@ func (c *confirmations) RestoreAccounts(_ context.Context, server midas.Server, 
 	return []account.Restored{{Account: a, Restored: true, Reason: "it was old"}}, nil
 }
 
-// Whoever may change a server may say that its old accounts are right, and nobody else.
+// Anyone who may change a server may say that its old accounts are right, and nobody else.
 func TestRestoreAccounts(t *testing.T) {
 	w := newWorld(t)
 	w.populate(t)

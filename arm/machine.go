@@ -84,7 +84,7 @@ func (a *API) deleteMachine(c *call) (answer, error) {
 
 // listIdentityEndpoint returns what makes a program act as the machine: the values
 // of IDENTITY_ENDPOINT and IDENTITY_HEADER in App Service's protocol. Azure has no
-// such action; there, being on the machine is the proof. The secret ends: whoever took the
+// such action; there, being on the machine is the proof. The secret ends: anyone who took the
 // endpoint's port while midas was down may have been sent it.
 func (a *API) listIdentityEndpoint(c *call) (answer, error) {
 	v, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"])

@@ -36,7 +36,7 @@ func (a *API) begin(w http.ResponseWriter, c *call) {
 
 // note keeps what has come of an operation: that it was refused, or what it did, unless
 // the change that it made in the directory says so already. A success that changed nothing
-// and handed nothing out is no event: a reader could fill the log with it. Whoever has no
+// and handed nothing out is no event: a reader could fill the log with it. Anyone who has no
 // role here writes no history of the subscription: what they tried is in the process log
 // alone.
 func (a *API) note(c *call, ans answer, code string) {

@@ -14,7 +14,7 @@ import (
 var logLook = 10 * time.Second
 
 // boundLog empties the server's log when it is longer than maxLog, and keeps its end beside
-// it. The server appends, so it goes on at the beginning. Whoever has found a way to make
+// it. The server appends, so it goes on at the beginning. Anyone who has found a way to make
 // it say something would fill the disk otherwise.
 func (c *child) boundLog() {
 	log, err := os.OpenFile(c.logFile(), os.O_RDWR|unix.O_NOFOLLOW, 0)

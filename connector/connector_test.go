@@ -212,7 +212,7 @@ func TestConnectsAndRetriesOnce(t *testing.T) {
 }
 
 // An account that refuses every token makes each connection learn so once, and asks for
-// a new token once a minute, whoever hands out the tokens.
+// a new token once a minute, no matter who hands out the tokens.
 func TestDiscardsOneTokenAMinute(t *testing.T) {
 	cfg := server(t)
 	source := &tokens{raw: []string{"eyJ.1.sig", "eyJ.2.sig", "eyJ.3.sig", "eyJ.new.sig"}}

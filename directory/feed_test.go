@@ -67,7 +67,7 @@ func TestFeedAcrossProcesses(t *testing.T) {
 	}
 }
 
-// Whoever asks after a change was acknowledged sees it, with others asking all the time.
+// A reader who asks after a change was acknowledged sees it, with others asking all the time.
 func TestFeedAmongMany(t *testing.T) {
 	for name, alone := range map[string]bool{"shared": false, "alone": true} {
 		t.Run(name, func(t *testing.T) { feedAmongMany(t, alone) })

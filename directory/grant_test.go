@@ -26,7 +26,7 @@ func TestGrantsAreNotOutrunByTheirEnd(t *testing.T) {
 
 func TestMadeUpRefreshTokenChangesNothing(t *testing.T) {
 	d := fresh(t)
-	writer, err := d.writer.Conn(t.Context()) // the only one: whoever wants it waits
+	writer, err := d.writer.Conn(t.Context()) // the only one: anyone who wants it waits
 	must(t)(err)
 	defer writer.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

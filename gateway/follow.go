@@ -9,7 +9,7 @@ import (
 
 // Accounts are changed by ordinary statements, which the backend runs. The gateway sees
 // most of them pass, and lets the account store follow before the client has the answer:
-// whoever drops an AADUSER and makes an account of that name with the next statement must
+// anyone who drops an AADUSER and makes an account of that name with the next statement must
 // not meet the row of the first.
 
 // errNoPassword is for an AADUSER who sets a password. MySQL refuses that as well; MariaDB

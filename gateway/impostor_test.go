@@ -31,7 +31,7 @@ func (b *takenBackend) Dial(ctx context.Context) (net.Conn, error) {
 	return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", b.by)
 }
 
-// TestNoSecretUnderAKeyThatNobodyVerified: whoever took the backend's address may see
+// TestNoSecretUnderAKeyThatNobodyVerified: anyone who took the backend's address may see
 // scrambles, and neither a secret nor a password in the clear or under a key of its own.
 func TestNoSecretUnderAKeyThatNobodyVerified(t *testing.T) {
 	b := &takenBackend{testBackend: backends["MariaDB"](t)}

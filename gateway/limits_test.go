@@ -85,7 +85,7 @@ func TestNetworksOfIPv6AreBounded(t *testing.T) {
 	d.comes("g", "2001:db8:1:1::1", "")
 }
 
-func TestWholePortLosesTheOldestOfWhoeverHasMost(t *testing.T) {
+func TestWholePortLosesTheOldestOfTheSourceWithMost(t *testing.T) {
 	d := newDoor(t, 4, 4)
 	d.comes("a", "192.0.2.1", "")
 	d.comes("b", "192.0.2.2", "")

@@ -62,7 +62,7 @@ func TestKeptSchemaInAPipeline(t *testing.T) {
 	admin.wantOK()
 }
 
-// What no gateway saw is mended at the next sign-in: of whoever comes first, at a gateway
+// What no gateway saw is mended at the next sign-in, no matter whose: at a gateway
 // that runs and at one that starts.
 func TestLostMappingsComeBack(t *testing.T) {
 	losses := map[string]string{

@@ -21,7 +21,7 @@ const (
 )
 
 // grantAgain trades a refresh token for tokens, also of another resource
-// (RFC 6749 section 6). It is good once; a second use long after the first is by whoever
+// (RFC 6749 section 6). It is good once; a second use long after the first is by someone who
 // copied it, so that everything that came of that sign-in ends.
 func (i *Issuer) grantAgain(a *ask) (*issued, *oauthError) {
 	if failed := i.mayActFor(a); failed != nil {

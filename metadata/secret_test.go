@@ -94,7 +94,7 @@ func TestSecretsEndOnOwnListeners(t *testing.T) {
 	}
 }
 
-// Behind a proxy, only the secret tells who asks: no mark, whoever has one.
+// Behind a proxy, only the secret tells who asks: no mark, no matter who has one.
 func TestProxiedRequestsNeedTheSecret(t *testing.T) {
 	w := newWorld(t)
 	w.system()

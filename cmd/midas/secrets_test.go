@@ -77,7 +77,7 @@ func TestMasterKeyThatIsNot(t *testing.T) {
 	}
 }
 
-// A workload's secret is of one machine and one end; whoever has it cannot make another.
+// A workload's secret is of one machine and one end; anyone who has it cannot make another.
 func TestWorkloadSecretsNameTheirEnd(t *testing.T) {
 	key, err := openMasterKey(t.TempDir())
 	if err != nil {

@@ -1,0 +1,98 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/midas-mysql/midas"
+)
+
+// former tells which rows are of an administrator that the server no longer has. admin is
+// the one that it has now, nil for none and when there is no such row.
+func (s *Store) former(ctx context.Context, rows []Account) (is func(row Account) bool, admin *midas.Administrator, err error) {
+	if s.administers == nil || !slices.ContainsFunc(rows, func(row Account) bool { return row.Admin }) {
+		return func(Account) bool { return false }, nil, nil
+	}
+	if admin, err = s.administers(ctx); err != nil {
+		return nil, nil, unavailable("ask for the server's administrator", err)
+	}
+	return func(row Account) bool {
+		return row.Admin && (admin == nil || admin.Login != row.User || !same(row.ID, admin.ObjectID))
+	}, admin, nil
+}
+
+// replaceFormer drops the account of a former administrator. One who has the same login as
+// the present one leaves the account to them, with another secret.
+func (s *Store) replaceFormer(ctx context.Context, q querier, row Account, admin *midas.Administrator) error {
+	if admin == nil || admin.Login != row.User {
+		return s.retireRow(ctx, q, row)
+	}
+	id, err := cleanID(admin.ObjectID)
+	if err != nil {
+		return err
+	}
+	_, err = s.establish(ctx, q, s.administratorAccount(ctx, admin.Login, id))
+	return err
+}
+
+// retire drops the accounts of administrators with another login. An account that cannot
+// be dropped, because views run in its name, is left without its row, so that no token
+// opens it, and locked, so that no password does. One that its owner made unprovable is
+// locked too, and keeps its row: see lockUnproven.
+func (s *Store) retire(ctx context.Context, q querier, except string) error {
+	rows, err := s.rows(ctx, q, "`server` = ? AND `admin` = 1", s.server)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if row.User == except {
+			continue
+		}
+		if err := s.retireRow(ctx, q, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) retireRow(ctx context.Context, q querier, row Account) error {
+	defer s.Forget(row.User)
+	ours, err := s.stands(ctx, q, row)
+	if err != nil {
+		return err
+	}
+	if !ours {
+		_, err = s.settle(ctx, q, row)
+		return err
+	}
+	s.dropOrLock(ctx, q, row)
+	return s.deleteRow(ctx, q, row)
+}
+
+// lockedUnproven tells whether the account in the place of row's is one that lockUnproven
+// has locked.
+func (s *Store) lockedUnproven(ctx context.Context, q querier, row Account) (bool, error) {
+	users, err := s.dialect.byName(ctx, q, row.User)
+	return slices.ContainsFunc(users, func(u backendUser) bool { return u.is(row) && u.locked && !s.proven(u, row) }), err
+}
+
+// dropOrLock ends what the account can do, at the backend too, where its owner may have
+// signed in with a password of their own.
+func (s *Store) dropOrLock(ctx context.Context, q querier, a Account) {
+	defer s.endSessions(ctx, q, a)
+	_, err := q.ExecContext(ctx, "DROP USER "+quoteAccount(a.User, a.Host))
+	if err == nil {
+		return
+	}
+	lockErr := s.dialect.lock(ctx, q, a)
+	s.log.WarnContext(ctx, "the former administrator's account cannot be dropped and is locked instead",
+		"account", a.String(), "error", errors.Join(err, lockErr))
+}
+
+// endSessions ends an account's connections at the backend: neither a lock nor DROP USER does.
+func (s *Store) endSessions(ctx context.Context, q querier, a Account) {
+	if err := s.dialect.endSessions(ctx, q, a); err != nil {
+		s.log.InfoContext(ctx, "sessions of an account may go on at the backend until they end by themselves", "account", a.String(), "error", err)
+	}
+}
