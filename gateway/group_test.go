@@ -38,34 +38,37 @@ func TestGroupSignsIn(t *testing.T) {
 	}
 }
 
+// waysOut are how a member of inner, which is in outer, is in outer no more.
+var waysOut = map[string]func(w *world, outer, inner directory.SecurityGroup, member midas.Identity) error{
+	"the member leaves": func(w *world, _, inner directory.SecurityGroup, member midas.Identity) error {
+		return w.directory.RemoveMember(w.Context(), inner.ObjectID, member.PrincipalID)
+	},
+	"its group leaves": func(w *world, outer, inner directory.SecurityGroup, _ midas.Identity) error {
+		return w.directory.RemoveMember(w.Context(), outer.ObjectID, inner.ObjectID)
+	},
+	"another way in ends": func(w *world, outer, inner directory.SecurityGroup, _ midas.Identity) error {
+		// The session goes on by a group that it did not come by, until that leaves.
+		w.rounds(2)
+		other := w.team("other", inner.ObjectID)
+		w.must(w.directory.AddMember(w.Context(), outer.ObjectID, other.ObjectID))
+		w.must(w.directory.RemoveMember(w.Context(), outer.ObjectID, inner.ObjectID))
+		w.rounds(2)
+		return w.directory.RemoveMember(w.Context(), outer.ObjectID, other.ObjectID)
+	},
+	"its group is deleted": func(w *world, _, inner directory.SecurityGroup, _ midas.Identity) error {
+		_, err := w.directory.DeleteSecurityGroup(w.Context(), inner.ObjectID)
+		return err
+	},
+	"the group is deleted": func(w *world, outer, _ directory.SecurityGroup, _ midas.Identity) error {
+		_, err := w.directory.DeleteSecurityGroup(w.Context(), outer.ObjectID)
+		return err
+	},
+}
+
 // TestNothingOutlivesAMembership: neither the session that it admitted, nor the token that
 // still lists the group, nor one that is asked for afterwards.
 func TestNothingOutlivesAMembership(t *testing.T) {
-	for how, leave := range map[string]func(w *world, outer, inner directory.SecurityGroup, member midas.Identity) error{
-		"the member leaves": func(w *world, _, inner directory.SecurityGroup, member midas.Identity) error {
-			return w.directory.RemoveMember(w.Context(), inner.ObjectID, member.PrincipalID)
-		},
-		"its group leaves": func(w *world, outer, inner directory.SecurityGroup, _ midas.Identity) error {
-			return w.directory.RemoveMember(w.Context(), outer.ObjectID, inner.ObjectID)
-		},
-		"another way in ends": func(w *world, outer, inner directory.SecurityGroup, _ midas.Identity) error {
-			// The session goes on by a group that it did not come by, until that leaves.
-			w.rounds(2)
-			other := w.team("other", inner.ObjectID)
-			w.must(w.directory.AddMember(w.Context(), outer.ObjectID, other.ObjectID))
-			w.must(w.directory.RemoveMember(w.Context(), outer.ObjectID, inner.ObjectID))
-			w.rounds(2)
-			return w.directory.RemoveMember(w.Context(), outer.ObjectID, other.ObjectID)
-		},
-		"its group is deleted": func(w *world, _, inner directory.SecurityGroup, _ midas.Identity) error {
-			_, err := w.directory.DeleteSecurityGroup(w.Context(), inner.ObjectID)
-			return err
-		},
-		"the group is deleted": func(w *world, outer, _ directory.SecurityGroup, _ midas.Identity) error {
-			_, err := w.directory.DeleteSecurityGroup(w.Context(), outer.ObjectID)
-			return err
-		},
-	} {
+	for how, leave := range waysOut {
 		t.Run(how, func(t *testing.T) {
 			w := oneBackend(t)
 			w.stop()

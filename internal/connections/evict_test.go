@@ -45,21 +45,7 @@ func TestManyGiveWayAtOnce(t *testing.T) {
 		clients.Go(func() {
 			transport := []*http.Transport{newer, older}[i%2]
 			for range 20 {
-				body := io.Reader(strings.NewReader(strings.Repeat("x", 20<<10)))
-				if i%4 < 2 {
-					body = iotest.HalfReader(io.LimitReader(body, 15<<10))
-				}
-				r, err := http.NewRequest("POST", server.URL, body)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				answer, err := transport.RoundTrip(r)
-				if err == nil {
-					_, err = io.Copy(io.Discard, answer.Body)
-					answer.Body.Close()
-				}
-				if err == nil && answer.StatusCode == http.StatusOK {
+				if isServed(t, transport, server.URL, i%4 < 2) {
 					served.Add(1)
 				} else {
 					refused.Add(1)
@@ -80,4 +66,24 @@ func TestManyGiveWayAtOnce(t *testing.T) {
 	if p := &held.strangers; p.used != 0 || len(p.held) != 0 || p.all.Len() != 0 {
 		t.Errorf("%d bytes of %d parties are still counted", p.used, len(p.held))
 	}
+}
+
+// isServed sends content, whole or in pieces and cut short, and tells whether it is answered.
+func isServed(t *testing.T, transport http.RoundTripper, url string, pieces bool) bool {
+	body := io.Reader(strings.NewReader(strings.Repeat("x", 20<<10)))
+	if pieces {
+		body = iotest.HalfReader(io.LimitReader(body, 15<<10))
+	}
+	r, err := http.NewRequest("POST", url, body)
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	answer, err := transport.RoundTrip(r)
+	if err != nil {
+		return false
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	answer.Body.Close()
+	return err == nil && answer.StatusCode == http.StatusOK
 }
