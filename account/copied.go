@@ -18,7 +18,7 @@ type copied struct {
 
 	// What index derives.
 	users map[string][]Account
-	gone  map[string]int // generation of a dropped row by mapping
+	gone  map[string]droppedRow // by mapping
 	print fingerprint
 }
 
@@ -29,9 +29,17 @@ type keptRow struct {
 	part uint32 // of the fingerprint
 }
 
+// droppedRow is a row that was given up. Lost tells that nobody dropped its account: it was
+// gone with all others and all rows, as on an empty server in the place of the right one.
 type droppedRow struct {
 	Mapping    string `json:"mapping"`
 	Generation int    `json:"generation"`
+	Lost       bool   `json:"lost,omitempty"`
+}
+
+// refuses tells whether a can be kept no more, since it was given up.
+func (d droppedRow) refuses(a Account) bool {
+	return a.Generation < d.Generation || a.Generation == d.Generation && !d.Lost
 }
 
 func (c *copied) clone() *copied {
@@ -46,6 +54,14 @@ func (c *copied) keep(d Deriver, a Account) {
 	c.rows[a.Mapping] = keptRow{a, d.copySeal(a), crc32.ChecksumIEEE([]byte(d.line(a)))}
 }
 
+// give gives up a row.
+func (c *copied) give(up droppedRow) {
+	delete(c.rows, up.Mapping)
+	c.forget(up.Mapping)
+	c.dropped = append(c.dropped, up)
+	c.dropped = c.dropped[max(0, len(c.dropped)-maxDropped):]
+}
+
 // forget forgets that a row was given up.
 func (c *copied) forget(mapping string) {
 	c.dropped = slices.DeleteFunc(c.dropped, func(d droppedRow) bool { return d.Mapping == mapping })
@@ -58,9 +74,9 @@ func (c *copied) index() {
 		c.users[row.User] = append(c.users[row.User], row.Account)
 		c.print.sum += uint64(row.part)
 	}
-	c.gone = make(map[string]int, len(c.dropped))
+	c.gone = make(map[string]droppedRow, len(c.dropped))
 	for _, d := range c.dropped {
-		c.gone[d.Mapping] = d.Generation
+		c.gone[d.Mapping] = d
 	}
 }
 

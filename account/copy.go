@@ -24,8 +24,11 @@ type copies interface {
 	begin(rows []Account) error
 	// of returns what is kept of a user name.
 	of(user string) []Account
-	// state returns the row of a mapping, and the generation in which it was given up.
-	state(mapping string) (a Account, kept bool, droppedAt int)
+	// lose gives up all rows as lost: one that comes back as it was, with its account, is
+	// kept again.
+	lose() error
+	// state returns the row of a mapping, and how it was given up, if it was.
+	state(mapping string) (a Account, kept bool, dropped droppedRow)
 	// sum is the fingerprint of all rows that are kept.
 	sum() fingerprint
 	// end removes all that is kept, for a server that is no more.
@@ -41,12 +44,17 @@ type noCopies struct{}
 
 var _ copies = noCopies{}
 
-func (noCopies) Put(Account) error                 { return nil }
-func (noCopies) Delete(Account) error              { return nil }
-func (noCopies) All() []Account                    { return nil }
-func (noCopies) begun() bool                       { return false }
-func (noCopies) begin([]Account) error             { return nil }
-func (noCopies) of(string) []Account               { return nil }
-func (noCopies) state(string) (Account, bool, int) { return Account{}, false, 0 }
-func (noCopies) sum() fingerprint                  { return fingerprint{} }
-func (noCopies) end() error                        { return nil }
+func (noCopies) Put(Account) error     { return nil }
+func (noCopies) Delete(Account) error  { return nil }
+func (noCopies) All() []Account        { return nil }
+func (noCopies) begun() bool           { return false }
+func (noCopies) begin([]Account) error { return nil }
+func (noCopies) of(string) []Account   { return nil }
+func (noCopies) lose() error           { return nil }
+
+func (noCopies) state(string) (Account, bool, droppedRow) {
+	return Account{}, false, droppedRow{}
+}
+
+func (noCopies) sum() fingerprint { return fingerprint{} }
+func (noCopies) end() error       { return nil }

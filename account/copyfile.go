@@ -192,7 +192,7 @@ func (f *copyFile) Put(a Account) error {
 	}
 	return f.change(func(c *copied) error {
 		if gone, ok := c.gone[a.Mapping]; ok {
-			if gone >= a.Generation {
+			if gone.refuses(a) {
 				return midas.Errorf(midas.Conflict, "account %s was dropped", a)
 			}
 			c.forget(a.Mapping)
@@ -205,15 +205,21 @@ func (f *copyFile) Put(a Account) error {
 }
 
 func (f *copyFile) Delete(a Account) error {
-	if _, kept, gone := f.state(a.Mapping); !kept && gone >= a.Generation {
+	if _, kept, gone := f.state(a.Mapping); !kept && gone.refuses(a) {
 		return nil
 	}
 	return f.change(func(c *copied) error {
-		generation := max(a.Generation, c.rows[a.Mapping].Generation, c.gone[a.Mapping])
-		delete(c.rows, a.Mapping)
-		c.forget(a.Mapping)
-		c.dropped = append(c.dropped, droppedRow{a.Mapping, generation})
-		c.dropped = c.dropped[max(0, len(c.dropped)-maxDropped):]
+		generation := max(a.Generation, c.rows[a.Mapping].Generation, c.gone[a.Mapping].Generation)
+		c.give(droppedRow{Mapping: a.Mapping, Generation: generation})
+		return nil
+	})
+}
+
+func (f *copyFile) lose() error {
+	return f.change(func(c *copied) error {
+		for mapping, row := range c.rows {
+			c.give(droppedRow{mapping, row.Generation, true})
+		}
 		return nil
 	})
 }
@@ -247,7 +253,7 @@ func (f *copyFile) begun() bool              { return f.now.Load() != nil }
 func (f *copyFile) of(user string) []Account { return f.look().users[user] }
 func (f *copyFile) sum() fingerprint         { return f.look().print }
 
-func (f *copyFile) state(mapping string) (a Account, kept bool, droppedAt int) {
+func (f *copyFile) state(mapping string) (a Account, kept bool, dropped droppedRow) {
 	now := f.look()
 	row, kept := now.rows[mapping]
 	return row.Account, kept, now.gone[mapping]

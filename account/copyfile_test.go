@@ -68,8 +68,8 @@ func TestCopyLasts(t *testing.T) {
 		if !slices.Equal(got, want) || len(f.of("another")) != 1 || len(f.of(sampleRow(1).User)) != 0 {
 			t.Errorf("kept: %+v", got)
 		}
-		if _, kept, at := f.state(sampleRow(2).Mapping); kept || at != 1<<30 {
-			t.Errorf("the row that was given up: %v, %d", kept, at)
+		if _, kept, at := f.state(sampleRow(2).Mapping); kept || at.Generation != 1<<30 {
+			t.Errorf("the row that was given up: %v, %+v", kept, at)
 		}
 	}
 	for path, mode := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, "one.json"): 0o600} {
@@ -84,14 +84,14 @@ func TestCopyForgetsTheOldestDropped(t *testing.T) {
 	f := openedCopy(t, "", "one")
 	state := &copied{rows: map[string]keptRow{}}
 	for n := range maxDropped {
-		state.dropped = append(state.dropped, droppedRow{sampleRow(n).Mapping, 1})
+		state.dropped = append(state.dropped, droppedRow{sampleRow(n).Mapping, 1, false})
 	}
 	f.now.Store(state)
 	if err := f.Delete(sampleRow(maxDropped)); err != nil {
 		t.Fatal(err)
 	}
 	now := f.look()
-	if _, oldest := now.gone[sampleRow(0).Mapping]; oldest || len(now.dropped) != maxDropped || now.gone[sampleRow(maxDropped).Mapping] == 0 {
+	if _, oldest := now.gone[sampleRow(0).Mapping]; oldest || len(now.dropped) != maxDropped || now.gone[sampleRow(maxDropped).Mapping].Generation == 0 {
 		t.Errorf("%d are remembered, the oldest: %v", len(now.dropped), oldest)
 	}
 }
@@ -281,7 +281,7 @@ func TestCopySharedByStores(t *testing.T) {
 }
 
 func FuzzOpenCopy(f *testing.F) {
-	state := &copied{rows: map[string]keptRow{}, dropped: []droppedRow{{sampleRow(9).Mapping, 3}}}
+	state := &copied{rows: map[string]keptRow{}, dropped: []droppedRow{{sampleRow(9).Mapping, 3, false}, {sampleRow(8).Mapping, 3, true}}}
 	state.keep(copyDeriver, sampleRow(0))
 	state.keep(copyDeriver, sampleRow(1))
 	good, err := copyDeriver.sealCopy("one", state)

@@ -71,6 +71,9 @@ func (d Deriver) documentSeal(doc copyDocument) string {
 	for _, row := range doc.Dropped {
 		add(row.Mapping)
 		buffer = binary.BigEndian.AppendUint64(buffer, uint64(row.Generation))
+		if row.Lost {
+			add("lost")
+		}
 	}
 	mac.Write(buffer)
 	return hex.EncodeToString(mac.Sum(nil))

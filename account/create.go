@@ -109,9 +109,9 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 	at := slices.IndexFunc(users, func(u backendUser) bool { return u.user == a.User && u.host == a.Host })
 	for _, row := range rows {
 		switch verdict := s.judge(row); {
-		case verdict.unconfirmed() && at >= 0:
+		case (verdict.unconfirmed() || verdict == rowDropped) && at >= 0:
 			return Account{}, false, cannot(a, "its record in schema midas is refused: %s", verdict).
-				WithHint("if a backup was restored the operator confirms it: midas mysql aad-user restore; else DROP USER %s; then create it again", a)
+				WithHint("%s; else DROP USER %s; then create it again", verdict.wayOut(a), a)
 		case !verdict.believed() && at >= 0:
 			return Account{}, false, cannot(a, "its record in schema midas was not written by this midas").
 				WithHint("DROP USER %s; then create it again; or %s", a, otherName(a))

@@ -42,8 +42,9 @@
 // second time, sealed, outside the backend (Copies). The copy decides: rows that the table
 // lost or that were changed there are written again from it; a row with a lower generation
 // than it has, or that it does not know, opens nothing until an operator confirms that a
-// backup was restored (Store.Restore); and what it has given up stays out. A row never
-// makes an account.
+// backup was restored (Store.Restore); and what it has given up stays out, unless
+// the backend had lost all rows and all accounts at once, and both are back. A row never makes
+// an account.
 //
 // Whoever may write schema mysql may sign in as anyone, and so may, on MySQL, whoever may
 // both read mysql.user and alter accounts: guard them.

@@ -92,8 +92,8 @@ func (s *Store) mendTable(ctx context.Context, q querier) error {
 	for _, r := range rows {
 		there[r.Mapping] = r
 	}
-	written := 0
-	for _, a := range s.copies.All() {
+	written, kept := 0, s.copies.All()
+	for _, a := range kept {
 		again, err := s.mendRow(ctx, q, a, there)
 		if err != nil {
 			return err
@@ -101,6 +101,11 @@ func (s *Store) mendTable(ctx context.Context, q querier) error {
 		if again {
 			written++
 			s.Forget(a.User)
+		}
+	}
+	if written > 0 && written == len(kept) {
+		if empty, err := s.isEmpty(ctx, q); err != nil || empty {
+			return err
 		}
 	}
 	if lost || written > 0 {
@@ -111,6 +116,38 @@ func (s *Store) mendTable(ctx context.Context, q querier) error {
 	return s.lookAtOthers(ctx, q, rows)
 }
 
+// isEmpty tells whether the backend, which had lost all rows, has no account for any of them
+// either: it began anew, without its data, or is another one. Nobody dropped these accounts. If
+// they come back, with their rows, they are to open again; until then the rows are given up,
+// so that the server can be used as it is.
+func (s *Store) isEmpty(ctx context.Context, q querier) (bool, error) {
+	users, err := s.dialect.all(ctx, q, s.server, s.self.user)
+	if err != nil {
+		return false, err
+	}
+	if !slices.ContainsFunc(users, s.isSelf) {
+		return false, incomplete()
+	}
+	kept := s.copies.All()
+	for _, u := range users {
+		if slices.ContainsFunc(kept, func(a Account) bool { return u.is(a) || u.marker == a.Mapping || u.label == a.Mapping }) {
+			return false, nil
+		}
+	}
+	if err := s.copies.lose(); err != nil {
+		return false, err
+	}
+	s.log.ErrorContext(ctx, "the backend has lost all rows of midas.aaduser and all accounts of the server: it began anew, without its data, or is another one; "+
+		"the accounts open again when its data is back", "server", s.server, "rows", len(kept))
+	for _, a := range kept {
+		s.Forget(a.User)
+		if err := discardRow(ctx, q, a.Mapping); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
 // sweepTable is mendTable where there is something to mend, and nobody changes accounts.
 func (s *Store) sweepTable(ctx context.Context) error {
 	if !s.copies.begun() {
@@ -119,7 +156,7 @@ func (s *Store) sweepTable(ctx context.Context) error {
 	if whole, err := s.whole(ctx, s.db); (err == nil && whole) || (err != nil && !isLost(err)) {
 		return err
 	}
-	err := s.locked(ctx, 0, func(*sql.Conn) error { return nil })
+	err := s.locked(ctx, sweepWait, func(*sql.Conn) error { return nil })
 	if errors.Is(err, errBusy) {
 		return nil
 	}
@@ -224,6 +261,15 @@ func (s *Store) lookAtOthers(ctx context.Context, q querier, rows []mappingRow) 
 		switch v := s.judge(r); {
 		case v == rowNewer:
 			if err := s.copies.Put(r.Account); err != nil {
+				return err
+			}
+		case v == rowLost:
+			borne, err := s.borne(ctx, q, r.Account)
+			if err == nil && borne {
+				s.log.WarnContext(ctx, "an account that was lost with all others is back, and opens again", "account", r.String(), "id", r.ID)
+				err = s.copies.Put(r.Account)
+			}
+			if err != nil {
 				return err
 			}
 		case v == rowDropped:

@@ -224,3 +224,66 @@ func TestCopyIsNotOnTheWarmPath(t *testing.T) {
 		}
 	})
 }
+
+// A backend that starts without its data for a while, or whose backup is put back schema by
+// schema, takes no account away: each opens again when its row and its account are there.
+func TestBackendWithoutItsData(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		dir := w.copyDir()
+		cfg := w.copied(dir)
+		s, user, login, dropped := w.open(cfg), w.name("app"), w.name("admin"), w.name("dropped")
+		w.create(s, dropped, idB)
+		app, admin := w.create(s, user, idA), w.admin(s, login, idA)
+		backup := w.save()
+		w.exec("DROP USER " + quoteAccount(dropped, "%"))
+		w.sweep(s)
+		lose := func() {
+			for _, name := range []string{user, login} {
+				w.exec("DROP USER " + quoteAccount(name, "%"))
+			}
+			w.exec("DROP DATABASE midas")
+		}
+		check := func(how string) {
+			t.Helper()
+			w.advance(time.Minute)
+			if again := w.admin(s, login, idA); again != admin || w.signIn(login, w.secret(s, admin)) != 0 {
+				t.Errorf("%s: the administrator is %+v", how, again)
+			}
+			if got := w.lookup(s, user); len(got) != 1 || got[0] != app || w.signIn(user, w.secret(s, app)) != 0 {
+				t.Errorf("%s: Lookup = %v", how, got)
+			}
+			w.closed(cfg, s, dropped, "its account was dropped")
+		}
+
+		lose()
+		w.sweep(s)
+		w.sweep(s)
+		backup.restore()
+		check("all at once")
+
+		lose()
+		w.sweep(s)
+		w.exec("REPLACE INTO midas.aaduser SELECT * FROM " + w.backup())
+		w.sweep(s)
+		if got := w.lookup(s, user); len(got) != 0 {
+			t.Errorf("without the account: Lookup = %v", got)
+		}
+		cfg = w.copied(dir)
+		s = w.open(cfg) // midas was restarted meanwhile
+		w.sweep(s)
+		backup.restore()
+		w.sweep(s)
+		check("rows first")
+
+		// Meanwhile the server can be used as it is.
+		lose()
+		w.sweep(s)
+		other := w.admin(s, login, idA)
+		if w.create(s, user, idB); other.Mapping == admin.Mapping {
+			t.Error("the administrator has the row of before")
+		}
+		backup.restore()
+		w.sweep(s)
+		check("after it was used")
+	})
+}

@@ -22,6 +22,7 @@ const (
 	rowOutdated verdict = "it is older than its copy: a backup of the database was restored, or an old row was put back"
 	rowUnknown  verdict = "its copy does not know it: a backup of the database was restored, or an old row was put back"
 	rowDropped  verdict = "its account was dropped: a backup of the database was restored, or an old row was put back"
+	rowLost     verdict = "its account was gone together with all others of the server: the database was empty, or another one"
 )
 
 // believed tells whether a token may open what the row says.
@@ -43,12 +44,14 @@ func (s *Store) judge(r mappingRow) verdict {
 	if r.ServerID != s.server || !s.copies.begun() {
 		return rowCurrent
 	}
-	kept, known, droppedAt := s.copies.state(r.Mapping)
+	kept, known, dropped := s.copies.state(r.Mapping)
 	switch {
-	case !known && droppedAt == 0:
+	case !known && dropped.Generation == 0:
 		return rowUnknown
-	case !known && r.Generation <= droppedAt:
+	case !known && dropped.refuses(r.Account):
 		return rowDropped
+	case !known && r.Generation == dropped.Generation:
+		return rowLost
 	case !known || r.Generation > kept.Generation:
 		return rowNewer
 	case r.Generation < kept.Generation:
@@ -71,13 +74,25 @@ func (s *Store) torn(user string, rows []mappingRow) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(rows, func(r mappingRow) bool { return s.judge(r) == rowNewer })
+	return slices.ContainsFunc(rows, func(r mappingRow) bool {
+		v := s.judge(r)
+		return v == rowNewer || v == rowLost
+	})
 }
 
 // closed is the refusal of an account whose row an operator has to look at.
 func closed(a Account, v verdict) error {
 	return refuse(NumberDenied, midas.Forbidden, "account %s is closed, its record in schema midas is refused: %s", a, v).
-		WithHint("if a backup was restored the operator confirms it: midas mysql aad-user restore")
+		WithHint("%s", v.wayOut(a))
+}
+
+// wayOut is how an operator has a refused row believed.
+func (v verdict) wayOut(a Account) string {
+	command := "midas mysql aad-user restore"
+	if v == rowDropped {
+		command += " --name " + quoteName(a.User)
+	}
+	return "if a backup was restored the operator confirms it: " + command
 }
 
 // Numbers of a server that has lost the table, or has another in its place.

@@ -64,9 +64,9 @@ func (s *Store) confirm(ctx context.Context, q querier, r mappingRow, v verdict)
 		err := s.deleteRow(ctx, q, before)
 		return Restored{Account: before, Reason: "the backend has no such account that midas made for this row; the row is deleted"}, err
 	}
-	kept, _, droppedAt := s.copies.state(before.Mapping)
+	kept, _, dropped := s.copies.state(before.Mapping)
 	after := before
-	after.Generation = max(before.Generation, kept.Generation, droppedAt) + 1
+	after.Generation = max(before.Generation, kept.Generation, dropped.Generation) + 1
 	if err := s.giveSecret(ctx, q, before, after); err != nil {
 		return Restored{}, err
 	}

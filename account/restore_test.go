@@ -187,7 +187,7 @@ func TestBackupWithDroppedAccounts(t *testing.T) {
 		w.lookup(s, left)
 		fresh := w.create(s, w.name("fresh"), idB)
 		backup.restore()
-		w.closed(cfg, s, left, "")
+		w.closed(cfg, s, left, "its account was dropped")
 		if got := w.lookup(s, stays); len(got) != 1 || got[0] != kept {
 			t.Errorf("Lookup = %v", got)
 		}
@@ -199,7 +199,7 @@ func TestBackupWithDroppedAccounts(t *testing.T) {
 			t.Errorf("Lookup = %v", got)
 		}
 		w.restores(s, "")
-		w.closed(cfg, s, left, "")
+		w.closed(cfg, s, left, "its account was dropped")
 		w.restores(s, left, left)
 		if got := w.lookup(s, left); len(got) != 1 || got[0].Generation != gone.Generation+1 || w.signIn(left, w.secret(s, got[0])) != 0 {
 			t.Errorf("after Restore: Lookup = %v", got)
@@ -221,7 +221,7 @@ func TestBackupUnderATakenName(t *testing.T) {
 		w.create(s, user, idB)
 		w.exec("DROP USER " + quoteAccount(user, "%"))
 		backup.restore()
-		w.closed(cfg, s, user, "")
+		w.closed(cfg, s, user, "its account was dropped")
 		w.restores(s, "")
 		w.restores(s, user, user)
 		if got := w.lookup(s, user); len(got) != 1 || got[0].ID != idA || len(s.Rows()) != 1 {

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"slices"
+	"time"
 )
 
 // seal is what a row carries to prove that midas wrote it, as it is. The rows are in
@@ -47,6 +48,10 @@ func (s *Store) rows(ctx context.Context, q querier, where string, args ...any) 
 	return s.believed(ctx, all), err
 }
 
+// refusedEvery is how often the log says of one row that it is refused. Each sign-in under
+// its name meets it.
+const refusedEvery = time.Minute
+
 func (s *Store) believed(ctx context.Context, all []mappingRow) (out []Account) {
 	for _, r := range all {
 		verdict := s.judge(r)
@@ -54,6 +59,11 @@ func (s *Store) believed(ctx context.Context, all []mappingRow) (out []Account) 
 			out = append(out, r.Account)
 			continue
 		}
+		key := r.Mapping + string(verdict)
+		if s.refused.within(key, s.now(), refusedEvery) {
+			continue
+		}
+		s.refused.note(key, s.now())
 		s.log.WarnContext(ctx, "a row of midas.aaduser is refused: "+string(verdict),
 			"mapping", r.Mapping, "account", r.String(), "id", r.ID, "row of server", r.ServerID)
 	}

@@ -200,3 +200,21 @@ func TestAdoptUnsealed(t *testing.T) {
 		w.refusesAll("a wrong seal is not none", user, w.open(cfg))
 	})
 }
+
+// A row that is refused is no line in the log for each sign-in that meets it.
+func TestRefusedRowsAreSaidOnce(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, user := w.store(), w.name("app")
+		w.create(s, user, idA)
+		w.exec("UPDATE midas.aaduser SET seal = 'none' WHERE user = ?", user)
+		for range 20 {
+			s.Forget(user)
+			if got := w.lookup(s, user); len(got) != 0 {
+				t.Fatalf("Lookup = %v", got)
+			}
+		}
+		if n := strings.Count(w.log.String(), string(rowUnsealed)); n != 1 {
+			t.Errorf("%d lines", n)
+		}
+	})
+}

@@ -12,6 +12,9 @@ import (
 
 const (
 	sweepTimeout = 10 * time.Second
+	// sweepWait is how long a sweep waits for its turn to change accounts. Without a wait,
+	// sign-ins that have a secret set again all the time would put off every sweep.
+	sweepWait = time.Second
 	// sweepVerifies bounds the hashes that one sweep checks for the first time: one costs
 	// some milliseconds on MySQL, by design.
 	sweepVerifies = 64
@@ -49,7 +52,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	err = s.locked(ctx, 0, func(conn *sql.Conn) error {
+	err = s.locked(ctx, sweepWait, func(conn *sql.Conn) error {
 		var failed []error
 		for _, row := range found {
 			failed = append(failed, s.putRight(ctx, conn, row))

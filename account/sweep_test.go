@@ -2,8 +2,10 @@ package account
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -369,5 +371,38 @@ func TestForgedLock(t *testing.T) {
 			}
 			w.dir.depart()
 		}
+	})
+}
+
+// Sign-ins that have secrets set again without end, as those under a locked account do, put
+// off no sweep.
+func TestSweepHasItsTurn(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, user := w.store(), w.name("app")
+		w.create(s, user, idA)
+		w.exec("DROP USER " + quoteAccount(user, "%"))
+		var flood sync.WaitGroup
+		ctx, end := context.WithCancel(t.Context())
+		begun := make(chan struct{}, 4)
+		for range 4 {
+			flood.Go(func() {
+				for ctx.Err() == nil {
+					_ = s.locked(ctx, lockWait, func(*sql.Conn) error {
+						select {
+						case begun <- struct{}{}:
+						default:
+						}
+						return nil
+					})
+				}
+			})
+		}
+		<-begun
+		w.sweep(s)
+		if rows := w.rows(user); len(rows) != 0 {
+			t.Errorf("rows: %v", rows)
+		}
+		end()
+		flood.Wait()
 	})
 }
