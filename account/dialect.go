@@ -32,7 +32,7 @@ type dialect interface {
 	// byName lists the accounts of that name, with any host.
 	byName(ctx context.Context, q querier, user string) ([]backendUser, error)
 	// all lists the accounts that carry a marker or label, those that have the name of a row of
-	// the server, and those called self.
+	// the server, or of any for the server "", and those called self.
 	all(ctx context.Context, q querier, server, self string) ([]backendUser, error)
 	// byMarker lists the accounts that carry the id as marker or as label.
 	byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error)
@@ -72,8 +72,8 @@ type dialect interface {
 	native(ctx context.Context, q querier, user string) ([]nativeUser, error)
 }
 
-// rowNames are the names of a server's rows.
-const rowNames = "SELECT `user` FROM midas.aaduser WHERE `server` = ?"
+// rowNames are the names of a server's rows, or of all for the server "".
+const rowNames = "SELECT `user` FROM midas.aaduser WHERE ? IN (`server`, '')"
 
 var (
 	_ dialect = mysqlDialect{}

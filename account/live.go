@@ -27,37 +27,43 @@ func (s *Store) Live(ctx context.Context, maxAge time.Duration) (live map[string
 	return last.live, last.at, nil
 }
 
+// accountNames are accounts of the backend by name and host.
+type accountNames map[[2]string]backendUser
+
 // takeInventory reads the rows of this server and the accounts that could be theirs.
-func (s *Store) takeInventory(ctx context.Context) (rows []Account, users []backendUser, err error) {
-	found := &inventory{at: s.now(), live: map[string]Account{}}
+func (s *Store) takeInventory(ctx context.Context) (rows []Account, users accountNames, err error) {
+	at := s.now()
 	// Rows first: one that is made meanwhile has its account by the time that is asked for.
 	rows, err = s.rows(ctx, s.db, "`server` = ?", s.server)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(rows) == 0 {
-		s.last.Store(found)
-		return nil, nil, nil
+	if len(rows) > 0 {
+		all, err := s.dialect.all(ctx, s.db, s.server, s.self.user)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !slices.ContainsFunc(all, s.isSelf) {
+			return nil, nil, incomplete()
+		}
+		users = usersByName(all)
 	}
-	users, err = s.dialect.all(ctx, s.db, s.server, s.self.user)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !slices.ContainsFunc(users, s.isSelf) {
-		return nil, nil, incomplete()
-	}
-	byName := usersByName(users)
+	s.noteInventory(at, rows, users)
+	return rows, users, nil
+}
+
+func (s *Store) noteInventory(at time.Time, rows []Account, byName accountNames) {
+	found := &inventory{at: at, live: map[string]Account{}}
 	for _, row := range rows {
 		if u, there := byName[[2]string{row.User, row.Host}]; there && s.proven(u, row) {
 			found.live[row.Mapping] = row
 		}
 	}
 	s.last.Store(found)
-	return rows, users, nil
 }
 
-func usersByName(users []backendUser) map[[2]string]backendUser {
-	byName := make(map[[2]string]backendUser, len(users))
+func usersByName(users []backendUser) accountNames {
+	byName := make(accountNames, len(users))
 	for _, u := range users {
 		byName[[2]string{u.user, u.host}] = u
 	}

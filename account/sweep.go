@@ -48,7 +48,11 @@ func (s *Store) Sweep(ctx context.Context) error {
 	if err := s.sweepTable(ctx); err != nil {
 		return err
 	}
-	found, err := s.survey(ctx)
+	rows, users, err := s.takeInventory(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := s.survey(ctx, rows, users)
 	if err != nil || len(found) == 0 {
 		return err
 	}
@@ -67,10 +71,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 }
 
 // survey returns the rows whose account is not as it should be.
-func (s *Store) survey(ctx context.Context) ([]Account, error) {
-	rows, users, err := s.takeInventory(ctx)
-	if err != nil || len(rows) == 0 {
-		return nil, err
+func (s *Store) survey(ctx context.Context, rows []Account, byName accountNames) ([]Account, error) {
+	if len(rows) == 0 {
+		return nil, nil
 	}
 	gone, err := s.gone(ctx, rows)
 	if err != nil {
@@ -80,7 +83,6 @@ func (s *Store) survey(ctx context.Context) ([]Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	byName := usersByName(users)
 	s.verified.begin()
 	return slices.DeleteFunc(rows, func(row Account) bool {
 		u, there := byName[[2]string{row.User, row.Host}]

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
 )
 
 const (
@@ -25,16 +26,21 @@ func (s *stack) sweepAccounts(ctx context.Context) error {
 		if err != nil {
 			servers = nil // the next round asks again
 		}
+		look, err := account.LookAt(ctx, s.backend.DB(), s.backend.Dialect())
+		if err != nil {
+			look = nil // each store says what is wrong, and mends what it can
+		}
 		for _, server := range servers {
 			why := ""
-			if err := s.sweepServer(ctx, server); err != nil {
+			asked, err := s.sweepServer(ctx, server, look)
+			if err != nil {
 				why = err.Error()
 			}
 			if why != "" && why != told[server.UniqueID] && ctx.Err() == nil {
 				s.Log.WarnContext(ctx, "accounts cannot be put right for now", "server", server.Name, "error", why)
 			}
 			told[server.UniqueID] = why
-			if !pause(ctx, sweepPause) {
+			if asked && !pause(ctx, sweepPause) || ctx.Err() != nil {
 				return nil
 			}
 		}
@@ -44,15 +50,18 @@ func (s *stack) sweepAccounts(ctx context.Context) error {
 	}
 }
 
-func (s *stack) sweepServer(ctx context.Context, server midas.Server) error {
+// sweepServer tells whether it asked the backend.
+func (s *stack) sweepServer(ctx context.Context, server midas.Server, look *account.Look) (asked bool, err error) {
 	store, err := s.account(ctx, server)
-	if midas.CodeOf(err) == midas.NotFound {
-		return nil // it was deleted meanwhile
+	switch {
+	case midas.CodeOf(err) == midas.NotFound:
+		return false, nil // it was deleted meanwhile
+	case err != nil:
+		return true, err
+	case look == nil:
+		return true, store.Sweep(ctx)
 	}
-	if err != nil {
-		return err
-	}
-	return store.Sweep(ctx)
+	return store.SweepAfter(ctx, look)
 }
 
 // pause returns false when ctx ends first.
