@@ -28,6 +28,7 @@ func TestEditedRows(t *testing.T) {
 		w.exec("CREATE TABLE " + w.backup() + " AS SELECT * FROM midas.aaduser WHERE user = '" + user + "'")
 		for what, edit := range edits {
 			w.exec("UPDATE midas.aaduser SET "+edit+" WHERE user = ?", user)
+			w.advance(refusedEvery)
 			s.Forget(user)
 			if got := w.lookup(s, user); len(got) != 0 {
 				t.Errorf("%s: Lookup = %v", what, got)
