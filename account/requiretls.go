@@ -27,8 +27,8 @@ func (embeddedDialect) requiresTLS(context.Context, querier, string) (bool, erro
 func anyRow(ctx context.Context, q querier, query string, args ...any) (bool, error) {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
-		return false, unavailable("read the backend's accounts", err)
+		return false, unavailable("ask the backend", err)
 	}
 	defer rows.Close()
-	return rows.Next(), unavailable("read the backend's accounts", rows.Err())
+	return rows.Next(), unavailable("ask the backend", rows.Err())
 }

@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"io"
+	"net"
 	"time"
 
 	"github.com/midas-mysql/midas"
@@ -10,6 +12,9 @@ import (
 
 // lingerFor is how long a refused client may take to hang up.
 const lingerFor = time.Second
+
+// endTimeout is how long a connection may take to end at the backend.
+const endTimeout = 5 * time.Second
 
 // errNoPlace ends a connection whose place was given to another when its secret came.
 var errNoPlace = errors.New("its place went to another connection")
@@ -60,6 +65,24 @@ func (s *session) evict(why *answer) {
 	s.mu.Unlock()
 	if behind != nil {
 		behind.Close()
+	}
+}
+
+// clientLeft tells whether commands ended since the client is gone. What it had asked for is
+// completed, as by a server, and the session goes on being checked meanwhile.
+func clientLeft(err error) bool {
+	var network *net.OpError
+	return errors.Is(err, io.EOF) || errors.As(err, &network) && network.Op == "read"
+}
+
+// endAtBackend ends what the session may still be doing there: a backend does not notice that
+// its connection was closed before it has something to say, which a stored program need
+// never have. Whoever lost their rights would go on using them in it.
+func (s *session) endAtBackend(id uint32) {
+	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	if err := s.accounts.EndConnection(ctx, id); err != nil {
+		s.Log.Warn("what a session was doing may go on at the database until it ends by itself", "server", s.server.Name, "account", s.account.String(), "connection", id, "error", err)
 	}
 }
 

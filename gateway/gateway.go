@@ -50,6 +50,8 @@ type Accounts interface {
 	Live(ctx context.Context, maxAge time.Duration) (live map[string]account.Account, at time.Time, err error)
 	// Sweep puts right what statements at the backend changed about accounts.
 	Sweep(ctx context.Context) error
+	// EndConnection ends a connection of the backend with what it is doing.
+	EndConnection(ctx context.Context, id uint32) error
 }
 
 // Backend is the MySQL behind: where sessions are signed in to.

@@ -27,6 +27,7 @@ type relayed struct {
 	toClient *answers
 	answered chan struct{} // closed when the copying of answers has ended
 	replaced *atomic.Bool  // the upstream of that copying was put aside by us
+	hungUp   *atomic.Bool  // the upstream of that copying was ended by the backend
 
 	continues bool // the client's last packet goes on in the next
 	lastSeq   byte // the number of that packet
@@ -56,7 +57,7 @@ func (s *session) relay(ctx context.Context, up *upstream) {
 	case s.evicted.Load() != nil:
 		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
 		r.endAnswers()
-	case errors.Is(err, io.EOF):
+	case clientLeft(err):
 		r.in.flush()
 		relay.CloseWrite(r.up.conn) // the backend may still be answering
 	default:
@@ -68,6 +69,9 @@ func (s *session) relay(ctx context.Context, up *upstream) {
 	if reason := s.evicted.Load(); reason != nil {
 		s.seq = 0
 		s.send(s.errorPacket(reason).Append(nil))
+	}
+	if !r.hungUp.Load() {
+		s.endAtBackend(r.up.id)
 	}
 }
 
@@ -82,14 +86,16 @@ func (r *relayed) endAnswers() {
 // copyAnswers starts carrying what the backend says. When the backend hangs up, so
 // does the client's connection, unless the session moved on to another upstream.
 func (r *relayed) copyAnswers() {
-	ended, replaced := make(chan struct{}), new(atomic.Bool)
-	r.answered, r.replaced = ended, replaced
+	ended, replaced, hungUp := make(chan struct{}), new(atomic.Bool), new(atomic.Bool)
+	r.answered, r.replaced, r.hungUp = ended, replaced, hungUp
 	r.toClient = &answers{client: r.conn}
 	r.answersBefore = noCommandYet
 	to, client, backend := r.toClient, r.conn, r.up.conn
 	go func() {
 		defer close(ended)
-		if _, err := relay.Copy(to, backend); errors.Is(err, relay.ErrStalled) {
+		_, err := relay.Copy(to, backend)
+		hungUp.Store(err == nil)
+		if errors.Is(err, relay.ErrStalled) {
 			r.Log.Warn("session ended: its client takes nothing of its results", "remote", r.remote(), "user", r.login.User, "for", r.WriteTimeout)
 		}
 		if replaced.Load() {

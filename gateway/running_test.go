@@ -1,0 +1,50 @@
+package gateway_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+)
+
+// A stored program that runs when its caller loses the right to be there ends with the
+// session: it would go on with the rights of the group, and do what others write for it.
+func TestNoStatementOutlivesItsSession(t *testing.T) {
+	clients := map[string]func(w *world, c *rawClient){
+		"waiting":   func(*world, *rawClient) {},
+		"that left": func(w *world, c *rawClient) { w.must(c.conn.Close()) },
+		"that reset its connection": func(w *world, c *rawClient) {
+			raw := c.conn.(*tls.Conn).NetConn().(*net.TCPConn)
+			w.must(raw.SetLinger(0))
+			w.must(raw.Close())
+		},
+	}
+	everyBackend(t, func(t *testing.T, w *world) {
+		w.stop()
+		w.recheck = 10 * time.Millisecond
+		w.startGateway()
+		admin, login, database := w.asAdmin(), w.name("dba"), w.name("shop")
+		w.exec(admin, "CREATE DATABASE "+database, fmt.Sprintf( // in the administrator's name
+			"CREATE PROCEDURE %s.go_on() BEGIN DECLARE i INT DEFAULT 0; WHILE i < 600 DO SET i = i + SLEEP(0.1) + 1; END WHILE; END", database))
+		t.Cleanup(func() { _, _ = w.backend.DB().Exec("DROP DATABASE " + database) })
+		running := func() (n int) {
+			w.must(w.backend.DB().QueryRow("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND INFO LIKE ?", "%"+database+".go_on%").Scan(&n))
+			return n
+		}
+		member := w.identity("member")
+		for how, leaves := range clients {
+			group := w.team(w.name("team"), member.PrincipalID)
+			w.exec(admin, fmt.Sprintf("CREATE AADUSER '%s' AS '%s'", group.Name, login), fmt.Sprintf("GRANT EXECUTE ON %s.* TO '%s'", database, login))
+			c := w.signIn(login, w.token(member))
+			c.query("CALL " + database + ".go_on()")
+			w.eventually("the program runs", func() bool { return running() > 0 })
+			leaves(w, c)
+			w.must(w.directory.RemoveMember(t.Context(), group.ObjectID, member.PrincipalID))
+			w.eventually("the program of a client "+how+" ends", func() bool { return running() == 0 })
+			w.exec(admin, fmt.Sprintf("DROP USER '%s'", login))
+			_, err := w.directory.DeleteSecurityGroup(t.Context(), group.ObjectID)
+			w.must(err)
+		}
+	})
+}
