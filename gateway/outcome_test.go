@@ -133,3 +133,26 @@ func (w *world) undecided() (n int) {
 	}
 	return n
 }
+
+// slowAccounts wait for a backend that does not answer.
+type slowAccounts struct{ gateway.Accounts }
+
+func (slowAccounts) Lookup(ctx context.Context, _ string) ([]account.Account, error) {
+	<-ctx.Done()
+	return nil, midas.Errorf(midas.Unavailable, "read midas.aaduser: %w", ctx.Err())
+}
+
+// A backend that does not answer, since somebody has locked its tables, is what the client is
+// told of, and not of others who sign in.
+func TestSilentBackendIsNoCrowd(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	w.stop()
+	w.signInTimeout = 300 * time.Millisecond
+	w.wrapAccounts = func(a gateway.Accounts) gateway.Accounts { return slowAccounts{a} }
+	w.startGateway()
+	w.refused(w.open(user, w.token(id)).Ping(), 1105, "could not decide", "read midas.aaduser")
+	if last := w.lastSignIn(); last.Outcome != midas.Undecided {
+		t.Errorf("outcome %s", last.Outcome)
+	}
+}

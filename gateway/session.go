@@ -132,14 +132,16 @@ func (s *session) signInWith(ctx context.Context, secret []byte) (upstream, erro
 
 // withToken signs in with a token when its turn has come.
 func (s *session) withToken(ctx context.Context, token []byte) (upstream, error) {
+	began := time.Now()
 	leave, err := s.tokens.enter(ctx, s.source)
 	if err != nil {
 		return upstream{}, errBusy
 	}
 	defer leave()
+	late := time.Since(began) > s.SignInTimeout/2
 	err = s.admit(ctx, token)
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil && (late || !s.proved()):
 		return upstream{}, errBusy // its turn came too late
 	case err != nil:
 		return upstream{}, err
