@@ -18,7 +18,8 @@ type backendUser struct {
 	locked bool // ACCOUNT LOCK
 	// suspended is true when midas itself locked the account, since its principal is gone.
 	suspended bool
-	// bound is true when its owner cannot set a password without knowing the present one.
+	// bound is true when its owner cannot set a password without knowing the present one, or
+	// at least a change can be told though the password is what it was.
 	bound bool
 }
 
@@ -45,7 +46,7 @@ type dialect interface {
 	// setSecret gives the account its secret again, and no expiry. The
 	// caller has checked that it carries the marker and checks again afterwards.
 	setSecret(ctx context.Context, q querier, a Account, secret string) error
-	// bind keeps the owner of the account from setting a password, where the backend can.
+	// bind keeps the owner of the account from setting a password, or lets it be told.
 	bind(ctx context.Context, q querier, a Account) error
 	// lock locks the account of that name and host, no matter who made it.
 	lock(ctx context.Context, q querier, a Account) error

@@ -21,12 +21,17 @@ const (
 	mariadbArmoured = "JSON_LENGTH(Priv, '$.auth_or') = 2 AND JSON_LENGTH(Priv, '$.auth_or[0]') = 0 " +
 		"AND JSON_VALUE(Priv, '$.authentication_string') = '" + mariadbOpensNever + "' AND JSON_VALUE(Priv, '$.auth_or[1].plugin') = 'mysql_native_password'"
 	mariadbOpensNever = "invalid" // no hash of any password
-	// JSON_VALUE of true is 1. What bind would do is as good as done: MariaDB cannot do it.
+	// midas dates its passwords to a second that is long gone. One that was changed and put
+	// back, from the hash that everyone is shown of their own, has a date of the server's: those
+	// who signed in with it meanwhile are to go.
+	mariadbDated = "JSON_EXISTS(Priv, '$.midas_dated')"
+	mariadbKept  = "(NOT " + mariadbDated + " OR JSON_VALUE(Priv, '$.password_last_changed') = '1')"
+	// JSON_VALUE of true is 1.
 	mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), " + mariadbMarker + ", NULL, " +
 		"COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), JSON_VALUE(Priv, '$.authentication_string')), " +
 		"JSON_VALUE(Priv, '$.plugin') = 'mysql_native_password' AND NOT JSON_EXISTS(Priv, '$.midas_unloaded') " +
-		"AND (NOT JSON_EXISTS(Priv, '$.auth_or') OR " + mariadbArmoured + "), " +
-		"COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0') = '1', COALESCE(JSON_VALUE(Priv, '$.midas_locked'), '0') = '1', 1 " +
+		"AND (NOT JSON_EXISTS(Priv, '$.auth_or') AND " + mariadbKept + " OR " + mariadbArmoured + "), " +
+		"COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0') = '1', COALESCE(JSON_VALUE(Priv, '$.midas_locked'), '0') = '1', " + mariadbDated + " " +
 		"FROM mysql.global_priv WHERE "
 )
 
@@ -80,12 +85,12 @@ func (mariadbDialect) create(ctx context.Context, q querier, a Account, secret s
 		"access": 0, "version_id": id,
 		"plugin": "mysql_native_password", "authentication_string": nativeHash(secret),
 		"password_lifetime": 0, // never expires: nobody types it
-		"midas":             a.Mapping,
+		"midas":             a.Mapping, "midas_dated": true, "password_last_changed": 1,
 	})
 	if err != nil {
 		return midas.Errorf(midas.Internal, "encode account %s: %w", a, err)
 	}
-	if _, err := q.ExecContext(ctx, "INSERT INTO mysql.global_priv (Host, User, Priv) VALUES (?, ?, JSON_SET(?, '$.password_last_changed', UNIX_TIMESTAMP()))",
+	if _, err := q.ExecContext(ctx, "INSERT INTO mysql.global_priv (Host, User, Priv) VALUES (?, ?, ?)",
 		a.Host, a.User, string(document)); err != nil {
 		return unavailable("create account "+a.String(), err)
 	}
@@ -101,7 +106,7 @@ func (mariadbDialect) mark(context.Context, querier, backendUser, string) error 
 func (mariadbDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
 	if err := changeMarked(ctx, q, "JSON_SET(JSON_REMOVE(Priv, '$.auth_or'), "+
 		"'$.plugin', 'mysql_native_password', '$.authentication_string', ?, "+
-		"'$.password_last_changed', UNIX_TIMESTAMP(), '$.password_lifetime', 0, '$.midas_unloaded', true)",
+		"'$.password_last_changed', 1, '$.midas_dated', true, '$.password_lifetime', 0, '$.midas_unloaded', true)",
 		a.User, a.Host, a.Mapping, nativeHash(secret)); err != nil {
 		return err
 	}
@@ -127,9 +132,12 @@ func (mariadbDialect) holds(u backendUser, secret string) bool {
 	return u.plain && u.hash == nativeHash(secret)
 }
 
-// bind has nothing to do: MariaDB lets every account change its own password with SET
-// PASSWORD, and with GRANT … IDENTIFIED BY when it may grant something. Sweep undoes it.
-func (mariadbDialect) bind(context.Context, querier, Account) error { return nil }
+// bind dates the password of an account that an earlier midas made, so that a change can be
+// told. MariaDB lets every account change its own password with SET PASSWORD, and with GRANT
+// … IDENTIFIED BY when it may grant something. Sweep undoes it.
+func (mariadbDialect) bind(ctx context.Context, q querier, a Account) error {
+	return changeMarked(ctx, q, "JSON_SET(Priv, '$.password_last_changed', 1, '$.midas_dated', true)", a.User, a.Host, a.Mapping)
+}
 
 func (mariadbDialect) lock(ctx context.Context, q querier, a Account) error {
 	return lockAccount(ctx, q, a.User, a.Host)

@@ -406,3 +406,60 @@ func TestSweepHasItsTurn(t *testing.T) {
 		flood.Wait()
 	})
 }
+
+// Everyone is shown the hash of their own password, and can put it back after a change: the
+// sessions made with the other one meanwhile end all the same. What does not change the
+// password ends none.
+func TestPasswordPutBack(t *testing.T) {
+	w := newWorld(t, mysqltest.MariaDB(t)) // MySQL refuses SET PASSWORD
+	s, user := w.store(), w.name("app")
+	account := w.create(s, user, idA)
+	for range 2 { // the second time as made by an earlier midas
+		own := w.directly(user, w.secret(s, account))
+		hash := w.query("SELECT JSON_VALUE(Priv, '$.authentication_string') FROM mysql.global_priv WHERE User = ?", user)[0]
+		exec := func(statement string) {
+			t.Helper()
+			if _, err := own.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, statement := range []string{
+			"GRANT SELECT ON mysql.* TO %s", "ALTER USER %s WITH MAX_USER_CONNECTIONS 100", "ALTER USER %s REQUIRE NONE", "ALTER USER %s ACCOUNT LOCK", "ALTER USER %s ACCOUNT UNLOCK",
+		} {
+			w.exec(strings.ReplaceAll(statement, "%s", quoteAccount(user, "%")))
+			w.sweep(s)
+			if err := own.PingContext(t.Context()); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+		exec("SET PASSWORD = PASSWORD('Mine-0wn')")
+		session := w.directly(user, "Mine-0wn")
+		exec("SET PASSWORD = '" + hash + "'")
+		w.sweep(s)
+		w.wantEnded(session)
+		w.advance(expelEvery)
+		w.exec("UPDATE mysql.global_priv SET Priv = JSON_REMOVE(JSON_SET(Priv, '$.password_last_changed', UNIX_TIMESTAMP()), '$.midas_dated') WHERE User = ?", user)
+		w.sweep(s)
+	}
+}
+
+// An account can be renamed to the name that midas signs in by. What ends its sessions must not
+// end midas's.
+func TestSessionsOfAnAccountWithItsOwnName(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		service, user := w.name("midas"), w.name("app")
+		w.exec("CREATE USER " + quoteAccount(service, "localhost") + " IDENTIFIED BY 'Its-0wn'")
+		w.exec("GRANT ALL ON *.* TO " + quoteAccount(service, "localhost") + " WITH GRANT OPTION")
+		cfg := w.config("first")
+		cfg.DB = w.poolOf(service, "Its-0wn", "", nil)
+		s, own := w.open(cfg), w.directly(service, "Its-0wn")
+		w.create(s, user, idA)
+		w.exec("RENAME USER " + quoteAccount(user, "%") + " TO " + quoteAccount(service, "10.9.9.9"))
+		w.sweep(s)
+		w.exec("ALTER USER " + quoteAccount(service, "10.9.9.9") + " IDENTIFIED BY 'Mine-0wn'")
+		w.sweep(s)
+		if err := own.PingContext(t.Context()); err != nil {
+			t.Errorf("a session of midas's own ended: %v", err)
+		}
+	})
+}
