@@ -28,7 +28,7 @@ const (
 // The columns are CHAR: in SQL mode PAD_CHAR_TO_FULL_LENGTH they come with all their
 // spaces.
 const mysqlUsers = "SELECT RTRIM(User), RTRIM(Host), " + mysqlMarker + ", " + mysqlLabel + ", authentication_string, " +
-	"RTRIM(plugin) = 'caching_sha2_password' AND NOT COALESCE(JSON_CONTAINS_PATH(User_attributes, 'one', '$.additional_password'), 0), " +
+	"RTRIM(plugin) = 'caching_sha2_password' AND password_expired = 'N' AND NOT COALESCE(JSON_CONTAINS_PATH(User_attributes, 'one', '$.additional_password'), 0), " +
 	"account_locked = 'Y', COALESCE(JSON_CONTAINS_PATH(User_attributes, 'one', '$.midas_locked'), 0), " +
 	"COALESCE(Password_require_current, 'N') = 'Y' FROM mysql.user WHERE "
 

@@ -443,6 +443,20 @@ func TestPasswordPutBack(t *testing.T) {
 	}
 }
 
+// An AADUSER cannot do what a server asks of the owner of an expired password.
+func TestExpiredPassword(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, user := w.store(), w.name("app")
+		account := w.create(s, user, idA)
+		w.exec("ALTER USER " + quoteAccount(user, "%") + " PASSWORD EXPIRE")
+		w.sweep(s)
+		session := w.directly(user, w.secret(s, account))
+		if _, err := session.ExecContext(t.Context(), "DO 1"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // An account can be renamed to the name that midas signs in by. What ends its sessions must not
 // end midas's.
 func TestSessionsOfAnAccountWithItsOwnName(t *testing.T) {
