@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/wire"
@@ -39,11 +42,34 @@ func (r *relayed) sweepBeforeAnswer() {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 		defer cancel()
-		if err := accounts.Sweep(ctx); err != nil {
+		if err := r.sweep(ctx, accounts); err != nil {
 			r.Log.Warn("accounts cannot be put right for now", "server", server, "error", err)
 		}
 	}
 	r.toClient.before.Store(&sweep)
+}
+
+// sweep has all servers follow that have something to: an administrator of one may drop and
+// rename the accounts of others on the same backend.
+func (g *Gateway) sweep(ctx context.Context, accounts Accounts) error {
+	failed := accounts.Sweep(ctx)
+	servers, err := g.plane.Servers(ctx)
+	if err != nil || len(servers) < 2 {
+		return errors.Join(failed, err)
+	}
+	bereft, err := accounts.Bereft(ctx)
+	failed = errors.Join(failed, err)
+	for _, server := range servers {
+		if !slices.ContainsFunc(bereft, func(id string) bool { return strings.EqualFold(id, server.UniqueID) }) {
+			continue
+		}
+		others, err := g.Accounts(ctx, server)
+		if err == nil {
+			err = others.Sweep(ctx)
+		}
+		failed = errors.Join(failed, err)
+	}
+	return failed
 }
 
 // refusedPrivilege tells whether an answer begins with the refusal of somebody who may not

@@ -52,6 +52,9 @@ type Accounts interface {
 	Sweep(ctx context.Context) error
 	// EndConnection ends a connection of the backend with what it is doing.
 	EndConnection(ctx context.Context, id uint32) error
+	// Bereft returns the ids of the other servers on the backend whose Sweep has an account
+	// to follow that was dropped or renamed.
+	Bereft(ctx context.Context) (servers []string, err error)
 }
 
 // Backend is the MySQL behind: where sessions are signed in to.
