@@ -197,7 +197,11 @@ func (s *Store) settleBy(ctx context.Context, q querier, row Account, proof func
 	before := row.String()
 	row.User, row.Host = bearers[0].user, bearers[0].host
 	row.Generation++ // the secret of the new name is another in any case
-	return row, s.move(ctx, q, row, before)
+	if err := s.move(ctx, q, row, before); err != nil {
+		return Account{}, err
+	}
+	// Else Sweep would take the old name's for one that somebody has set.
+	return row, s.giveSecret(ctx, q, row, row)
 }
 
 // move writes a row under the name that its account has now. A row that has that name

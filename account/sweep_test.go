@@ -25,10 +25,13 @@ func TestSweepFollowsDropAndRename(t *testing.T) {
 		if rows := w.query("SELECT CONCAT(user, '@', host, ' ', principal) FROM midas.aaduser WHERE server = ?", s.server); len(rows) != 1 || rows[0] != after+"@localhost "+idB {
 			t.Errorf("rows: %v", rows)
 		}
-		w.sweep(s) // the secret is another under the new name
 		got := w.lookup(s, after)
 		if len(got) != 1 || got[0].Mapping != moved.Mapping || w.signIn(after, w.secret(s, got[0])) != 0 {
 			t.Errorf("Lookup(after) = %v", got)
+		}
+		w.sweep(s)
+		if text := w.log.String(); strings.Contains(text, "level=WARN") {
+			t.Errorf("somebody is blamed for it: %s", text)
 		}
 		// What was revoked does not come back with an account of that name.
 		w.exec("CREATE USER " + quoteAccount(gone, "%") + " IDENTIFIED BY 'Its-0wn'")
