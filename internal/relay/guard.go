@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -37,7 +38,9 @@ func (c *Guarded) Guard(limit time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.limit = limit
-	userTimeout(c.Conn, limit+limit/looks)
+	// The kernel ends the connection with an error that the reader may get in place of the
+	// writer, so it comes second: for peers that have vanished.
+	userTimeout(c.Conn, 2*limit)
 	if !c.foreign {
 		_ = c.renew()
 	}
@@ -48,6 +51,9 @@ func (c *Guarded) Write(p []byte) (n int, err error) {
 	for idle := 0; ; {
 		w, err := c.Conn.Write(p[n:])
 		n += w
+		if errors.Is(err, syscall.ETIMEDOUT) {
+			return n, ErrStalled // the kernel's words for it
+		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}

@@ -33,7 +33,7 @@ func TestVanishedPeersAreGivenUp(t *testing.T) {
 		raw.Control(func(fd uintptr) { value, _ = syscall.GetsockoptInt(int(fd), level, name) })
 		return value
 	}
-	if got := option(syscall.IPPROTO_TCP, tcpUserTimeout); got != 75000 {
+	if got := option(syscall.IPPROTO_TCP, tcpUserTimeout); got != 120000 {
 		t.Errorf("TCP_USER_TIMEOUT is %d ms", got)
 	}
 	if option(syscall.SOL_SOCKET, syscall.SO_KEEPALIVE) != 1 {
