@@ -47,7 +47,7 @@ func (p *peer) verifyUser(ctx context.Context, conn net.Conn) error {
 	_ = conn.SetDeadline(deadline)
 	id, err := userBehind(conn)
 	if err != nil {
-		return midas.Errorf(midas.Unavailable, "backend %s: it cannot be told who serves it: %w", p.address, cause(err))
+		return midas.Errorf(midas.Unavailable, "backend %s: cannot tell who serves it: %w", p.address, cause(err))
 	}
 	if !stop() {
 		return midas.Errorf(midas.Unavailable, "backend %s: %w", p.address, ctx.Err())
@@ -90,6 +90,6 @@ func (p *peer) knows(matches func(identity) bool) bool {
 func (p *peer) stranger(who identity) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return midas.Errorf(midas.Forbidden, "backend %s is served by %s and was by %s: nothing was sent to it", p.address, who, p.known).
+	return midas.Errorf(midas.Forbidden, "backend %s is served by %s, and not by %s any more: nothing was sent to it", p.address, who, p.known).
 		WithHint("if that is your database server: midas backend trust %s", p.address)
 }

@@ -37,7 +37,7 @@ func (s *stack) sweepAccounts(ctx context.Context) error {
 				why = err.Error()
 			}
 			if why != "" && why != told[server.UniqueID] && ctx.Err() == nil {
-				s.Log.WarnContext(ctx, "accounts cannot be put right for now", "server", server.Name, "error", why)
+				s.warnUnchecked(ctx, server, err)
 			}
 			told[server.UniqueID] = why
 			if asked && !pause(ctx, sweepPause) || ctx.Err() != nil {
@@ -62,6 +62,16 @@ func (s *stack) sweepServer(ctx context.Context, server midas.Server, look *acco
 		return true, store.Sweep(ctx)
 	}
 	return store.SweepAfter(ctx, look)
+}
+
+// warnUnchecked says what to do besides, where err knows: whoever moved the database to
+// another user sees no error but this one.
+func (s *stack) warnUnchecked(ctx context.Context, server midas.Server, err error) {
+	said := []any{"server", server.Name, "error", err}
+	if hint := midas.HintOf(err); hint != "" {
+		said = append(said, "hint", hint)
+	}
+	s.Log.WarnContext(ctx, "accounts cannot be checked for now", said...)
 }
 
 // pause returns false when ctx ends first.

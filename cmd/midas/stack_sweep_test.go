@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,4 +124,21 @@ func TestAccountsArePutRightWithoutASignIn(t *testing.T) {
 			return w.count("SELECT COUNT(*) FROM mysql.user WHERE User = 'dba'") == 0 && w.number("dba", store.Secret(former)) == 1045
 		})
 	})
+}
+
+// The log of a running midas is where its operator learns that a database which was moved
+// to another user waits for midas backend trust.
+func TestUncheckedAccountsSayWhatToDo(t *testing.T) {
+	var log bytes.Buffer
+	s := &stack{stackConfig: stackConfig{Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	moved := midas.Errorf(midas.Forbidden, "served by another user").WithHint("midas backend trust 127.0.0.1:3306")
+	s.warnUnchecked(t.Context(), midas.Server{Name: "mydb"}, fmt.Errorf("compare midas.aaduser with its copy: %w", moved))
+	if got := log.String(); !strings.Contains(got, `server=mydb error="compare midas.aaduser with its copy: served by another user" hint="midas backend trust 127.0.0.1:3306"`) {
+		t.Error(got)
+	}
+	log.Reset()
+	s.warnUnchecked(t.Context(), midas.Server{Name: "mydb"}, errors.New("gone"))
+	if got := log.String(); strings.Contains(got, "hint") {
+		t.Error(got)
+	}
 }
