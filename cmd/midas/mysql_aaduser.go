@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,9 @@ aside and begins another with the rows that the database has.`,
 				return err
 			}
 			all, _ := member(answer, "value").([]any)
+			if len(all) == 0 {
+				fmt.Fprintln(c.stderr, "nothing to restore: "+noneRefused(server.name, user))
+			}
 			c.columns = "[].{UserName: userName, Host: host, PrincipalId: principalId, Restored: restored, Reason: reason}"
 			return c.print(all)
 		},
@@ -55,4 +59,12 @@ aside and begins another with the rows that the database has.`,
 	cmd.Flags().StringVarP(&user, "name", "n", "", "only the accounts of this user name, also those dropped after the backup was made")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
+}
+
+// noneRefused is why nothing was restored. A misspelt name must not look like success.
+func noneRefused(server, user string) string {
+	if user != "" {
+		return fmt.Sprintf("no refused account of server %s has the user name %s", server, printable(user))
+	}
+	return fmt.Sprintf("no account of server %s was refused", server)
 }
