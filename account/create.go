@@ -159,7 +159,7 @@ func (s *Store) unshadowed(ctx context.Context, q querier, users []backendUser, 
 	}
 	for _, u := range others {
 		if !slices.ContainsFunc(rows, func(row Account) bool { return s.madeFor(u, row) }) {
-			return cannot(a, "an account of that name with host '%s' exists, which is none of this server's AADUSERs; one would keep out the other", u.host).
+			return cannot(a, "an account of that name with host '%s' exists that is no AADUSER of this server; one would keep out the other", u.host).
 				WithHint("%s", otherName(a))
 		}
 	}

@@ -156,7 +156,7 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	}
 	// A gateway that may change nothing, such as one of a read-only replica, opens all the same.
 	if err := s.Sweep(ctx); err != nil {
-		s.log.WarnContext(ctx, "accounts cannot be put right for now", "server", s.server, "error", err)
+		s.log.WarnContext(ctx, "accounts cannot be checked for now", "server", s.server, "error", err)
 	}
 	return s, nil
 }

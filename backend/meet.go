@@ -194,7 +194,7 @@ func Trust(ctx context.Context, cfg ExternalConfig) (Trusted, error) {
 		return Trusted{}, err
 	}
 	if !t.local {
-		return Trusted{}, midas.Errorf(midas.Invalid, "%s is known by its certificate's authority and name, not by what was remembered", t.address).
+		return Trusted{}, midas.Errorf(midas.Invalid, "%s is verified by its certificate's authority and name, and not by who serves it", t.address).
 			WithHint("only servers on this machine are remembered, without tls= or ca= in their URL")
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)

@@ -39,7 +39,7 @@ const (
 const noCommandYet = math.MaxUint64
 
 // errDrained ends the relay of a session without a transaction.
-var errDrained = errors.New("the gateway drains, and the session has no transaction")
+var errDrained = errors.New("the gateway is draining, and the session has no open transaction")
 
 // Shutdown refuses new connections and ends each session, with error 1053, as soon as no
 // statement of it runs and no transaction is open. When ctx is done the rest ends wherever

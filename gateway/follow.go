@@ -43,7 +43,7 @@ func (r *relayed) sweepBeforeAnswer() {
 		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 		defer cancel()
 		if err := r.sweep(ctx, accounts); err != nil {
-			r.Log.Warn("accounts cannot be put right for now", "server", server, "error", err)
+			r.Log.Warn("accounts cannot be checked for now", "server", server, "error", err)
 		}
 	}
 	r.toClient.before.Store(&sweep)

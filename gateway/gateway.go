@@ -114,7 +114,7 @@ type Gateway struct {
 	Config
 	plane       *plane
 	limits      *limits
-	tokens      *lane // the sign-ins by token that are worked on
+	tokens      *lane // the sign-ins by token under way
 	passwords   *lane
 	guesses     *guesses
 	refusals    *refusals.Log

@@ -83,8 +83,8 @@ func (s *session) tryNative(ctx context.Context, password string) (upstream, err
 
 // throttled refuses a password unchecked.
 func (s *session) throttled() error {
-	s.refusals.Warn(s.remote(), "passwords are refused unchecked: too many were wrong", "source", s.source, "user", s.login.User, "server", s.server.Name)
-	return errDenied("password refused unchecked: too many were wrong from this source, or for this user from many")
+	s.refusals.Warn(s.remote(), "passwords are refused unchecked: too many before were wrong", "source", s.source, "user", s.login.User, "server", s.server.Name)
+	return errDenied("password refused unchecked: too many wrong ones from this source, or for this user from many sources")
 }
 
 // checkPassword asks the backend whether or not there is such an account, but for a name

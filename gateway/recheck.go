@@ -21,7 +21,7 @@ import (
 var (
 	errIdentityGone = answerf(wire.CodeServerShutdown, "The session was ended: its identity was deleted")
 	errServerGone   = answerf(wire.CodeServerShutdown, "The session was ended: its server was deleted")
-	errAdminGone    = answerf(wire.CodeServerShutdown, "The session was ended: it was that of the server's Microsoft Entra administrator, which is another now")
+	errAdminGone    = answerf(wire.CodeServerShutdown, "The session was ended: its server has another Microsoft Entra administrator now")
 	errGroupLeft    = answerf(wire.CodeServerShutdown, "The session was ended: its identity is no longer in the group that it signed in by")
 	errAccountGone  = answerf(wire.CodeServerShutdown, "The session was ended: its AADUSER was dropped or renamed")
 )

@@ -150,7 +150,7 @@ func TestFormerAdministrator(t *testing.T) {
 		Administrator: midas.Administrator{Login: w.name("admin"), ObjectID: next.PrincipalID, TenantID: tenant},
 	})
 	w.must(err)
-	if e := former.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "administrator, which is another now") {
+	if e := former.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "another Microsoft Entra administrator now") {
 		t.Error(e)
 	}
 	w.must(w.open(w.name("admin"), w.token(next)).Ping())

@@ -96,7 +96,7 @@ func (r *relayed) copyAnswers() {
 		_, err := relay.Copy(to, backend)
 		hungUp.Store(err == nil)
 		if errors.Is(err, relay.ErrStalled) {
-			r.Log.Warn("session ended: its client takes nothing of its results", "remote", r.remote(), "user", r.login.User, "for", r.WriteTimeout)
+			r.Log.Warn("session ended: its client reads none of its results", "remote", r.remote(), "user", r.login.User, "for", r.WriteTimeout)
 		}
 		if replaced.Load() {
 			return

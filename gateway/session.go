@@ -56,7 +56,7 @@ func (s *session) run(ctx context.Context) {
 	defer s.raw.Close()
 	defer func() { s.place.leave() }()
 	if !s.takePlace() {
-		s.refusals.Warn(s.remote(), "connection refused: all places are taken by sign-ins that are worked on", "source", s.source)
+		s.refusals.Warn(s.remote(), "connection refused: all places are taken by sign-ins under way", "source", s.source)
 		s.refuse(errTooManyConnections)
 		return
 	}

@@ -38,7 +38,7 @@ type secrets struct {
 func (s secrets) machine(given, header string, spelling func(string) string) (vmID string, err error) {
 	parts := strings.Split(given, ".")
 	if len(given) <= maxSecret && len(parts) == 2 && len(parts[0]) == 36 && len(parts[1]) == 43 {
-		return "", midas.Errorf(midas.Unauthenticated, "the %s names no end, as those of earlier versions: midas env prints a new one", header)
+		return "", midas.Errorf(midas.Unauthenticated, "the %s has no expiry, as those of earlier versions had none: midas env prints a new one", header)
 	}
 	if len(given) > maxSecret || len(parts) != 3 {
 		return "", midas.Errorf(midas.Unauthenticated, "the %s is of no machine here", header)

@@ -65,7 +65,7 @@ func TestSecretsAreNotProlonged(t *testing.T) {
 		id + "." + seconds + ".0." + proof:      "of no machine here",
 		id + "..":                               "of no machine here",
 		id + "." + proof:                        "of no machine here",
-		id + "." + strings.Repeat("A", 43):      "names no end",
+		id + "." + strings.Repeat("A", 43):      "has no expiry",
 		secretUntil(id, w.now):                  "ended at",
 		secretUntil(id, time.Unix(0, 0)):        "ended at",
 		secretUntil(id, until.Add(time.Hour)):   "made for longer than the 24h0m0s",

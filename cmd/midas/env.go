@@ -70,7 +70,7 @@ func (c *cli) newEnvCommand() *cobra.Command {
 				return usagef("--way %q is not a way to point az here", way).WithHint("with --az, one of: %s", strings.Join(ways, ", "))
 			}
 			if vm.lifetime < 0 || vm.lifetime > 0 && vm.name == "" {
-				return usagef("--lifetime %s is of no secret", vm.lifetime).WithHint("with --vm, such as: --lifetime 8h")
+				return usagef("--lifetime %s needs --vm: without a VM there is no secret that could end", vm.lifetime).WithHint("for one: --vm myVM --lifetime 8h")
 			}
 			name := vm.name // as it was given
 			vars, err := c.environment(cmd.Context(), &vm)

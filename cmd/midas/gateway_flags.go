@@ -22,7 +22,7 @@ func (f *gatewaySettings) add(flags *pflag.FlagSet) {
 	flags.IntVar(&f.MaxSigningIn, "max-signing-in", 0, "how many connections to the gateway may be signing in at once; beyond that, those that have not sent their token or password give way to newcomers (default 2048, less where the process may open few files)")
 	flags.IntVar(&f.MaxSigningInPerSource, "max-signing-in-per-source", 0, "how many of them may come from one address or IPv6 /64 network; all addresses of this machine are one source (default half of --max-signing-in)")
 	flags.DurationVar(&f.DrainTime, "drain-time", 30*time.Second, "how long sessions may finish their transactions after an interrupt, while new ones are refused; another interrupt ends them at once")
-	flags.DurationVar(&f.WriteTimeout, "client-write-timeout", gateway.DefaultWriteTimeout, "how long a client may read nothing of its results before its session is ended; the database ends it sooner where its own net_write_timeout is shorter")
+	flags.DurationVar(&f.WriteTimeout, "client-write-timeout", gateway.DefaultWriteTimeout, "how long a client may leave its results unread before its session is ended; the database ends it sooner where its own net_write_timeout is shorter")
 }
 
 // settings completes f with what is not given.
@@ -39,7 +39,7 @@ func (f gatewaySettings) settings() (gatewaySettings, error) {
 	case f.WriteTimeout < time.Second:
 		return f, usagef("--client-write-timeout %s is less than 1s", f.WriteTimeout)
 	case f.DrainTime < 0:
-		return f, usagef("--drain-time %s is less than nothing", f.DrainTime)
+		return f, usagef("--drain-time %s is negative", f.DrainTime)
 	}
 	return f, nil
 }

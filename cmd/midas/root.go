@@ -94,7 +94,7 @@ func (c *cli) newRootCommand() *cobra.Command {
 		Use:   "midas",
 		Short: "Sign in to MySQL with a managed identity",
 		Long: `midas signs programs in to MySQL with a managed identity instead of a password.
-It speaks az's words, so that "alias az=midas" runs az's documented commands here.`,
+It speaks az's words: after "alias az=midas", az's documented commands run here.`,
 		Version:       buildVersion(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

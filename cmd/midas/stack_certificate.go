@@ -74,7 +74,7 @@ func (n *namesAt) leftOut() string {
 	if n.left == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d servers are not in the certificate that a client sees which sends no server name (SNI): give mysql --tls-sni-servername=NAME, or connect by an address of this machine as USER@NAME", n.left, n.servers)
+	return fmt.Sprintf("%d of %d servers are not in the certificate for clients that send no server name (SNI): give mysql --tls-sni-servername=NAME, or connect by an address of this machine as USER@NAME", n.left, n.servers)
 }
 
 // current reads the names anew when a server has changed. When they cannot be read those at

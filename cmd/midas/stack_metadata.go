@@ -45,7 +45,7 @@ func (f *metadataFlags) add(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.Namespaces, "vm-netns", nil, "NAME=PATH or GROUP/NAME=PATH: serve http://169.254.169.254 in the network namespace PATH, such as /run/netns/NAME, in which everything is that VM; repeat it for more (root only)")
 	flags.StringVar(&f.ArcTokens, "arc-tokens", "", "folder for the key files of Azure Arc's protocol, which is off without it; SDKs read /var/opt/azcmagent/tokens only")
 	flags.StringArrayVar(&f.Names, "metadata-name", nil, "name, such as host.docker.internal, by which VMs call the metadata endpoint; others are refused, except localhost and addresses; repeat it for more")
-	flags.DurationVar(&f.SecretLifetime, "identity-header-lifetime", secretLifetime, "how long the secret lasts, at most, by which midas env makes a program a VM")
+	flags.DurationVar(&f.SecretLifetime, "identity-header-lifetime", secretLifetime, "how long the secret of midas env (IDENTITY_HEADER) makes a program a VM, at most")
 	flags.StringVar(&f.ArcMachine, "arc-vm", "", "NAME or GROUP/NAME of the VM that this machine is in Azure Arc's protocol, for whoever can read the key files")
 }
 

@@ -26,7 +26,8 @@ func (c *cli) newTokenCommand() *cobra.Command {
 		Short: "Print an access token, the password for MySQL",
 		Long: `Print an access token of whoever is here: on a VM ("midas vm run", "midas env --vm"),
 in App Service or in a pod with workload identity, that workload; else whom midas
-login has signed in; else the local operator, who is the administrator of servers created without one.
+login has signed in; else the local operator, who is the administrator of servers created
+without one.
 
 The token is a password until it expires. A program's own prompt may cut it: pass it in
 MYSQL_PWD or with --password=.`,

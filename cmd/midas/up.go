@@ -38,7 +38,8 @@ The first start makes a local operator: the account that the other commands use,
 the Microsoft Entra administrator of servers that are created without one.`,
 		Example: `  midas up
   midas up --seed world.yaml
-  midas up --backend mysql://root@127.0.0.1:3306 --backend-password-file ~/mysql-root`,
+  midas up --backend mysql://root@127.0.0.1:3306 --backend-password-file ~/mysql-root
+  MIDAS_BACKEND_PASSWORD=… midas up --backend 'mysql://midas@db.example.com?ca=/etc/ssl/db-ca.pem'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := cfg.checkAddresses(); err != nil {
 				return err
@@ -68,7 +69,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments that there shall be")
 	endpoint.add(flags)
 	door.add(flags)
-	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in, of those refused at one address one in ten seconds")
+	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in; of those refused at one address, one in ten seconds")
 	return cmd
 }
 

@@ -229,8 +229,8 @@ func checkOwnerAbove(path string, info fs.FileInfo) error {
 }
 
 func unsafeMode(path string, info fs.FileInfo, why string) error {
-	return fmt.Errorf("%s %w: it has mode %#o, and others may write to it%s (chmod go-w it once you know that nobody did)",
-		path, ErrUnsafe, info.Mode().Perm(), why)
+	return fmt.Errorf("%s %w: it has mode %#o, and others may write to it%s (if nobody did: chmod go-w %s)",
+		path, ErrUnsafe, info.Mode().Perm(), why, path)
 }
 
 func unsafeOwner(path string, info fs.FileInfo) error {

@@ -39,7 +39,7 @@ func checkRSA(k *rsa.PublicKey) error {
 		return errors.New("RSA key without modulus")
 	}
 	if k.E < minExponent || k.E%2 == 0 {
-		return fmt.Errorf("RSA key with exponent %d: it is odd and not less than %d", k.E, minExponent)
+		return fmt.Errorf("RSA key with exponent %d: it must be odd and at least %d", k.E, minExponent)
 	}
 	if bits := k.N.BitLen(); bits < minRSABits || bits > maxRSABits {
 		return fmt.Errorf("RSA key of %d bits: %d to %d are accepted", bits, minRSABits, maxRSABits)
