@@ -30,7 +30,7 @@ func TestClientsThatStopReadingEnd(t *testing.T) {
 		w.signIn(user, token).query(large)
 	}
 	w.eventually("they are ended", func() bool { return w.gateway.Sessions() == before })
-	if n := w.log.with("its client takes nothing of its results"); n != 3 {
+	if n := w.log.with("its client reads none of its results"); n != 3 {
 		t.Errorf("%d lines of the log say why", n)
 	}
 }
