@@ -99,7 +99,7 @@ var loopbacks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustP
 func notLoopback(network string) error {
 	if HoldsLoopback(netip.MustParsePrefix(network)) {
 		return midas.Errorf(midas.Invalid, "The cidr '%s' holds loopback addresses, which every user of this machine has: each would be this virtual machine. "+
-			"Name a user id or a control group instead; if every user is meant, say insecureOwnAddresses besides.", network)
+			"Name a user id or a control group instead; if every user is meant, say insecureOwnAddresses (--insecure-own-addresses) besides.", network)
 	}
 	return nil
 }

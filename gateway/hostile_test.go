@@ -84,7 +84,7 @@ func TestSessionsThatCannotSettleEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := oneBackend(t)
 			w.stop()
-			w.signInTimeout = time.Second
+			w.signInTimeout = 3 * time.Second
 			w.startGateway()
 			c := w.stuck(then)
 			switch name {
