@@ -56,6 +56,8 @@ type dialect interface {
 	resume(ctx context.Context, q querier, u backendUser, mapping string) error
 	// endSessions ends the connections of the account at the backend.
 	endSessions(ctx context.Context, q querier, a Account) error
+	// busy tells whether the connection of that id is there and doing something.
+	busy(ctx context.Context, q querier, id uint32) (bool, error)
 	// armour is setSecret for an account whose password is changed over and over: where the
 	// backend can, further changes do not reach the secret.
 	armour(ctx context.Context, q querier, a Account, secret string) error
