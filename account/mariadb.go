@@ -30,7 +30,7 @@ const (
 	mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), " + mariadbMarker + ", NULL, " +
 		"COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), JSON_VALUE(Priv, '$.authentication_string')), " +
 		"JSON_VALUE(Priv, '$.plugin') = 'mysql_native_password' AND NOT JSON_EXISTS(Priv, '$.midas_unloaded') " +
-		"AND (NOT JSON_EXISTS(Priv, '$.auth_or') AND " + mariadbKept + " OR " + mariadbArmoured + "), " +
+		"AND (NOT JSON_EXISTS(Priv, '$.auth_or') OR " + mariadbArmoured + ") AND " + mariadbKept + ", " +
 		"COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0') = '1', COALESCE(JSON_VALUE(Priv, '$.midas_locked'), '0') = '1', " + mariadbDated + " " +
 		"FROM mysql.global_priv WHERE "
 )
@@ -120,11 +120,15 @@ func (mariadbDialect) setSecret(ctx context.Context, q querier, a Account, secre
 // table and the reload, SET PASSWORD would write back what the server still has. As on
 // MySQL it cannot be done on condition, so the caller looks at the marker afterwards. It
 // costs each sign-in one more exchange, until the secret is set the next time.
-func (mariadbDialect) armour(ctx context.Context, q querier, a Account, secret string) error {
+func (d mariadbDialect) armour(ctx context.Context, q querier, a Account, secret string) error {
 	const way = "mysql_native_password USING "
 	_, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+" IDENTIFIED VIA "+
 		way+"'"+mariadbOpensNever+"' OR "+way+"'"+nativeHash(secret)+"'")
-	return unavailableBut(nativeHash(secret), "set the secret of account "+a.String(), err)
+	if err != nil {
+		return unavailableBut(nativeHash(secret), "set the secret of account "+a.String(), err)
+	}
+	// The account's owner can close the first way in again as midas does.
+	return d.bind(ctx, q, a)
 }
 
 // holds compares with what mysql_native_password stores, which is the same for the same secret.

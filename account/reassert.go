@@ -71,8 +71,11 @@ func (s *Store) mend(ctx context.Context, q querier, row Account) (changed bool,
 	}
 	s.mended.note(row.Mapping, s.now())
 	s.toExpel.note(row.Mapping, s.now())
-	s.expel(ctx, q, row)
-	return true, s.giveSecretBy(ctx, q, set, row, row)
+	if err := s.giveSecretBy(ctx, q, set, row, row); err != nil {
+		return true, err
+	}
+	s.expel(ctx, q, row) // not before: until now that password made sessions
+	return true, nil
 }
 
 // expel ends the sessions of an account whose password was changed, if it is time.

@@ -334,6 +334,36 @@ func TestArmour(t *testing.T) {
 			t.Errorf("the first way in opens: %d", n)
 		}
 	}
+	// Its owner can put back what midas has in the first way in.
+	own := w.directly(user, s.Secret(account))
+	put := func(password string) {
+		t.Helper()
+		if _, err := own.ExecContext(t.Context(), "SET PASSWORD = "+password); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		w.advance(expelEvery)
+		w.sweep(s)
+		own = w.directly(user, s.Secret(account))
+		for _, statement := range []string{"GRANT SELECT ON mysql.* TO %s", "ALTER USER %s WITH MAX_USER_CONNECTIONS 100", "ALTER USER %s ACCOUNT LOCK", "ALTER USER %s ACCOUNT UNLOCK"} {
+			w.exec(strings.ReplaceAll(statement, "%s", quoteAccount(user, "%")))
+			w.sweep(s)
+			if err := own.PingContext(t.Context()); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+		put("PASSWORD('Mine-0wn')")
+		session := w.directly(user, "Mine-0wn")
+		put("'" + mariadbOpensNever + "'")
+		w.sweep(s)
+		w.advance(expelEvery)
+		w.sweep(s)
+		w.wantEnded(session)
+		own = w.directly(user, s.Secret(account)) // armoured again by the next change
+		put("PASSWORD('Mine-0wn')")
+		w.sweep(s)
+	}
 	if err := s.Rotate(t.Context(), account); err != nil {
 		t.Fatal(err)
 	}
@@ -444,6 +474,31 @@ func TestPasswordPutBack(t *testing.T) {
 		w.exec("UPDATE mysql.global_priv SET Priv = JSON_REMOVE(JSON_SET(Priv, '$.password_last_changed', UNIX_TIMESTAMP()), '$.midas_dated') WHERE User = ?", user)
 		w.sweep(s)
 	}
+}
+
+// inBetween is a dialect before whose setSecret something happens.
+type inBetween struct {
+	dialect
+	happens func()
+}
+
+func (b inBetween) setSecret(ctx context.Context, q querier, a Account, secret string) error {
+	b.happens()
+	return b.dialect.setSecret(ctx, q, a, secret)
+}
+
+// A changed password makes sessions until it is taken back: by a program that signs in over and
+// over, at the last moment.
+func TestSessionsMadeUntilThePasswordIsTakenBack(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, user := w.store(), w.name("app")
+		w.create(s, user, idA)
+		w.exec("ALTER USER " + quoteAccount(user, "%") + " IDENTIFIED BY 'Mine-0wn'")
+		var session *sql.Conn
+		s.dialect = inBetween{s.dialect, func() { session = w.directly(user, "Mine-0wn") }}
+		w.sweep(s)
+		w.wantEnded(session)
+	})
 }
 
 // An AADUSER cannot do what a server asks of the owner of an expired password.
