@@ -30,17 +30,22 @@ type keptRow struct {
 }
 
 // droppedRow is a row that was given up. Lost tells that nobody dropped its account: it was
-// gone with all others and all rows, as on an empty server in the place of the right one.
+// gone with all others and all rows, as on an empty server in the place of the right one. Then
+// its name is noted too.
 type droppedRow struct {
 	Mapping    string `json:"mapping"`
 	Generation int    `json:"generation"`
 	Lost       bool   `json:"lost,omitempty"`
+	User       string `json:"user,omitempty"`
+	Host       string `json:"host,omitempty"`
 }
 
 // refuses tells whether a can be kept no more, since it was given up.
 func (d droppedRow) refuses(a Account) bool {
 	return a.Generation < d.Generation || a.Generation == d.Generation && !d.Lost
 }
+
+func (d droppedRow) isLost(user, host string) bool { return d.Lost && d.User == user && d.Host == host }
 
 func (c *copied) clone() *copied {
 	next := &copied{rows: maps.Clone(c.rows), dropped: slices.Clone(c.dropped), gone: c.gone, ended: c.ended}
@@ -60,6 +65,15 @@ func (c *copied) give(up droppedRow) {
 	c.forget(up.Mapping)
 	c.dropped = append(c.dropped, up)
 	c.dropped = c.dropped[max(0, len(c.dropped)-maxDropped):]
+}
+
+// revoke makes lost rows of a name ones that were dropped.
+func (c *copied) revoke(user, host string) {
+	for i, d := range c.dropped {
+		if d.isLost(user, host) {
+			c.dropped[i] = droppedRow{Mapping: d.Mapping, Generation: d.Generation}
+		}
+	}
 }
 
 // forget forgets that a row was given up.

@@ -27,6 +27,9 @@ type copies interface {
 	// lose gives up all rows as lost: one that comes back as it was, with its account, is
 	// kept again.
 	lose() error
+	// revoke gives up for good what was lost under the name of a: whoever drops an account of
+	// that name does not mean to have the one before come back.
+	revoke(a Account) error
 	// state returns the row of a mapping, and how it was given up, if it was.
 	state(mapping string) (a Account, kept bool, dropped droppedRow)
 	// sum is the fingerprint of all rows that are kept.
@@ -51,6 +54,7 @@ func (noCopies) begun() bool           { return false }
 func (noCopies) begin([]Account) error { return nil }
 func (noCopies) of(string) []Account   { return nil }
 func (noCopies) lose() error           { return nil }
+func (noCopies) revoke(Account) error  { return nil }
 
 func (noCopies) state(string) (Account, bool, droppedRow) {
 	return Account{}, false, droppedRow{}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -215,10 +216,20 @@ func (f *copyFile) Delete(a Account) error {
 	})
 }
 
+func (f *copyFile) revoke(a Account) error {
+	if !slices.ContainsFunc(f.look().dropped, func(d droppedRow) bool { return d.isLost(a.User, a.Host) }) {
+		return nil
+	}
+	return f.change(func(c *copied) error {
+		c.revoke(a.User, a.Host)
+		return nil
+	})
+}
+
 func (f *copyFile) lose() error {
 	return f.change(func(c *copied) error {
 		for mapping, row := range c.rows {
-			c.give(droppedRow{mapping, row.Generation, true})
+			c.give(droppedRow{mapping, row.Generation, true, row.User, row.Host})
 		}
 		return nil
 	})

@@ -84,7 +84,7 @@ func TestCopyForgetsTheOldestDropped(t *testing.T) {
 	f := openedCopy(t, "", "one")
 	state := &copied{rows: map[string]keptRow{}}
 	for n := range maxDropped {
-		state.dropped = append(state.dropped, droppedRow{sampleRow(n).Mapping, 1, false})
+		state.dropped = append(state.dropped, droppedRow{Mapping: sampleRow(n).Mapping, Generation: 1})
 	}
 	f.now.Store(state)
 	if err := f.Delete(sampleRow(maxDropped)); err != nil {
@@ -281,7 +281,7 @@ func TestCopySharedByStores(t *testing.T) {
 }
 
 func FuzzOpenCopy(f *testing.F) {
-	state := &copied{rows: map[string]keptRow{}, dropped: []droppedRow{{sampleRow(9).Mapping, 3, false}, {sampleRow(8).Mapping, 3, true}}}
+	state := &copied{rows: map[string]keptRow{}, dropped: []droppedRow{{Mapping: sampleRow(9).Mapping, Generation: 3}, {Mapping: sampleRow(8).Mapping, Generation: 3, Lost: true, User: "u", Host: "h"}}}
 	state.keep(copyDeriver, sampleRow(0))
 	state.keep(copyDeriver, sampleRow(1))
 	good, err := copyDeriver.sealCopy("one", state)

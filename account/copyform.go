@@ -73,6 +73,8 @@ func (d Deriver) documentSeal(doc copyDocument) string {
 		buffer = binary.BigEndian.AppendUint64(buffer, uint64(row.Generation))
 		if row.Lost {
 			add("lost")
+			add(row.User)
+			add(row.Host)
 		}
 	}
 	mac.Write(buffer)

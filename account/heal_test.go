@@ -287,3 +287,25 @@ func TestBackendWithoutItsData(t *testing.T) {
 		check("after it was used")
 	})
 }
+
+// A name that was made again after such a loss, and then dropped, stays dropped: whoever made the
+// server lose everything, and kept what it had, would bring the account of before back.
+func TestDropAfterALossIsForGood(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		dir := w.copyDir()
+		cfg := w.copied(dir)
+		s, user := w.open(cfg), w.name("app")
+		w.create(s, user, idA)
+		backup := w.save()
+		w.exec("DROP USER " + quoteAccount(user, "%"))
+		w.exec("DROP DATABASE midas")
+		w.sweep(s)
+		w.create(s, user, idA)
+		w.exec("DROP USER " + quoteAccount(user, "%"))
+		w.sweep(s)
+		backup.restore()
+		w.sweep(s)
+		w.closed(cfg, s, user, "its account was dropped")
+		w.closed(w.copied(dir), w.open(w.copied(dir)), user, "its account was dropped")
+	})
+}

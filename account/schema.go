@@ -164,6 +164,16 @@ func (s *Store) deleteRow(ctx context.Context, q querier, a Account) error {
 	return discardRow(ctx, q, a.Mapping)
 }
 
+// revokeRow is deleteRow for an account that somebody has dropped, or a former administrator's.
+func (s *Store) revokeRow(ctx context.Context, q querier, a Account) error {
+	if a.ServerID == s.server {
+		if err := s.copies.revoke(a); err != nil {
+			return err
+		}
+	}
+	return s.deleteRow(ctx, q, a)
+}
+
 // discardRow deletes a row that midas did not write, whatever mapping it claims.
 func discardRow(ctx context.Context, q querier, mapping string) error {
 	_, err := q.ExecContext(ctx, "DELETE FROM midas.aaduser WHERE `mapping` = ?", mapping)

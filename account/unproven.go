@@ -90,7 +90,7 @@ func (s *Store) bury(ctx context.Context, q querier, row Account) error {
 		return err
 	}
 	s.log.InfoContext(ctx, "account row deleted: its account is gone", "account", row.String(), "id", row.ID)
-	return s.deleteRow(ctx, q, row)
+	return s.revokeRow(ctx, q, row)
 }
 
 // hasOther tells whether u is proven to be the account of another row: an AADUSER that was
