@@ -4,18 +4,40 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
 
-// numberNoSuchThread is what KILL says of a connection that is gone.
-const numberNoSuchThread = 1094
+const (
+	// numberNoSuchThread is what KILL says of a connection that is gone.
+	numberNoSuchThread = 1094
+	// numberFull is what a backend says that has as many connections as it takes.
+	numberFull = 1040
+	// endAgainAfter is the pause before it is asked again. The pool bounds how many ask.
+	endAgainAfter = 50 * time.Millisecond
+)
 
 // EndConnection ends the backend's connection of that id with whatever it is doing. A server
 // looks at its client when it has something to say: a stored program goes on for as long as
 // it likes after the connection was closed, with all rights of its account. One that does
-// nothing ends by itself. Errors are Unavailable.
+// nothing ends by itself. Where the backend takes no more connections it tries until ctx
+// ends: whoever fills it would keep what they run there. Errors are Unavailable.
 func (s *Store) EndConnection(ctx context.Context, id uint32) error {
+	for {
+		err := s.endConnection(ctx, id)
+		if refused := new(mysql.MySQLError); !errors.As(err, &refused) || refused.Number != numberFull {
+			return err
+		}
+		select {
+		case <-time.After(endAgainAfter):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (s *Store) endConnection(ctx context.Context, id uint32) error {
 	busy, err := s.dialect.busy(ctx, s.db, id)
 	if err != nil || !busy {
 		return err

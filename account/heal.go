@@ -93,6 +93,11 @@ func (s *Store) mendTable(ctx context.Context, q querier) error {
 		there[r.Mapping] = r
 	}
 	written, kept := 0, s.copies.All()
+	if empty, err := s.isEmpty(ctx, q, kept, rows); err != nil {
+		return err
+	} else if empty {
+		return s.lookAtOthers(ctx, q, rows)
+	}
 	for _, a := range kept {
 		again, err := s.mendRow(ctx, q, a, there)
 		if err != nil {
@@ -103,11 +108,6 @@ func (s *Store) mendTable(ctx context.Context, q querier) error {
 			s.Forget(a.User)
 		}
 	}
-	if written > 0 && written == len(kept) {
-		if empty, err := s.isEmpty(ctx, q); err != nil || empty {
-			return err
-		}
-	}
 	if lost || written > 0 {
 		s.log.WarnContext(ctx, "rows of midas.aaduser were lost or changed on the backend and are written again from their copy: "+
 			"find out who did that; no account was made, and none opens that is not still there",
@@ -116,11 +116,18 @@ func (s *Store) mendTable(ctx context.Context, q querier) error {
 	return s.lookAtOthers(ctx, q, rows)
 }
 
-// isEmpty tells whether the backend, which had lost all rows, has no account for any of them
-// either: it began anew, without its data, or is another one. Nobody dropped these accounts. If
-// they come back, with their rows, they are to open again; until then the rows are given up,
-// so that the server can be used as it is.
-func (s *Store) isEmpty(ctx context.Context, q querier) (bool, error) {
+// isEmpty tells whether the backend, which has none of the rows that are kept, has no account
+// for any of them either: it began anew, without its data, or is another one. Nobody dropped
+// these accounts. If they come back, with their rows, they are to open again; until then the
+// rows are given up, so that the server can be used as it is. It may have been used so before:
+// then rows has others.
+func (s *Store) isEmpty(ctx context.Context, q querier, kept []Account, rows []mappingRow) (bool, error) {
+	isKept := func(id string) bool {
+		return slices.ContainsFunc(kept, func(a Account) bool { return a.Mapping == id })
+	}
+	if len(kept) == 0 || slices.ContainsFunc(rows, func(r mappingRow) bool { return isKept(r.Mapping) }) {
+		return false, nil
+	}
 	users, err := s.dialect.all(ctx, q, s.server, s.self.user)
 	if err != nil {
 		return false, err
@@ -128,10 +135,13 @@ func (s *Store) isEmpty(ctx context.Context, q querier) (bool, error) {
 	if !slices.ContainsFunc(users, s.isSelf) {
 		return false, incomplete()
 	}
-	kept := s.copies.All()
-	for _, u := range users {
-		if slices.ContainsFunc(kept, func(a Account) bool { return u.is(a) || u.marker == a.Mapping || u.label == a.Mapping }) {
-			return false, nil
+	if slices.ContainsFunc(users, func(u backendUser) bool { return isKept(u.marker) || isKept(u.label) }) {
+		return false, nil
+	}
+	for _, a := range kept { // an account that lost its mark is not to become somebody's own
+		users, err := s.dialect.byName(ctx, q, a.User)
+		if err != nil || slices.ContainsFunc(users, func(u backendUser) bool { return u.is(a) && !s.isOfAny(u, rows) }) {
+			return false, err
 		}
 	}
 	if err := s.copies.lose(); err != nil {
@@ -141,11 +151,17 @@ func (s *Store) isEmpty(ctx context.Context, q querier) (bool, error) {
 		"the accounts open again when its data is back", "server", s.server, "rows", len(kept))
 	for _, a := range kept {
 		s.Forget(a.User)
-		if err := discardRow(ctx, q, a.Mapping); err != nil {
-			return true, err
-		}
 	}
 	return true, nil
+}
+
+// isOfAny tells whether u is the account of one of the rows, now or before the backend was
+// exchanged.
+func (s *Store) isOfAny(u backendUser, rows []mappingRow) bool {
+	return slices.ContainsFunc(rows, func(r mappingRow) bool {
+		v := s.judge(r)
+		return r.ServerID == s.server && (v.believed() || v == rowLost) && s.madeFor(u, r.Account)
+	})
 }
 
 // sweepTable is mendTable where there is something to mend, and nobody changes accounts.

@@ -309,3 +309,70 @@ func TestDropAfterALossIsForGood(t *testing.T) {
 		w.closed(w.copied(dir), w.open(w.copied(dir)), user, "its account was dropped")
 	})
 }
+
+// A backend that starts with other data, in which an account has the name of one of the
+// server's, takes no account away, however often; nor does a backup that is put back there and
+// is older than what was lost.
+func TestBackendWithOtherData(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		cfg := w.copied(w.copyDir())
+		s, user, login := w.open(cfg), w.name("app"), w.name("admin")
+		app, admin := w.create(s, user, idA), w.admin(s, login, idA)
+		right := w.save()
+		lose := func() {
+			for _, name := range []string{user, login} {
+				w.exec("DROP USER IF EXISTS " + quoteAccount(name, "%"))
+			}
+			w.exec("DROP DATABASE midas")
+		}
+		lose()
+		w.sweep(s)
+		w.admin(s, login, idA)
+		rows, account := w.backup()+"_other", w.database()+".accounts_other"
+		table := "mysql.user"
+		if !w.mysql() {
+			table = "mysql.global_priv"
+		}
+		w.exec("CREATE TABLE "+rows+" AS SELECT * FROM midas.aaduser WHERE `server` = ?", strings.ToLower(cfg.ServerID))
+		w.exec("CREATE TABLE "+account+" AS SELECT * FROM "+table+" WHERE User = ?", login)
+		other := func() {
+			lose()
+			w.sweep(s)
+			w.exec("REPLACE INTO midas.aaduser SELECT * FROM " + rows)
+			w.exec("REPLACE INTO " + table + " SELECT * FROM " + account)
+			w.exec("FLUSH PRIVILEGES")
+			w.sweep(s)
+			w.sweep(s)
+		}
+		for range 2 {
+			right.restore()
+			w.sweep(s)
+			w.advance(time.Minute)
+			if again := w.admin(s, login, idA); again != admin || w.signIn(login, w.secret(s, admin)) != 0 {
+				t.Errorf("the administrator is %+v", again)
+			}
+			if got := w.lookup(s, user); len(got) != 1 || got[0] != app || w.signIn(user, w.secret(s, app)) != 0 {
+				t.Errorf("Lookup = %v", got)
+			}
+			other()
+		}
+
+		right.restore()
+		w.sweep(s)
+		w.advance(time.Minute)
+		if err := s.Rotate(t.Context(), app); err != nil { // what is lost next is newer
+			t.Fatal(err)
+		}
+		lose()
+		w.sweep(s)
+		right.restore()
+		w.sweep(s)
+		w.closed(cfg, s, user, "it is older than its copy")
+		if _, err := s.Restore(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.lookup(s, user); len(got) != 1 || w.signIn(user, w.secret(s, got[0])) != 0 {
+			t.Errorf("after Restore: Lookup = %v", got)
+		}
+	})
+}

@@ -48,6 +48,8 @@ func (s *Store) judge(r mappingRow) verdict {
 	switch {
 	case !known && dropped.Generation == 0:
 		return rowUnknown
+	case !known && dropped.Lost && r.Generation < dropped.Generation: // nobody dropped its account
+		return rowOutdated
 	case !known && dropped.refuses(r.Account):
 		return rowDropped
 	case !known && r.Generation == dropped.Generation:

@@ -13,8 +13,12 @@ import (
 // lingerFor is how long a refused client may take to hang up.
 const lingerFor = time.Second
 
-// endTimeout is how long a connection may take to end at the backend.
-const endTimeout = 5 * time.Second
+// endTimeout is how long a connection may take to end at the backend, which may be busy with
+// many more that end at the same time. What runs there when the gateway goes down may go on.
+const (
+	endTimeout         = 30 * time.Second
+	endTimeoutShutdown = 5 * time.Second
+)
 
 // errNoPlace ends a connection whose place was given to another when its secret came.
 var errNoPlace = errors.New("its place went to another connection")
@@ -79,10 +83,14 @@ func clientLeft(err error) bool {
 // its connection was closed before it has something to say, which a stored program need
 // never have. Whoever lost their rights would go on using them in it.
 func (s *session) endAtBackend(id uint32) {
-	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	timeout := endTimeout
+	if s.evicted.Load() == errShutdown {
+		timeout = endTimeoutShutdown
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	if err := s.accounts.EndConnection(ctx, id); err != nil {
-		s.Log.Warn("what a session was doing may go on at the database until it ends by itself", "server", s.server.Name, "account", s.account.String(), "connection", id, "error", err)
+		s.refusals.Warn(s.remote(), "what a session was doing may go on at the database until it ends by itself", "server", s.server.Name, "account", s.account.String(), "connection", id, "error", err)
 	}
 }
 
