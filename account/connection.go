@@ -22,7 +22,7 @@ const (
 // looks at its client when it has something to say: a stored program goes on for as long as
 // it likes after the connection was closed, with all rights of its account. One that does
 // nothing ends by itself. Where the backend takes no more connections it tries until ctx
-// ends: whoever fills it would keep what they run there. Errors are Unavailable.
+// ends: an AADUSER who fills it would keep what it runs there. Errors are Unavailable.
 func (s *Store) EndConnection(ctx context.Context, id uint32) error {
 	for {
 		err := s.endConnection(ctx, id)

@@ -81,7 +81,7 @@ func clientLeft(err error) bool {
 
 // endAtBackend ends what the session may still be doing there: a backend does not notice that
 // its connection was closed before it has something to say, which a stored program need
-// never have. Whoever lost their rights would go on using them in it.
+// never have. A principal that lost its rights would go on using them in it.
 func (s *session) endAtBackend(id uint32) {
 	timeout := endTimeout
 	if s.evicted.Load() == errShutdown {
