@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"container/heap"
 	"container/list"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/midas-mysql/midas/internal/sender"
@@ -21,21 +23,70 @@ type limits struct {
 
 	mu      sync.Mutex
 	total   int
-	held    map[netip.Prefix]int // by subscriber and by network; the zero prefix is this machine
-	waiting list.List            // of *place, the longest waiting first
+	moves   uint64
+	groups  map[netip.Prefix]*group // by subscriber and by network; the zero prefix is this machine
+	parties parties
 }
 
 // place is that of one connection. The nil place is that of a connection which has none.
 type place struct {
-	limits  *limits
-	from    sender.Sender
-	drop    func() // closes the connection
-	waiting *list.Element
-	left    bool
+	limits *limits
+	from   sender.Sender
+	drop   func() // closes the connection
+	since  uint64 // of limits.moves, when the wait for the client began
+	// Of the groups that it is in: one, or with an IPv6 network two.
+	groups []*group
+	waits  []*list.Element
+	left   bool
+}
+
+// group is the connections of one subscriber or network.
+type group struct {
+	held    int
+	waiting list.List // of *place, the longest waiting first
+	party   bool      // takes turns with others as a whole: see sender.Party
+	at      int       // in parties, while one of it is waiting
+}
+
+func (g *group) longest() *place {
+	if g == nil || g.waiting.Len() == 0 {
+		return nil
+	}
+	return g.waiting.Front().Value.(*place)
+}
+
+// parties are those whose clients the gateway waits for, as a heap: the one that has most
+// comes first, of several the one that has been waited for longest. A flood from many
+// addresses must not make each newcomer cost a look at all others.
+type parties []*group
+
+func (p parties) Len() int { return len(p) }
+
+func (p parties) Less(i, j int) bool {
+	if p[i].held != p[j].held {
+		return p[i].held > p[j].held
+	}
+	return p[i].longest().since < p[j].longest().since
+}
+
+func (p parties) Swap(i, j int) {
+	p[i], p[j] = p[j], p[i]
+	p[i].at, p[j].at = i, j
+}
+
+func (p *parties) Push(g any) {
+	g.(*group).at = len(*p)
+	*p = append(*p, g.(*group))
+}
+
+func (p *parties) Pop() any {
+	last := (*p)[len(*p)-1]
+	*p = slices.Delete(*p, len(*p)-1, len(*p))
+	return last
 }
 
 func newLimits(maxTotal, maxPerSource int) *limits {
-	return &limits{maxTotal: maxTotal, maxPerSource: maxPerSource, held: map[netip.Prefix]int{}}
+	return &limits{maxTotal: maxTotal, maxPerSource: maxPerSource, groups: map[netip.Prefix]*group{}}
 }
 
 // enter takes a place for a connection that the gateway waits for. drop closes the
@@ -45,10 +96,10 @@ func (l *limits) enter(from sender.Sender, drop func()) (taken, dropped *place) 
 	l.mu.Lock()
 	full := true
 	switch {
-	case l.held[from.Subscriber] >= l.maxPerSource:
-		dropped = l.longest(func(p *place) bool { return p.from.Subscriber == from.Subscriber })
-	case from.Network.IsValid() && l.held[from.Network] >= 2*l.maxPerSource:
-		dropped = l.longest(func(p *place) bool { return p.from.Network == from.Network })
+	case l.held(from.Subscriber) >= l.maxPerSource:
+		dropped = l.groups[from.Subscriber].longest()
+	case from.Network.IsValid() && l.held(from.Network) >= 2*l.maxPerSource:
+		dropped = l.groups[from.Network].longest()
 	case l.total >= l.maxTotal:
 		dropped = l.ofMost(from)
 	default:
@@ -58,9 +109,7 @@ func (l *limits) enter(from sender.Sender, drop func()) (taken, dropped *place) 
 		l.remove(dropped)
 	}
 	if !full || dropped != nil {
-		taken = &place{limits: l, from: from, drop: drop}
-		taken.waiting = l.waiting.PushBack(taken)
-		l.count(from, 1)
+		taken = l.add(&place{limits: l, from: from, drop: drop})
 	}
 	l.mu.Unlock()
 	if dropped != nil {
@@ -69,40 +118,40 @@ func (l *limits) enter(from sender.Sender, drop func()) (taken, dropped *place) 
 	return taken, dropped
 }
 
-func (l *limits) longest(of func(*place) bool) *place {
-	for e := l.waiting.Front(); e != nil; e = e.Next() {
-		if p := e.Value.(*place); of(p) {
-			return p
-		}
+func (l *limits) held(of netip.Prefix) int {
+	if g := l.groups[of]; g != nil {
+		return g.held
 	}
-	return nil
+	return 0
 }
 
 // ofMost returns the longest waiting connection of the source that has most places: more
 // than the newcomer's, or the newcomer's own.
-func (l *limits) ofMost(newcomer sender.Sender) (found *place) {
+func (l *limits) ofMost(newcomer sender.Sender) *place {
 	own := newcomer.Party()
-	most := l.held[own]
-	for e := l.waiting.Front(); e != nil; e = e.Next() {
-		p := e.Value.(*place)
-		if n := l.held[p.from.Party()]; n > most || n == most && found == nil && p.from.Party() == own {
-			found, most = p, n
-		}
+	if len(l.parties) > 0 && l.parties[0].held > l.held(own) {
+		return l.parties[0].longest()
 	}
-	return found
+	return l.groups[own].longest()
 }
 
-func (l *limits) count(from sender.Sender, n int) {
-	l.total += n
-	counted := []netip.Prefix{from.Subscriber}
-	if from.Network.IsValid() { // else it is the key of this machine
-		counted = append(counted, from.Network)
+func (l *limits) add(p *place) *place {
+	of := []netip.Prefix{p.from.Subscriber}
+	if p.from.Network.IsValid() { // else it is the key of this machine
+		of = append(of, p.from.Network)
 	}
-	for _, one := range counted {
-		if l.held[one] += n; l.held[one] == 0 {
-			delete(l.held, one)
+	for _, prefix := range of {
+		g := l.groups[prefix]
+		if g == nil {
+			g = &group{party: prefix == p.from.Party()}
+			l.groups[prefix] = g
 		}
+		g.held++
+		p.groups = append(p.groups, g)
 	}
+	l.total++
+	l.wait(p)
+	return p
 }
 
 func (l *limits) remove(p *place) {
@@ -111,13 +160,44 @@ func (l *limits) remove(p *place) {
 	}
 	p.left = true
 	l.stopWaiting(p)
-	l.count(p.from, -1)
+	l.total--
+	for i, prefix := range []netip.Prefix{p.from.Subscriber, p.from.Network}[:len(p.groups)] {
+		if p.groups[i].held--; p.groups[i].held == 0 {
+			delete(l.groups, prefix)
+		}
+		l.order(p.groups[i])
+	}
+}
+
+// wait puts a place behind those that wait for their clients.
+func (l *limits) wait(p *place) {
+	l.moves++
+	p.since = l.moves
+	for _, g := range p.groups {
+		p.waits = append(p.waits, g.waiting.PushBack(p))
+		if g.party && g.waiting.Len() == 1 {
+			heap.Push(&l.parties, g)
+		}
+		l.order(g)
+	}
 }
 
 func (l *limits) stopWaiting(p *place) {
-	if p.waiting != nil {
-		l.waiting.Remove(p.waiting)
-		p.waiting = nil
+	for i, e := range p.waits {
+		g := p.groups[i]
+		if g.party && g.waiting.Len() == 1 {
+			heap.Remove(&l.parties, g.at)
+		}
+		g.waiting.Remove(e)
+		l.order(g)
+	}
+	p.waits = nil
+}
+
+// order is called when what a group holds or has waited for has changed.
+func (l *limits) order(g *group) {
+	if g.party && g.waiting.Len() > 0 {
+		heap.Fix(&l.parties, g.at)
 	}
 }
 
@@ -143,7 +223,7 @@ func (p *place) awaiting() {
 	defer p.limits.mu.Unlock()
 	if !p.left {
 		p.limits.stopWaiting(p)
-		p.waiting = p.limits.waiting.PushBack(p)
+		p.limits.wait(p)
 	}
 }
 

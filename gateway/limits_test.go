@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/midas-mysql/midas/internal/sender"
 )
@@ -128,8 +130,8 @@ func TestLimitsCountRight(t *testing.T) {
 				held++
 			}
 		}
-		if held != l.total || held > 20 || l.waiting.Len() > held {
-			t.Fatalf("%d are held, %d counted, %d waiting", held, l.total, l.waiting.Len())
+		if held != l.total || held > 20 {
+			t.Fatalf("%d are held, %d counted", held, l.total)
 		}
 		if len(all) > 60 {
 			for _, p := range all[:30] {
@@ -141,7 +143,77 @@ func TestLimitsCountRight(t *testing.T) {
 	for _, p := range all {
 		p.leave()
 	}
-	if l.total != 0 || len(l.held) != 0 || l.waiting.Len() != 0 {
-		t.Errorf("when all have left: %d counted, %v, %d waiting", l.total, fmt.Sprint(l.held), l.waiting.Len())
+	if l.total != 0 || len(l.groups) != 0 || len(l.parties) != 0 {
+		t.Errorf("when all have left: %d counted, %v, %d parties waiting", l.total, fmt.Sprint(l.groups), len(l.parties))
+	}
+}
+
+// TestOldestOfMostIsFound compares with a look at all connections, after any course of events.
+func TestOldestOfMostIsFound(t *testing.T) {
+	const total = 12
+	l := newLimits(total, total)
+	var all, worked []*place // all are those that wait for their client, the longest first
+	held := map[netip.Prefix]int{}
+	for range 20000 {
+		from := sender.Of(netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", rand.IntN(5))))
+		if rand.IntN(2) == 0 {
+			from = sender.Of(netip.MustParseAddr(fmt.Sprintf("2001:db8:%d:%d::1", rand.IntN(2), rand.IntN(3))))
+		}
+		var want *place
+		most := held[from.Party()]
+		for _, p := range all {
+			if n := held[p.from.Party()]; n > most || n == most && want == nil && p.from.Party() == from.Party() {
+				want, most = p, n
+			}
+		}
+		full := l.total == total
+		taken, dropped := l.enter(from, func() {})
+		switch {
+		case full && dropped != want:
+			t.Fatalf("%v goes, want %v", dropped, want)
+		case full && want != nil:
+			all = slices.DeleteFunc(all, func(p *place) bool { return p == want })
+			held[want.from.Party()]--
+		}
+		if taken == nil {
+			for _, p := range append(all, worked...) {
+				p.leave()
+				held[p.from.Party()]--
+			}
+			all, worked = nil, nil
+			continue
+		}
+		held[from.Party()]++
+		all = append(all, taken)
+		p := all[rand.IntN(len(all))]
+		all = slices.DeleteFunc(all, func(one *place) bool { return one == p })
+		switch rand.IntN(12) {
+		case 0:
+			p.leave()
+			held[p.from.Party()]--
+		case 1:
+			p.working()
+			worked = append(worked, p)
+		default:
+			p.awaiting()
+			all = append(all, p)
+		}
+	}
+}
+
+// TestNewcomersCostTheSameFromAnyNumberOfSources: each must not cost a look at all that wait.
+func TestNewcomersCostTheSameFromAnyNumberOfSources(t *testing.T) {
+	const total = 1 << 15
+	l := newLimits(total, total)
+	from := make([]sender.Sender, 1<<12)
+	for i := range from {
+		from[i] = sender.Of(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+	}
+	began := time.Now()
+	for i := range 4 * total {
+		l.enter(from[i%len(from)], func() {})
+	}
+	if took := time.Since(began); took > 10*time.Second { // looking at all took minutes
+		t.Errorf("%d newcomers took %v", 4*total, took)
 	}
 }
