@@ -19,7 +19,8 @@ type backendUser struct {
 	// suspended is true when midas itself locked the account, since its principal is gone.
 	suspended bool
 	// bound is true when its owner cannot set a password without knowing the present one, or
-	// at least a change can be told though the password is what it was.
+	// at least a change can be told though the password is what it was, and need not, since it
+	// never expires.
 	bound bool
 }
 
@@ -46,7 +47,8 @@ type dialect interface {
 	// setSecret gives the account its secret again, and no expiry. The
 	// caller has checked that it carries the marker and checks again afterwards.
 	setSecret(ctx context.Context, q querier, a Account, secret string) error
-	// bind keeps the owner of the account from setting a password, or lets it be told.
+	// bind keeps the owner of the account from setting a password, or lets it be told, and
+	// keeps the password from expiring.
 	bind(ctx context.Context, q querier, a Account) error
 	// lock locks the account of that name and host, no matter who made it.
 	lock(ctx context.Context, q querier, a Account) error

@@ -31,7 +31,8 @@ const (
 		"COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), JSON_VALUE(Priv, '$.authentication_string')), " +
 		"JSON_VALUE(Priv, '$.plugin') = 'mysql_native_password' AND NOT JSON_EXISTS(Priv, '$.midas_unloaded') " +
 		"AND (NOT JSON_EXISTS(Priv, '$.auth_or') OR " + mariadbArmoured + ") AND " + mariadbKept + ", " +
-		"COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0') = '1', COALESCE(JSON_VALUE(Priv, '$.midas_locked'), '0') = '1', " + mariadbDated + " " +
+		"COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0') = '1', COALESCE(JSON_VALUE(Priv, '$.midas_locked'), '0') = '1', " +
+		mariadbDated + " AND COALESCE(JSON_VALUE(Priv, '$.password_lifetime'), '-1') = '0' " +
 		"FROM mysql.global_priv WHERE "
 )
 
@@ -128,7 +129,7 @@ func (d mariadbDialect) armour(ctx context.Context, q querier, a Account, secret
 		return unavailableBut(nativeHash(secret), "set the secret of account "+a.String(), err)
 	}
 	// The account's owner can close the first way in again as midas does.
-	return d.bind(ctx, q, a)
+	return d.date(ctx, q, a)
 }
 
 // holds compares with what mysql_native_password stores, which is the same for the same secret.
@@ -139,7 +140,16 @@ func (mariadbDialect) holds(u backendUser, secret string) bool {
 // bind dates the password of an account that an earlier midas made, so that a change can be
 // told. MariaDB lets every account change its own password with SET PASSWORD, and with GRANT
 // … IDENTIFIED BY when it may grant something. Sweep undoes it.
-func (mariadbDialect) bind(ctx context.Context, q querier, a Account) error {
+//
+// With that date a password has expired at once where an administrator gives it an end.
+func (d mariadbDialect) bind(ctx context.Context, q querier, a Account) error {
+	if _, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+" PASSWORD EXPIRE NEVER"); err != nil {
+		return unavailable("keep the password of "+a.String()+" from expiring", err)
+	}
+	return d.date(ctx, q, a)
+}
+
+func (mariadbDialect) date(ctx context.Context, q querier, a Account) error {
 	return changeMarked(ctx, q, "JSON_SET(Priv, '$.password_last_changed', 1, '$.midas_dated', true)", a.User, a.Host, a.Mapping)
 }
 

@@ -30,7 +30,7 @@ const (
 const mysqlUsers = "SELECT RTRIM(User), RTRIM(Host), " + mysqlMarker + ", " + mysqlLabel + ", authentication_string, " +
 	"RTRIM(plugin) = 'caching_sha2_password' AND password_expired = 'N' AND NOT COALESCE(JSON_CONTAINS_PATH(User_attributes, 'one', '$.additional_password'), 0), " +
 	"account_locked = 'Y', COALESCE(JSON_CONTAINS_PATH(User_attributes, 'one', '$.midas_locked'), 0), " +
-	"COALESCE(Password_require_current, 'N') = 'Y' FROM mysql.user WHERE "
+	"COALESCE(Password_require_current, 'N') = 'Y' AND COALESCE(password_lifetime, 1) = 0 FROM mysql.user WHERE "
 
 func (d mysqlDialect) ready(ctx context.Context, q querier) error { return mysqlReady(ctx, q, d) }
 
@@ -64,8 +64,8 @@ func (mysqlDialect) all(ctx context.Context, q querier, server, self string) ([]
 // does not bind those who may CREATE USER: midas, and administrators.
 // Source: MySQL Reference Manual, "Password Verification-Required Policy".
 const (
-	mysqlBound    = " PASSWORD REQUIRE CURRENT"
-	mysqlPassword = " IDENTIFIED WITH caching_sha2_password BY '%s' PASSWORD EXPIRE NEVER PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY" + mysqlBound
+	mysqlBound    = " PASSWORD EXPIRE NEVER PASSWORD REQUIRE CURRENT"
+	mysqlPassword = " IDENTIFIED WITH caching_sha2_password BY '%s' PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY" + mysqlBound
 )
 
 func (mysqlDialect) create(ctx context.Context, q querier, a Account, secret string) error {

@@ -506,11 +506,35 @@ func TestExpiredPassword(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		s, user := w.store(), w.name("app")
 		account := w.create(s, user, idA)
-		w.exec("ALTER USER " + quoteAccount(user, "%") + " PASSWORD EXPIRE")
-		w.sweep(s)
+		for _, policy := range []string{"PASSWORD EXPIRE", "PASSWORD EXPIRE INTERVAL 90 DAY"} {
+			w.exec("ALTER USER " + quoteAccount(user, "%") + " " + policy)
+			if w.mysql() { // MariaDB's are of 1970
+				w.exec("UPDATE mysql.user SET password_last_changed = '2001-01-01' WHERE User = '" + user + "'")
+				w.exec("FLUSH PRIVILEGES")
+			}
+			w.sweep(s)
+			session := w.directly(user, w.secret(s, account))
+			if _, err := session.ExecContext(t.Context(), "DO 1"); err != nil {
+				t.Errorf("%s: %v", policy, err)
+			}
+		}
+	})
+}
+
+// An end that an administrator gives to all passwords is taken off again, and ends no session.
+func TestPasswordThatIsToExpire(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, user := w.store(), w.name("app")
+		account := w.create(s, user, idA)
 		session := w.directly(user, w.secret(s, account))
-		if _, err := session.ExecContext(t.Context(), "DO 1"); err != nil {
-			t.Error(err)
+		w.exec("ALTER USER " + quoteAccount(user, "%") + " PASSWORD EXPIRE DEFAULT")
+		w.sweep(s)
+		if err := session.PingContext(t.Context()); err != nil {
+			t.Errorf("a session ended: %v", err)
+		}
+		users, err := s.dialect.byName(t.Context(), w.root, user)
+		if err != nil || len(users) != 1 || !users[0].bound {
+			t.Errorf("%+v: %v", users, err)
 		}
 	})
 }
