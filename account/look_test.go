@@ -3,6 +3,7 @@ package account
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // However many servers share a backend, a round of sweeps with nothing to do reads its accounts
@@ -48,6 +49,11 @@ func TestOneLookForAllServers(t *testing.T) {
 		}
 		if n := selects() - before; n > 3 {
 			t.Errorf("a round costs %d queries", n)
+		}
+		for i, s := range stores { // the gateway ends the sessions of accounts that are not there
+			if live, _, err := s.Live(t.Context(), time.Hour); err != nil || live[accounts[i].Mapping] != accounts[i] {
+				t.Errorf("after a round server %d has the accounts %v: %v", i, live, err)
+			}
 		}
 
 		dropped, changed, placed, lost, added := accounts[3], accounts[5], accounts[7], accounts[9], accounts[11]

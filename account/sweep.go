@@ -70,7 +70,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 	return err
 }
 
-// survey returns the rows whose account is not as it should be.
+// survey returns the rows whose account is not as it should be, and leaves the slice as it is.
 func (s *Store) survey(ctx context.Context, rows []Account, byName accountNames) ([]Account, error) {
 	if len(rows) == 0 {
 		return nil, nil
@@ -84,7 +84,7 @@ func (s *Store) survey(ctx context.Context, rows []Account, byName accountNames)
 		return nil, err
 	}
 	s.verified.begin()
-	return slices.DeleteFunc(rows, func(row Account) bool {
+	return slices.DeleteFunc(slices.Clone(rows), func(row Account) bool {
 		u, there := byName[[2]string{row.User, row.Host}]
 		switch {
 		case !there:
