@@ -79,7 +79,7 @@ func write(path string, data []byte, mode fs.FileMode, publish func(draft string
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".new-*") // with mode 0600
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, withoutPath(err))
 	}
 	defer os.Remove(f.Name()) // what has been renamed is no longer there
 	_, err = f.Write(data)
@@ -87,7 +87,21 @@ func write(path string, data []byte, mode fs.FileMode, publish func(draft string
 		err = errors.Join(publish(f.Name()), syncDir(dir))
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, withoutPath(err))
 	}
 	return nil
+}
+
+// withoutPath leaves out the draft's name, which is another each time: who tries again and
+// again says an error once, and compares texts.
+func withoutPath(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
 }

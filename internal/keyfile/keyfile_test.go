@@ -89,3 +89,18 @@ func TestReadRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestErrorsAreTheSameEachTime, so that a log tells an error once however often it is tried.
+func TestErrorsAreTheSameEachTime(t *testing.T) {
+	dir := t.TempDir()
+	taken := filepath.Join(dir, "taken")
+	if err := os.MkdirAll(filepath.Join(taken, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{taken, filepath.Join(dir, "missing", "key")} {
+		first, second := keyfile.Replace(path, []byte("x"), 0o600), keyfile.Replace(path, []byte("x"), 0o600)
+		if first == nil || second == nil || first.Error() != second.Error() || !strings.Contains(first.Error(), path) {
+			t.Errorf("%v, then %v", first, second)
+		}
+	}
+}
