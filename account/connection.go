@@ -16,6 +16,9 @@ const (
 	numberFull = 1040
 	// endAgainAfter is the pause before it is asked again. The pool bounds how many ask.
 	endAgainAfter = 50 * time.Millisecond
+	// busyTimeout is how long the list of processes may take. MySQL keeps everybody waiting for
+	// it while somebody stops in the middle of COM_CHANGE_USER. KILL does not wait.
+	busyTimeout = time.Second
 )
 
 // EndConnection ends the backend's connection of that id with whatever it is doing. A server
@@ -38,7 +41,12 @@ func (s *Store) EndConnection(ctx context.Context, id uint32) error {
 }
 
 func (s *Store) endConnection(ctx context.Context, id uint32) error {
-	busy, err := s.dialect.busy(ctx, s.db, id)
+	asking, cancel := context.WithTimeout(ctx, busyTimeout)
+	busy, err := s.dialect.busy(asking, s.db, id)
+	if asking.Err() != nil && ctx.Err() == nil {
+		busy, err = true, nil
+	}
+	cancel()
 	if err != nil || !busy {
 		return err
 	}

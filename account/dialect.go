@@ -58,6 +58,9 @@ type dialect interface {
 	resume(ctx context.Context, q querier, u backendUser, mapping string) error
 	// endSessions ends the connections of the account at the backend.
 	endSessions(ctx context.Context, q querier, a Account) error
+	// remembers tells whether the backend goes on letting in a password that it found right, in
+	// a sign-in that began before the password was changed, until it is changed again.
+	remembers() bool
 	// busy tells whether the connection of that id is there and doing something.
 	busy(ctx context.Context, q querier, id uint32) (bool, error)
 	// armour is setSecret for an account whose password is changed over and over: where the

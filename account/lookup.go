@@ -194,12 +194,13 @@ func (s *Store) settleBy(ctx context.Context, q querier, row Account, proof func
 			return Account{}, err
 		}
 	}
-	before := row.String()
+	before := row
 	row.User, row.Host = bearers[0].user, bearers[0].host
 	row.Generation++ // the secret of the new name is another in any case
-	if err := s.move(ctx, q, row, before); err != nil {
+	if err := s.move(ctx, q, row, before.String()); err != nil {
 		return Account{}, err
 	}
+	defer s.endSessions(ctx, q, before) // they keep the old name
 	// Else Sweep would take the old name's for one that somebody has set.
 	return row, s.giveSecret(ctx, q, row, row)
 }

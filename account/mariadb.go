@@ -21,11 +21,14 @@ const (
 	mariadbArmoured = "JSON_LENGTH(Priv, '$.auth_or') = 2 AND JSON_LENGTH(Priv, '$.auth_or[0]') = 0 " +
 		"AND JSON_VALUE(Priv, '$.authentication_string') = '" + mariadbOpensNever + "' AND JSON_VALUE(Priv, '$.auth_or[1].plugin') = 'mysql_native_password'"
 	mariadbOpensNever = "invalid" // no hash of any password
-	// midas dates its passwords to a second that is long gone. One that was changed and put
-	// back, from the hash that everyone is shown of their own, has a date of the server's: those
-	// who signed in with it meanwhile are to go.
-	mariadbDated = "JSON_EXISTS(Priv, '$.midas_dated')"
-	mariadbKept  = "(NOT " + mariadbDated + " OR JSON_VALUE(Priv, '$.password_last_changed') = '1')"
+	// midas dates its passwords to a second that no server comes to. One that was changed and
+	// put back, from the hash that everyone is shown of their own, has a date of the server's:
+	// those who signed in with it meanwhile are to go. Every account may SET timestamp to what
+	// it likes from 1970 to 2106, and that is the date of its changes then.
+	mariadbDate  = "1099511627776"
+	mariadbDated = "COALESCE(JSON_VALUE(Priv, '$.midas_dated') = '" + mariadbDate + "', 0)"
+	mariadbKept  = "(NOT " + mariadbDated + " OR JSON_VALUE(Priv, '$.password_last_changed') = '" + mariadbDate + "')"
+	setDate      = "'$.password_last_changed', " + mariadbDate + ", '$.midas_dated', " + mariadbDate
 	// JSON_VALUE of true is 1.
 	mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), " + mariadbMarker + ", NULL, " +
 		"COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), JSON_VALUE(Priv, '$.authentication_string')), " +
@@ -86,7 +89,7 @@ func (mariadbDialect) create(ctx context.Context, q querier, a Account, secret s
 		"access": 0, "version_id": id,
 		"plugin": "mysql_native_password", "authentication_string": nativeHash(secret),
 		"password_lifetime": 0, // never expires: nobody types it
-		"midas":             a.Mapping, "midas_dated": true, "password_last_changed": 1,
+		"midas":             a.Mapping, "midas_dated": json.Number(mariadbDate), "password_last_changed": json.Number(mariadbDate),
 	})
 	if err != nil {
 		return midas.Errorf(midas.Internal, "encode account %s: %w", a, err)
@@ -107,7 +110,7 @@ func (mariadbDialect) mark(context.Context, querier, backendUser, string) error 
 func (mariadbDialect) setSecret(ctx context.Context, q querier, a Account, secret string) error {
 	if err := changeMarked(ctx, q, "JSON_SET(JSON_REMOVE(Priv, '$.auth_or'), "+
 		"'$.plugin', 'mysql_native_password', '$.authentication_string', ?, "+
-		"'$.password_last_changed', 1, '$.midas_dated', true, '$.password_lifetime', 0, '$.midas_unloaded', true)",
+		setDate+", '$.password_lifetime', 0, '$.midas_unloaded', true)",
 		a.User, a.Host, a.Mapping, nativeHash(secret)); err != nil {
 		return err
 	}
@@ -141,7 +144,7 @@ func (mariadbDialect) holds(u backendUser, secret string) bool {
 // told. MariaDB lets every account change its own password with SET PASSWORD, and with GRANT
 // … IDENTIFIED BY when it may grant something. Sweep undoes it.
 //
-// With that date a password has expired at once where an administrator gives it an end.
+// Nor does it end, whatever an administrator says.
 func (d mariadbDialect) bind(ctx context.Context, q querier, a Account) error {
 	if _, err := q.ExecContext(ctx, "ALTER USER "+quoteAccount(a.User, a.Host)+" PASSWORD EXPIRE NEVER"); err != nil {
 		return unavailable("keep the password of "+a.String()+" from expiring", err)
@@ -150,7 +153,7 @@ func (d mariadbDialect) bind(ctx context.Context, q querier, a Account) error {
 }
 
 func (mariadbDialect) date(ctx context.Context, q querier, a Account) error {
-	return changeMarked(ctx, q, "JSON_SET(Priv, '$.password_last_changed', 1, '$.midas_dated', true)", a.User, a.Host, a.Mapping)
+	return changeMarked(ctx, q, "JSON_SET(Priv, "+setDate+")", a.User, a.Host, a.Mapping)
 }
 
 func (mariadbDialect) lock(ctx context.Context, q querier, a Account) error {
@@ -181,11 +184,21 @@ func changeMarked(ctx context.Context, q querier, document, user, host, mapping 
 	return unavailable("change account "+quoteAccount(user, host), err)
 }
 
+// endSessions ends those that are signing in, too: they have their name from the beginning.
 func (mariadbDialect) endSessions(ctx context.Context, q querier, a Account) error {
+	named, err := connectionsOf(ctx, q, a.User)
+	if err != nil {
+		return err
+	}
 	// With a host it would take the pattern for the name of one.
-	_, err := q.ExecContext(ctx, "KILL USER "+quoteName(a.User))
-	return unavailable("end the sessions of "+a.String(), err)
+	if _, err := q.ExecContext(ctx, "KILL USER "+quoteName(a.User)); err != nil {
+		return unavailable("end the sessions of "+a.String(), err)
+	}
+	_, err = awaitEnd(ctx, q, named, a.User) // until then they do what they are at
+	return err
 }
+
+func (mariadbDialect) remembers() bool { return false }
 
 // load reloads the accounts if this one is not loaded: a crash may have come between
 // making it and that, and until then nobody can sign in as it or GRANT to it.

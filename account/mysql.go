@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
 )
@@ -146,30 +149,91 @@ func noteSuspended(ctx context.Context, q querier, document string, u backendUse
 
 // endSessions asks for the connections of the user name: the host of the account is a
 // pattern, that of a connection is not.
+//
+// A connection has read the account, with its password of then, when it begins to sign in, and
+// has no name before it has. Whoever stops in between, and goes on when the password was taken
+// back or the account was dropped, would be let in, and stay. So those that are signing in now
+// are waited for, and ended when they take too long.
 func (mysqlDialect) endSessions(ctx context.Context, q querier, a Account) error {
-	rows, err := q.QueryContext(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?", a.User)
+	const unnamed = "unauthenticated user"
+	named, err := connectionsOf(ctx, q, a.User)
 	if err != nil {
-		return unavailable("list the sessions of "+a.String(), err)
+		return err
+	}
+	halfway, err := connectionsOf(ctx, q, unnamed)
+	if err != nil {
+		return err
+	}
+	err = kill(ctx, q, named)
+	left, failed := awaitEnd(ctx, q, halfway, unnamed)
+	err = errors.Join(err, failed, kill(ctx, q, left))
+	now, failed := connectionsOf(ctx, q, a.User)
+	now = slices.DeleteFunc(now, func(id uint64) bool { return !slices.Contains(halfway, id) })
+	err = errors.Join(err, failed, kill(ctx, q, now))
+	_, failed = awaitEnd(ctx, q, append(named, now...), a.User)
+	return unavailable("end the sessions of "+a.String(), errors.Join(err, failed))
+}
+
+const (
+	endFor   = time.Second
+	endAfter = 20 * time.Millisecond
+)
+
+// awaitEnd waits until no connection of ids has that user name any more, and returns those that
+// still have.
+func awaitEnd(ctx context.Context, q querier, ids []uint64, user string) (left []uint64, err error) {
+	left = slices.Clone(ids)
+	for until := time.Now().Add(endFor); len(left) > 0; {
+		now, err := connectionsOf(ctx, q, user)
+		if err != nil {
+			return left, err
+		}
+		left = slices.DeleteFunc(left, func(id uint64) bool { return !slices.Contains(now, id) })
+		if len(left) == 0 || time.Now().After(until) {
+			break
+		}
+		select {
+		case <-time.After(endAfter):
+		case <-ctx.Done():
+			return left, ctx.Err()
+		}
+	}
+	return left, nil
+}
+
+func connectionsOf(ctx context.Context, q querier, user string) (ids []uint64, err error) {
+	const doing = "list the sessions of an account"
+	rows, err := q.QueryContext(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?", user)
+	if err != nil {
+		return nil, unavailable(doing, err)
 	}
 	defer rows.Close()
-	var ids []uint64
 	for rows.Next() {
 		var id uint64
 		if err := rows.Scan(&id); err != nil {
-			return unavailable("list the sessions of "+a.String(), err)
+			return nil, unavailable(doing, err)
 		}
 		ids = append(ids, id)
 	}
-	if err := rows.Err(); err != nil {
-		return unavailable("list the sessions of "+a.String(), err)
-	}
+	return ids, unavailable(doing, rows.Err())
+}
+
+// kill ends connections, of which some may have ended by themselves.
+func kill(ctx context.Context, q querier, ids []uint64) error {
 	var failed []error
 	for _, id := range ids {
 		_, err := q.ExecContext(ctx, "KILL "+strconv.FormatUint(id, 10))
+		if refused := new(mysql.MySQLError); errors.As(err, &refused) && refused.Number == numberNoSuchThread {
+			continue
+		}
 		failed = append(failed, err)
 	}
-	return unavailable("end the sessions of "+a.String(), errors.Join(failed...))
+	return errors.Join(failed...)
 }
+
+// remembers: caching_sha2_password looks at what it remembers first, and notes that at the end
+// of a sign-in.
+func (mysqlDialect) remembers() bool { return true }
 
 func (mysqlDialect) load(context.Context, querier, Account) error { return nil }
 
@@ -206,6 +270,7 @@ func (embeddedDialect) lock(context.Context, querier, Account) error            
 func (embeddedDialect) suspend(context.Context, querier, backendUser, string) error { return nil }
 func (embeddedDialect) resume(context.Context, querier, backendUser, string) error  { return nil }
 func (embeddedDialect) endSessions(context.Context, querier, Account) error         { return nil }
+func (embeddedDialect) remembers() bool                                             { return false }
 
 const embeddedPassword = " IDENTIFIED WITH mysql_native_password BY '%s'"
 

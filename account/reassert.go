@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"time"
 )
@@ -71,21 +72,85 @@ func (s *Store) mend(ctx context.Context, q querier, row Account) (changed bool,
 	}
 	s.mended.note(row.Mapping, s.now())
 	s.toExpel.note(row.Mapping, s.now())
-	if err := s.giveSecretBy(ctx, q, set, row, row); err != nil {
-		return true, err
+	if !s.isToExpel(row) || s.dialect.remembers() {
+		if err := s.giveSecretBy(ctx, q, set, row, row); err != nil {
+			return true, err
+		}
 	}
 	s.expel(ctx, q, row) // not before: until now that password made sessions
 	return true, nil
 }
 
-// expel ends the sessions of an account whose password was changed, if it is time.
+// expel ends the sessions of an account whose password was changed, if it is time. What fails
+// is tried again a minute later.
 func (s *Store) expel(ctx context.Context, q querier, row Account) {
 	if !s.isToExpel(row) {
 		return
 	}
-	s.toExpel.forget(row.Mapping)
+	expelled := s.expelLocked
+	if s.dialect.remembers() {
+		expelled = s.expelRemembered
+	}
 	s.expelled.note(row.Mapping, s.now())
+	if err := expelled(ctx, q, row); err != nil {
+		s.log.WarnContext(ctx, "sessions that a changed password of an AADUSER made may go on for now", "account", row.String(), "error", err)
+		return
+	}
+	s.toExpel.forget(row.Mapping)
+}
+
+// expelLocked sets the secret, and locks the account meanwhile. Sessions that all set a password, over and over, would
+// set one again before the last of them ends, and whoever tries all the time signs in with that:
+// somebody who left the group that the account is for would be in for ever. A lock that a crash
+// leaves behind is opened by followPrincipal, and sign-ins that it refuses are tried again.
+func (s *Store) expelLocked(ctx context.Context, q querier, row Account) error {
+	u, err := s.ownOf(ctx, q, row)
+	if err != nil || u == nil {
+		return err
+	}
+	wasLocked := u.locked
+	if wasLocked {
+		err = s.dialect.lock(ctx, q, row) // or its table only says so
+	} else {
+		err = s.dialect.suspend(ctx, q, *u, row.Mapping)
+	}
+	if err == nil && !s.endSessions(ctx, q, row) {
+		err = errSessionsLeft
+	}
+	err = errors.Join(err, s.giveSecret(ctx, q, row, row))
+	if wasLocked {
+		return err
+	}
+	u, failed := s.ownOf(ctx, q, row)
+	if failed != nil || u == nil {
+		return errors.Join(err, failed)
+	}
+	return errors.Join(err, s.dialect.resume(ctx, q, *u, row.Mapping))
+}
+
+// expelRemembered sets the secret once more when those are gone that were signing in with the
+// former password: each of them has had the server remember it.
+func (s *Store) expelRemembered(ctx context.Context, q querier, row Account) error {
+	if !s.endSessions(ctx, q, row) {
+		return errSessionsLeft
+	}
+	if err := s.giveSecret(ctx, q, row, row); err != nil {
+		return err
+	}
 	s.endSessions(ctx, q, row)
+	return nil
+}
+
+var errSessionsLeft = errors.New("not all sessions have ended")
+
+// ownOf returns the account of row as it is now, nil when it is gone.
+func (s *Store) ownOf(ctx context.Context, q querier, row Account) (*backendUser, error) {
+	users, err := s.dialect.byName(ctx, q, row.User)
+	at := slices.IndexFunc(users, func(u backendUser) bool { return s.madeFor(u, row) })
+	if err != nil || at < 0 {
+		return nil, err
+	}
+	return &users[at], nil
 }
 
 func (s *Store) isToExpel(row Account) bool {

@@ -92,13 +92,15 @@ func (s *Store) dropOrLock(ctx context.Context, q querier, a Account) {
 
 // endSessions ends an account's connections at the backend: neither a lock nor DROP USER does.
 // It ends those of its name, whatever their host, but none of midas's own: an account can be
-// renamed to that name.
-func (s *Store) endSessions(ctx context.Context, q querier, a Account) {
+// renamed to that name. It tells whether they are ended, as far as they can be.
+func (s *Store) endSessions(ctx context.Context, q querier, a Account) (ended bool) {
 	if slices.Contains(s.service, a.User) {
 		s.log.WarnContext(ctx, "sessions of an account that has the name of midas's own go on at the backend until they end by themselves", "account", a.String())
-		return
+		return true
 	}
-	if err := s.dialect.endSessions(ctx, q, a); err != nil {
+	err := s.dialect.endSessions(ctx, q, a)
+	if err != nil {
 		s.log.InfoContext(ctx, "sessions of an account may go on at the backend until they end by themselves", "account", a.String(), "error", err)
 	}
+	return err == nil
 }

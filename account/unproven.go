@@ -90,7 +90,13 @@ func (s *Store) bury(ctx context.Context, q querier, row Account) error {
 		return err
 	}
 	s.log.InfoContext(ctx, "account row deleted: its account is gone", "account", row.String(), "id", row.ID)
-	return s.revokeRow(ctx, q, row)
+	if err := s.revokeRow(ctx, q, row); err != nil {
+		return err
+	}
+	// Those that its owner made at the backend, by a password that nobody has taken back yet, would
+	// go on in its name and with what it could do in their database.
+	s.endSessions(ctx, q, row)
+	return nil
 }
 
 // hasOther tells whether u is proven to be the account of another row: an AADUSER that was
