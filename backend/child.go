@@ -235,8 +235,9 @@ func (c *child) arguments() []string {
 		"--performance-schema=OFF", "--key-buffer-size=64K", "--table-open-cache=400", "--max-connections=1000",
 		"--character-set-server=utf8mb4")
 	if c.program.dialect == MariaDB {
-		// A line for each refused password would let strangers fill the disk.
-		return append(args, "--ssl-cert="+c.certificateFile(), "--ssl-key="+c.certificateFile(), "--log-warnings=1", "--skip-symbolic-links", "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
+		// A line for each refused password would let strangers fill the disk. And accounts that set
+		// their password over and over must not keep midas from reading mysql.global_priv.
+		return append(args, "--max-write-lock-count=1", "--ssl-cert="+c.certificateFile(), "--ssl-key="+c.certificateFile(), "--log-warnings=1", "--skip-symbolic-links", "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
 	}
 	// For users that do not exist it pretends to have a plugin, and warns of that one.
 	return append(args, "--mysqlx=0", "--log-error-suppression-list=MY-013360")
