@@ -75,8 +75,27 @@ func External(ctx context.Context, cfg ExternalConfig) (*Backend, error) {
 		_ = db.Close()
 		return nil, t.explain(err)
 	}
+	if b.dialect == MariaDB {
+		b.adviseMariaDB(ctx, cfg.Log)
+	}
 	b.describe = fmt.Sprintf("%s %s at %s, as %s%s", product(b.dialect), b.version, t.address, t.user, t.tlsWords())
 	return b, nil
+}
+
+// maxWriteLocks is how many writers of a table may go before its readers: private servers have
+// 1, and readers wait for no longer than that with some more.
+const maxWriteLocks = 100
+
+// adviseMariaDB tells of a setting by which everybody who may sign in could keep the others
+// out: passwords are in a table, anyone may set their own in a loop, and by default any number
+// of writers go before the readers.
+func (b *Backend) adviseMariaDB(ctx context.Context, log *slog.Logger) {
+	var writers uint64
+	if err := b.db.QueryRowContext(ctx, "SELECT @@GLOBAL.max_write_lock_count").Scan(&writers); err != nil || writers <= maxWriteLocks {
+		return
+	}
+	log.WarnContext(ctx, "users of this MariaDB who set their passwords over and over keep everybody else from signing in",
+		"backend", b.target.address, "hint", "SET GLOBAL max_write_lock_count=1, and the same in its configuration file")
 }
 
 func (t target) tlsWords() string {
