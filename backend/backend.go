@@ -133,6 +133,9 @@ func (t target) pool() (*sql.DB, error) {
 	cfg.Timeout = dialTimeout
 	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dial(ctx) }
 	cfg.ParseTime = true
+	// The prepared statements of a server are bounded for all its users together, and each of
+	// them may have all of those: what midas asks for a sign-in must not need one.
+	cfg.InterpolateParams = true
 	// A server may have another default, under which a reader sees one moment for ever.
 	cfg.Params = map[string]string{"autocommit": "1"}
 	// The driver's own logger would write to standard error whenever a pooled

@@ -141,3 +141,27 @@ func TestRefusalsTakeAsLongForEveryName(t *testing.T) {
 		}
 	}
 }
+
+// TestPreparedStatementsLockNobodyOut: a server bounds them for all its users together.
+func TestPreparedStatementsLockNobodyOut(t *testing.T) {
+	for _, dialect := range []string{"mariadb", "mysql"} {
+		t.Run(dialect, func(t *testing.T) {
+			w, s := fresh(t, dialect, nil)
+			w.exec(s.DB(), "SET GLOBAL max_prepared_stmt_count = 20")
+			app, id := w.user("app")
+			hoarder, hoarderID := w.user("hoarder")
+			session, err := w.open(hoarder, w.token(hoarderID)).Conn(t.Context())
+			w.must(err)
+			defer session.Close()
+			for range 20 {
+				_, err := session.PrepareContext(t.Context(), "DO 1")
+				w.must(err)
+			}
+			_, err = session.PrepareContext(t.Context(), "DO 1")
+			w.refused(err, 1461)
+			w.must(w.open(app, w.token(id)).Ping())
+			w.must(w.open(w.name("admin"), w.token(w.admin)).Ping())
+			w.user("another")
+		})
+	}
+}

@@ -184,6 +184,7 @@ func (s *Server) await(dir string) error {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = s.User, s.Password, "unix", s.Socket
 	cfg.Logger = &mysql.NopLogger{}
+	cfg.InterpolateParams = true // as midas asks
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return err
