@@ -156,6 +156,52 @@ func TestOwnSessionsEndWithTheAccount(t *testing.T) {
 	})
 }
 
+// A session that its owner made with a password of their own, and that runs a stored program in the
+// name of somebody else, ends with the account as others do: nor do those of a similar name.
+func TestOwnSessionsEndInTheNameOfOthers(t *testing.T) {
+	for _, dialect := range []string{"mariadb", "mysql"} {
+		t.Run(dialect, func(t *testing.T) {
+			w := newWorld(t, mysqltest.Fresh(t, dialect, "--performance-schema=ON"))
+			s, user := w.store(), w.name("app")
+			w.exec("CREATE DATABASE " + w.database())
+			w.exec("CREATE PROCEDURE " + w.database() + ".work() SQL SECURITY DEFINER DO SLEEP(600)")
+			w.create(s, user, idA)
+			w.exec("GRANT EXECUTE ON " + w.database() + ".* TO " + quoteAccount(user, "%"))
+			namesake := w.poor(strings.ToUpper("app"), "USAGE")
+			other, err := namesake.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.exec("ALTER USER " + quoteAccount(user, "%") + " IDENTIFIED BY 'Mine-0wn'")
+			session := w.directly(user, "Mine-0wn")
+			var id uint32
+			if err := session.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+				t.Fatal(err)
+			}
+			ended := make(chan error, 1)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			go func() {
+				_, err := session.ExecContext(ctx, "CALL "+w.database()+".work()")
+				ended <- err
+			}()
+			for busy := false; !busy; {
+				if busy, err = s.dialect.busy(t.Context(), s.db, id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.exec("DROP USER " + quoteAccount(user, "%"))
+			w.sweep(s)
+			if err := <-ended; err == nil || ctx.Err() != nil {
+				t.Errorf("it went on: %v", err)
+			}
+			if err := other.PingContext(t.Context()); err != nil {
+				t.Errorf("a session of another account ended: %v", err)
+			}
+		})
+	}
+}
+
 // MySQL keeps the list of its connections from everybody while one of them stops in the middle of
 // COM_CHANGE_USER. Another that runs something is ended all the same.
 func TestConnectionsEndWithoutTheList(t *testing.T) {

@@ -194,6 +194,10 @@ func (mariadbDialect) endSessions(ctx context.Context, q querier, a Account) err
 	if _, err := q.ExecContext(ctx, "KILL USER "+quoteName(a.User)); err != nil {
 		return unavailable("end the sessions of "+a.String(), err)
 	}
+	// It takes the name in which a session runs a stored program for the session's own.
+	if err := kill(ctx, q, named); err != nil {
+		return unavailable("end the sessions of "+a.String(), err)
+	}
 	_, err = awaitEnd(ctx, q, named, a.User) // until then they do what they are at
 	return err
 }

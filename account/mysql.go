@@ -201,21 +201,39 @@ func awaitEnd(ctx context.Context, q querier, ids []uint64, user string) (left [
 	return left, nil
 }
 
+// connectionsOf returns the connections whose user signed in with that name, exactly. While a
+// session runs a stored program in its definer's name, the list of processes has that one's,
+// and the session would be left out: the other list goes on having its own. That one is empty
+// where performance_schema is off, and a server may keep it from midas's user.
 func connectionsOf(ctx context.Context, q querier, user string) (ids []uint64, err error) {
-	const doing = "list the sessions of an account"
-	rows, err := q.QueryContext(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?", user)
+	ids, err = readIDs(ctx, q, "SELECT ID FROM information_schema.PROCESSLIST WHERE CAST(USER AS BINARY) = CAST(? AS BINARY)", user)
 	if err != nil {
-		return nil, unavailable(doing, err)
+		return nil, unavailable("list the sessions of an account", err)
+	}
+	more, err := readIDs(ctx, q, "SELECT PROCESSLIST_ID FROM performance_schema.threads "+
+		"WHERE PROCESSLIST_ID IS NOT NULL AND CAST(PROCESSLIST_USER AS BINARY) = CAST(? AS BINARY)", user)
+	if refused := new(mysql.MySQLError); err != nil && !errors.As(err, &refused) {
+		return nil, unavailable("list the sessions of an account", err)
+	}
+	ids = append(ids, more...)
+	slices.Sort(ids)
+	return slices.Compact(ids), nil
+}
+
+func readIDs(ctx context.Context, q querier, query, user string) (ids []uint64, err error) {
+	rows, err := q.QueryContext(ctx, query, user)
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var id uint64
 		if err := rows.Scan(&id); err != nil {
-			return nil, unavailable(doing, err)
+			return nil, err
 		}
 		ids = append(ids, id)
 	}
-	return ids, unavailable(doing, rows.Err())
+	return ids, rows.Err()
 }
 
 // kill ends connections, of which some may have ended by themselves.

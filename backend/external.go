@@ -78,6 +78,7 @@ func External(ctx context.Context, cfg ExternalConfig) (*Backend, error) {
 	if b.dialect == MariaDB {
 		b.adviseMariaDB(ctx, cfg.Log)
 	}
+	b.adviseThreads(ctx, cfg.Log)
 	b.describe = fmt.Sprintf("%s %s at %s, as %s%s", product(b.dialect), b.version, t.address, t.user, t.tlsWords())
 	return b, nil
 }
@@ -96,6 +97,17 @@ func (b *Backend) adviseMariaDB(ctx context.Context, log *slog.Logger) {
 	}
 	log.WarnContext(ctx, "users of this MariaDB who set their passwords over and over keep everybody else from signing in",
 		"backend", b.target.address, "hint", "SET GLOBAL max_write_lock_count=1, and the same in its configuration file")
+}
+
+// adviseThreads tells that a session hides behind a stored program. While it runs one in its
+// definer's name, only performance_schema.threads has its own.
+func (b *Backend) adviseThreads(ctx context.Context, log *slog.Logger) {
+	var one int
+	if err := b.db.QueryRowContext(ctx, "SELECT 1 FROM performance_schema.threads LIMIT 1").Scan(&one); err == nil {
+		return
+	}
+	log.WarnContext(ctx, "an AADUSER's sessions that did not come through midas may go on at this backend after it lost its rights, if they run a stored program then: midas cannot tell whose they are",
+		"backend", b.target.address, "hint", "performance_schema=ON in the server's configuration file, and SELECT on performance_schema.threads for midas's user; or let only midas reach the backend")
 }
 
 func (t target) tlsWords() string {

@@ -38,3 +38,20 @@ func TestWritersOfPasswordsAreBounded(t *testing.T) {
 		t.Errorf("of a server that is set up it says %q", got)
 	}
 }
+
+// TestWhoseSessionsCanBeTold: the operator is told where sessions that run a stored program in
+// somebody else's name cannot be told by the account that they signed in as.
+func TestWhoseSessionsCanBeTold(t *testing.T) {
+	for options, want := range map[string]bool{"--performance-schema=ON": false, "--performance-schema=OFF": true} {
+		server := mysqltest.Fresh(t, "mariadb", options)
+		var log bytes.Buffer
+		b, err := backend.External(t.Context(), backend.ExternalConfig{URL: server.URL, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Close()
+		if got := strings.Contains(log.String(), "performance_schema=ON"); got != want {
+			t.Errorf("%s: said %t: %s", options, got, log.String())
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 type flavour struct {
 	dialect string
 	program string
+	options []string // of the server that runs
 }
 
 // small keeps a server that holds a handful of rows small; both sides of a copied

@@ -59,11 +59,12 @@ func MySQL97(tb testing.TB) *Server {
 	return mysql97.get(tb, flavour{dialect: "mysql", program: Require(tb, MySQLServer)})
 }
 
-// Fresh returns a server of its own for one test, like the shared one of that dialect.
-func Fresh(tb testing.TB, dialect string) *Server {
+// Fresh returns a server of its own for one test, like the shared one of that dialect, but for
+// the options.
+func Fresh(tb testing.TB, dialect string, options ...string) *Server {
 	tb.Helper()
 	programs := map[string]string{"mariadb": MariaDBServer, "mysql": MySQLServer}
-	s, err := startAgain(flavour{dialect: dialect, program: Require(tb, programs[dialect])})
+	s, err := startAgain(flavour{dialect: dialect, program: Require(tb, programs[dialect]), options: options})
 	if err != nil {
 		tb.Fatalf("start a server for %s: %v", dialect, err)
 	}
@@ -133,6 +134,7 @@ func start(f flavour) (_ *Server, err error) {
 		return nil, err
 	}
 	args := append(f.startArgs(data), "--socket="+s.Socket, "--port="+strconv.Itoa(port), "--log-error="+s.Log, "--init-file="+initFile)
+	args = append(args, f.options...)
 	if err := s.run(dir, f.program, args); err != nil {
 		return nil, err
 	}
