@@ -65,10 +65,16 @@ type answers struct {
 	count  atomic.Uint64 // of pieces that have come
 	// before runs once, before what comes next is passed on.
 	before atomic.Pointer[func(next []byte)]
+	// putAside is true when the gateway itself ends the upstream. What that says to it, as
+	// MySQL does when its TLS is closed, is no answer to the client.
+	putAside atomic.Bool
 }
 
 // Write implements io.Writer. It is called by one goroutine, the one that copies.
 func (a *answers) Write(p []byte) (int, error) {
+	if a.putAside.Load() {
+		return len(p), nil
+	}
 	a.count.Add(1)
 	if a.before.Load() != nil {
 		if before := a.before.Swap(nil); before != nil {

@@ -26,7 +26,6 @@ type relayed struct {
 
 	toClient *answers
 	answered chan struct{} // closed when the copying of answers has ended
-	replaced *atomic.Bool  // the upstream of that copying was put aside by us
 	hungUp   *atomic.Bool  // the upstream of that copying was ended by the backend
 
 	continues bool // the client's last packet goes on in the next
@@ -49,7 +48,7 @@ func (s *session) relay(ctx context.Context, up *upstream) {
 	*up = r.up
 	switch {
 	case errors.Is(err, errDrained):
-		r.replaced.Store(true) // before the backend hangs up
+		r.toClient.putAside.Store(true) // before the backend hangs up
 		r.instead([]byte{byte(wire.ComQuit)})
 		r.endAnswers()
 		r.sayShutdown()
@@ -78,7 +77,7 @@ func (s *session) relay(ctx context.Context, up *upstream) {
 // endAnswers ends the upstream and the copying of what it says, and leaves the client's
 // connection open.
 func (r *relayed) endAnswers() {
-	r.replaced.Store(true)
+	r.toClient.putAside.Store(true)
 	r.up.conn.Close()
 	<-r.answered
 }
@@ -86,8 +85,8 @@ func (r *relayed) endAnswers() {
 // copyAnswers starts carrying what the backend says. When the backend hangs up, so
 // does the client's connection, unless the session moved on to another upstream.
 func (r *relayed) copyAnswers() {
-	ended, replaced, hungUp := make(chan struct{}), new(atomic.Bool), new(atomic.Bool)
-	r.answered, r.replaced, r.hungUp = ended, replaced, hungUp
+	ended, hungUp := make(chan struct{}), new(atomic.Bool)
+	r.answered, r.hungUp = ended, hungUp
 	r.toClient = &answers{client: r.conn}
 	r.answersBefore = noCommandYet
 	to, client, backend := r.toClient, r.conn, r.up.conn
@@ -98,7 +97,7 @@ func (r *relayed) copyAnswers() {
 		if errors.Is(err, relay.ErrStalled) {
 			r.Log.Warn("session ended: its client reads none of its results", "remote", r.remote(), "user", r.login.User, "for", r.WriteTimeout)
 		}
-		if replaced.Load() {
+		if to.putAside.Load() {
 			return
 		}
 		backend.Close()

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,6 +145,45 @@ func TestChangeUser(t *testing.T) {
 		}
 		c.wantClosed()
 	})
+}
+
+// lastWords is a backend that has something to say to whoever hangs up, as MySQL has when
+// its TLS is closed.
+type lastWords struct{ testBackend }
+
+func (b lastWords) Dial(ctx context.Context) (net.Conn, error) {
+	conn, err := b.testBackend.Dial(ctx)
+	return &lastWordsConn{Conn: conn}, err
+}
+
+type lastWordsConn struct {
+	net.Conn
+	closing atomic.Bool
+}
+
+func (c *lastWordsConn) Close() error {
+	c.closing.Store(true)
+	return c.Conn.Close()
+}
+
+func (c *lastWordsConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && c.closing.Swap(false) {
+		return copy(p, wire.AppendPacket(nil, 0, wire.ERR{Code: 1158, State: "08S01", Message: "Got an error reading communication packets"}.Append(nil))), nil
+	}
+	return n, err
+}
+
+// TestChangeUserPassesNoLastWordsOn: the client is waiting for the answer to its sign-in.
+func TestChangeUserPassesNoLastWordsOn(t *testing.T) {
+	w := newWorld(t, lastWords{backends["MariaDB"](t)})
+	app, id := w.user("app")
+	c := w.signIn(app, w.token(id))
+	c.changeUser(app, wire.PluginCachingSHA2, w.token(id))
+	c.wantOK()
+	if who := c.value("SELECT CURRENT_USER()"); who != app+"@%" {
+		t.Errorf("signed in as %s", who)
+	}
 }
 
 // value is the one value that a query has for an answer.
