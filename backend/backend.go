@@ -136,6 +136,11 @@ func (t target) pool() (*sql.DB, error) {
 	// The prepared statements of a server are bounded for all its users together, and each of
 	// them may have all of those: what midas asks for a sign-in must not need one.
 	cfg.InterpolateParams = true
+	// And a server may be set to take the text for another character set than it was told: for
+	// GBK, say, in which the backslash before a quote can be half of a character.
+	if err := cfg.Apply(mysql.Charset("utf8mb4", "")); err != nil {
+		return nil, midas.Errorf(midas.Internal, "configure the backend's pool: %w", err)
+	}
 	// A server may have another default, under which a reader sees one moment for ever.
 	cfg.Params = map[string]string{"autocommit": "1"}
 	// The driver's own logger would write to standard error whenever a pooled

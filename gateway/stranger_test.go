@@ -165,3 +165,21 @@ func TestPreparedStatementsLockNobodyOut(t *testing.T) {
 		})
 	}
 }
+
+// TestNamesOfStrangersAreNoSQL: a database may take what it is sent for another character set
+// than the client's, in which the backslash before a quote is half a character.
+func TestNamesOfStrangersAreNoSQL(t *testing.T) {
+	s := mysqltest.Fresh(t, "mariadb", "--skip-character-set-client-handshake", "--character-set-server=gbk")
+	b, err := backend.External(t.Context(), backend.ExternalConfig{URL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, b)
+	for _, mode := range []string{"", "NO_BACKSLASH_ESCAPES"} {
+		w.exec(s.DB(), "SET GLOBAL sql_mode = '"+mode+"'")
+		b.DB().SetMaxIdleConns(-1) // the next needs a new connection
+		for _, name := range []string{"中' OR 1=1 -- ", `' OR 1=1 -- `, `\' OR 1=1 -- `, `中\`, "中'"} {
+			w.plainRefusal(w.open(name, "x").Ping(), name)
+		}
+	}
+}
