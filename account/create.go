@@ -116,7 +116,7 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 			return Account{}, false, cannot(a, "its record in schema midas was not written by this midas").
 				WithHint("DROP USER %s; then create it again; or %s", a, otherName(a))
 		case !verdict.believed(): // and nothing stands behind it
-			err = discardRow(ctx, q, row.Mapping)
+			err = s.discardRow(ctx, q, row.Mapping)
 		case at >= 0 && s.madeFor(users[at], row.Account) && row.ServerID == s.server:
 			return row.Account, true, nil
 		case at >= 0 && s.madeFor(users[at], row.Account):

@@ -81,7 +81,7 @@ type dialect interface {
 }
 
 // rowNames are the names of a server's rows, or of all for the server "".
-const rowNames = "SELECT `user` FROM midas.aaduser WHERE ? IN (`server`, '')"
+const rowNames = "SELECT `user` FROM " + aaduser + " WHERE ? IN (`server`, '')"
 
 var (
 	_ dialect = mysqlDialect{}

@@ -51,7 +51,7 @@ func (s *Store) beginCopy(ctx context.Context, q querier) error {
 // whole tells whether the table has just the rows that are kept. It reads one line.
 func (s *Store) whole(ctx context.Context, q querier) (bool, error) {
 	const doing = "compare midas.aaduser with its copy"
-	rows, err := q.QueryContext(ctx, "SELECT COUNT(*), CAST(COALESCE(SUM(CRC32(CONCAT_WS('|', "+columns+"))), 0) AS UNSIGNED) FROM midas.aaduser WHERE `server` = ?", s.server)
+	rows, err := q.QueryContext(ctx, "SELECT COUNT(*), CAST(COALESCE(SUM(CRC32(CONCAT_WS('|', "+columns+"))), 0) AS UNSIGNED) FROM "+aaduser+" WHERE `server` = ?", s.server)
 	if err != nil {
 		return false, unavailable(doing, err)
 	}
@@ -204,7 +204,7 @@ func (s *Store) mendRow(ctx context.Context, q querier, a Account, there map[str
 		case rowNewer:
 			return false, s.copies.Put(r.Account)
 		}
-		if err := discardRow(ctx, q, a.Mapping); err != nil {
+		if err := s.discardRow(ctx, q, a.Mapping); err != nil {
 			return false, err
 		}
 	}
@@ -249,7 +249,7 @@ func (s *Store) vacate(ctx context.Context, q querier, a Account) (free bool, er
 		case s.sealed(r) && r.ServerID == s.server && s.judge(r).believed():
 			err = s.rewriteRow(ctx, q, aside(r.Account))
 		default:
-			err = discardRow(ctx, q, r.Mapping)
+			err = s.discardRow(ctx, q, r.Mapping)
 		}
 		if err != nil {
 			return false, err
@@ -291,7 +291,7 @@ func (s *Store) lookAtOthers(ctx context.Context, q querier, rows []mappingRow) 
 		case v == rowDropped:
 			borne, err := s.borne(ctx, q, r.Account)
 			if err == nil && !borne {
-				err = discardRow(ctx, q, r.Mapping)
+				err = s.discardRow(ctx, q, r.Mapping)
 			}
 			if err != nil {
 				return err

@@ -102,6 +102,7 @@ const (
 	numberUnknownDatabase = 1049
 	numberUnknownColumn   = 1054
 	numberUnknownTable    = 1146
+	numberUnknownKey      = 1176 // a view in place of the table
 	numberInvalidView     = 1356
 	numberTableNotInStore = 1932
 )
@@ -111,6 +112,6 @@ const (
 func isLost(err error) bool {
 	var refused *mysql.MySQLError
 	return errors.As(err, &refused) && slices.Contains([]uint16{
-		numberUnknownDatabase, numberUnknownColumn, numberUnknownTable, numberInvalidView, numberTableNotInStore,
+		numberUnknownDatabase, numberUnknownColumn, numberUnknownTable, numberUnknownKey, numberInvalidView, numberTableNotInStore,
 	}, refused.Number)
 }

@@ -58,7 +58,8 @@ func (s *Store) locked(ctx context.Context, wait time.Duration, change func(conn
 	if got.Int64 != 1 {
 		return busy()
 	}
-	defer unlock(ctx, conn, name)
+	s.wrote = false
+	defer func() { unlock(ctx, conn, name, s.wrote) }()
 	if err := s.mendTable(ctx, conn); err != nil {
 		return err
 	}
@@ -84,10 +85,11 @@ func (s *Store) takeTurn(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-func unlock(ctx context.Context, conn *sql.Conn, name string) {
+// unlock releases the lock. A connection that is spent does not go back to the pool.
+func unlock(ctx context.Context, conn *sql.Conn, name string, spent bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTimeout)
 	defer cancel()
-	if _, err := conn.ExecContext(ctx, "DO RELEASE_LOCK('"+name+"')"); err != nil {
+	if _, err := conn.ExecContext(ctx, "DO RELEASE_LOCK('"+name+"')"); err != nil || spent {
 		// The lock is the connection's: let it end rather than go back to the pool.
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}

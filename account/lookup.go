@@ -215,7 +215,7 @@ func (s *Store) move(ctx context.Context, q querier, row Account, before string)
 	var others []Account
 	for _, other := range there {
 		if !s.judge(other).believed() { // and the account of that name is another row's
-			if err := discardRow(ctx, q, other.Mapping); err != nil {
+			if err := s.discardRow(ctx, q, other.Mapping); err != nil {
 				return err
 			}
 			continue

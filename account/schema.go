@@ -33,6 +33,11 @@ var schema = []string{
 		") ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 }
 
+// aaduser is the table in a statement. A view in its place could have a function run that does
+// what it likes with the rights of midas's own user: to a view such a hint is an error, before
+// anything of it runs. The two indexes are all there are, so it hints at nothing else.
+const aaduser = "midas.aaduser USE INDEX (`PRIMARY`, `backend_account`)"
+
 const columns = "`mapping`, `server`, `user`, `host`, `kind`, `principal`, `directory_name`, `admin`, `generation`, `seal`"
 
 // line is a row as CONCAT_WS('|', …) shows its columns.
@@ -104,7 +109,7 @@ type mappingRow struct {
 
 // readRows reads rows that prove nothing yet. where is always a constant of this package.
 func readRows(ctx context.Context, q querier, where string, args ...any) ([]mappingRow, error) {
-	rows, err := q.QueryContext(ctx, "SELECT "+columns+" FROM midas.aaduser WHERE "+where, args...)
+	rows, err := q.QueryContext(ctx, "SELECT "+columns+" FROM "+aaduser+" WHERE "+where, args...)
 	if err != nil {
 		return nil, unavailable("read midas.aaduser", err)
 	}
@@ -133,10 +138,11 @@ func (s *Store) insertRow(ctx context.Context, q querier, a Account) error {
 }
 
 func (s *Store) writeRow(ctx context.Context, q querier, a Account) error {
-	_, err := q.ExecContext(ctx, "INSERT INTO midas.aaduser ("+columns+", `created`) VALUES ("+strings.Repeat("?, ", 10)+"?)",
+	// What is written to takes no hint.
+	return s.writeTable(ctx, q, "INSERT INTO midas.aaduser ("+columns+", `created`) SELECT "+strings.Repeat("?, ", 10)+"? "+
+		"FROM (SELECT COUNT(*) FROM "+aaduser+" WHERE `mapping` = '') AS is_table",
 		a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.deriver.seal(a),
 		s.now().UTC().Format(time.RFC3339))
-	return unavailable("write midas.aaduser", err)
 }
 
 // updateRow writes a row that has a higher generation than before.
@@ -149,10 +155,9 @@ func (s *Store) updateRow(ctx context.Context, q querier, a Account) error {
 
 // rewriteRow writes a row and leaves its copy as it is.
 func (s *Store) rewriteRow(ctx context.Context, q querier, a Account) error {
-	_, err := q.ExecContext(ctx, "UPDATE midas.aaduser SET `user` = ?, `host` = ?, `kind` = ?, `principal` = ?, `directory_name` = ?, "+
+	return s.writeTable(ctx, q, "UPDATE "+aaduser+" SET `user` = ?, `host` = ?, `kind` = ?, `principal` = ?, `directory_name` = ?, "+
 		"`admin` = ?, `generation` = ?, `seal` = ? WHERE `mapping` = ?",
 		a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.deriver.seal(a), a.Mapping)
-	return unavailable("write midas.aaduser", err)
 }
 
 func (s *Store) deleteRow(ctx context.Context, q querier, a Account) error {
@@ -161,7 +166,7 @@ func (s *Store) deleteRow(ctx context.Context, q querier, a Account) error {
 			return err
 		}
 	}
-	return discardRow(ctx, q, a.Mapping)
+	return s.discardRow(ctx, q, a.Mapping)
 }
 
 // revokeRow is deleteRow for an account that somebody has dropped, or a former administrator's.
@@ -175,7 +180,20 @@ func (s *Store) revokeRow(ctx context.Context, q querier, a Account) error {
 }
 
 // discardRow deletes a row that midas did not write, whatever mapping it claims.
-func discardRow(ctx context.Context, q querier, mapping string) error {
-	_, err := q.ExecContext(ctx, "DELETE FROM midas.aaduser WHERE `mapping` = ?", mapping)
-	return unavailable("delete from midas.aaduser", err)
+func (s *Store) discardRow(ctx context.Context, q querier, mapping string) error {
+	return s.writeTable(ctx, q, "DELETE FROM midas.aaduser USING "+aaduser+" WHERE `mapping` = ?", mapping)
+}
+
+// writeTable runs a statement that changes the table. Somebody may have put a trigger on that,
+// and what a trigger sets of the session stays: how many rows are read, for one, or in which
+// characters. Its sql_mode goes with it, but the server goes on telling that it set one, and the
+// driver would quote the names of strangers for that. What else it set ends with the connection,
+// see unlock.
+func (s *Store) writeTable(ctx context.Context, q querier, statement string, args ...any) error {
+	s.wrote = true
+	_, err := q.ExecContext(ctx, statement, args...)
+	if _, failed := q.ExecContext(context.WithoutCancel(ctx), "SET NAMES utf8mb4, SESSION sql_mode = DEFAULT, SESSION sql_select_limit = DEFAULT"); err == nil {
+		err = failed
+	}
+	return unavailable("write midas.aaduser", err)
 }

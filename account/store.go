@@ -99,6 +99,7 @@ type Store struct {
 	last        atomic.Pointer[inventory]
 
 	uninstalled bool // guarded by turn
+	wrote       bool // guarded by turn: the connection that has the lock has changed the table
 }
 
 // New makes the schema if it is missing and returns the store. Errors are Invalid for a

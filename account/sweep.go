@@ -192,7 +192,7 @@ func (s *Store) putRight(ctx context.Context, q querier, row Account) error {
 // follows that. Errors are Unavailable.
 func (s *Store) Bereft(ctx context.Context) (servers []string, err error) {
 	const doing = "look for rows without an account"
-	rows, err := s.db.QueryContext(ctx, "SELECT DISTINCT `server` FROM midas.aaduser WHERE `server` <> ? AND "+
+	rows, err := s.db.QueryContext(ctx, "SELECT DISTINCT `server` FROM "+aaduser+" WHERE `server` <> ? AND "+
 		"NOT EXISTS (SELECT 1 FROM mysql.user WHERE mysql.user.User = midas.aaduser.`user` AND mysql.user.Host = midas.aaduser.`host`)", s.server)
 	if err != nil {
 		return nil, unavailable(doing, err)

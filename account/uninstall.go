@@ -8,7 +8,7 @@ import (
 
 // Installed tells whether db's backend holds accounts' mappings already, of any server.
 func Installed(ctx context.Context, db *sql.DB) bool {
-	rows, err := db.QueryContext(ctx, "SELECT `mapping` FROM midas.aaduser WHERE `mapping` = ''")
+	rows, err := db.QueryContext(ctx, "SELECT `mapping` FROM "+aaduser+" WHERE `mapping` = ''")
 	if err != nil {
 		return false
 	}
