@@ -294,3 +294,43 @@ func TestUsersCannotTakeTheLock(t *testing.T) {
 		}
 	})
 }
+
+// TestLockIsTakenFromUsers: who could once read the name of the lock knows it for ever.
+func TestLockIsTakenFromUsers(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		s, name := w.store(), w.config("first").Deriver.lockName()
+		user, other := w.poor("user", "USAGE"), w.poor("other", "USAGE")
+		account := w.create(s, w.name("app"), idA)
+		bystander, err := other.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 10 { // the first has the lock, and the others wait for it
+			conn, err := user.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if i == 0 {
+				if _, err := conn.ExecContext(t.Context(), "DO GET_LOCK('"+name+"', 0)"); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			go conn.ExecContext(t.Context(), "DO GET_LOCK('"+name+"', 15)")
+		}
+		w.awaitWaiter()
+		w.dir.depart(idA)
+		w.sweep(s)
+		if n := w.signIn(account.User, w.secret(s, account)); n != w.lockedOut() {
+			t.Errorf("an account whose identity is gone, after a sweep: %d", n)
+		}
+		w.create(s, w.name("next"), idB)
+		if err := bystander.PingContext(t.Context()); err != nil {
+			t.Errorf("a session of another user was ended: %v", err)
+		}
+		if text := w.log.String(); strings.Count(text, "had the lock") != 1 || !strings.Contains(text, w.name("user")) {
+			t.Errorf("the log: %s", text)
+		}
+	})
+}

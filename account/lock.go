@@ -6,7 +6,10 @@ import (
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
 )
@@ -18,13 +21,18 @@ import (
 //
 // Any user may take an advisory lock of any name, and whoever has this one stops all
 // changes of accounts. So its name is derived from the master key and nobody can guess
-// it; who may read it in the list of statements or locks (PROCESS, performance_schema)
-// could stop the server by other means. A row lock would need a second connection, as
-// CREATE USER commits, and whoever may write to schema midas could take it.
+// it. Who may read it in the list of statements or locks (PROCESS, performance_schema) knows it
+// from then on: a connection of another user than midas's own that has the lock is ended. A row
+// lock would need a second connection, as CREATE USER commits, and whoever may write to schema
+// midas could take it.
 func (d Deriver) lockName() string { return "midas." + hex.EncodeToString(d.key("lock")[:16]) }
 
 const (
 	lockWait    = 10 * time.Second // as long as a person waits for CREATE AADUSER
+	lockRound   = time.Second      // how long GET_LOCK waits before the holder is looked at again
+	releaseFor  = time.Second      // how long others who have the lock may take to be gone
+	releasePoll = 2 * time.Millisecond
+	endedEvery  = 10 * time.Second // how often the log has it of one user
 	makeTimeout = 30 * time.Second // for a statement that must not be left half-way
 	mendTimeout = 5 * time.Second  // for undoing after the caller's context has ended
 )
@@ -44,19 +52,14 @@ func (s *Store) locked(ctx context.Context, wait time.Duration, change func(conn
 		return err
 	}
 	defer func() { <-s.turn }()
-	seconds := (max(0, time.Until(deadline)) + time.Second - 1) / time.Second
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return unavailable("connect to the backend", err)
 	}
 	defer conn.Close()
 	name := s.deriver.lockName()
-	var got sql.NullInt64
-	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK('"+name+"', ?)", int(seconds)).Scan(&got); err != nil {
-		return unavailable("take the lock of accounts", err)
-	}
-	if got.Int64 != 1 {
-		return busy()
+	if err := s.takeLock(ctx, conn, name, deadline); err != nil {
+		return err
 	}
 	s.wrote = false
 	defer func() { unlock(ctx, conn, name, s.wrote) }()
@@ -64,6 +67,109 @@ func (s *Store) locked(ctx context.Context, wait time.Duration, change func(conn
 		return err
 	}
 	return change(conn)
+}
+
+// takeLock takes the lock of that name. A holder that is not midas does not count.
+func (s *Store) takeLock(ctx context.Context, conn *sql.Conn, name string, deadline time.Time) error {
+	got, err := getLock(ctx, conn, name, 0)
+	for err == nil && !got {
+		var ended bool
+		if ended, err = s.endHolder(ctx, conn, name); err != nil {
+			break
+		}
+		left := time.Until(deadline)
+		switch {
+		case ended:
+			if got, err = s.takeFromOthers(ctx, conn, name, max(left, releaseFor)); err == nil && !got {
+				return busy()
+			}
+		case left <= 0:
+			return busy()
+		default:
+			got, err = getLock(ctx, conn, name, min(left, lockRound))
+		}
+	}
+	return unavailable("take the lock of accounts", err)
+}
+
+// takeFromOthers waits for the lock in the server's queue, behind which come those who connect
+// anew, and ends whoever has it meanwhile by another connection.
+func (s *Store) takeFromOthers(ctx context.Context, conn *sql.Conn, name string, wait time.Duration) (got bool, err error) {
+	ending, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ending.Err() == nil {
+			if _, err := s.endHolder(ending, s.db, name); err != nil {
+				return
+			}
+			select {
+			case <-time.After(releasePoll):
+			case <-ending.Done():
+			}
+		}
+	}()
+	got, err = getLock(ctx, conn, name, wait)
+	stop()
+	<-done
+	return got, err
+}
+
+func getLock(ctx context.Context, conn *sql.Conn, name string, wait time.Duration) (bool, error) {
+	var got sql.NullInt64
+	seconds := (wait + time.Second - 1) / time.Second
+	err := conn.QueryRowContext(ctx, "SELECT GET_LOCK('"+name+"', ?)", int(seconds)).Scan(&got)
+	return got.Int64 == 1, err
+}
+
+// endHolder ends the connection that has the lock of that name, if it is of another user than
+// midas's own, and tells whether it was.
+func (s *Store) endHolder(ctx context.Context, q querier, name string) (ended bool, err error) {
+	holders, err := readIDs(ctx, q, "SELECT COALESCE(IS_USED_LOCK(?), 0)", name)
+	if err != nil || len(holders) == 0 || holders[0] == 0 {
+		return false, err
+	}
+	user, known, err := userOf(ctx, q, holders[0])
+	if err != nil || !known || slices.Contains(s.service, user) {
+		return false, err
+	}
+	if err := kill(ctx, q, holders); err != nil {
+		return false, err
+	}
+	if !s.endedFor.within(user, s.now(), endedEvery) {
+		s.endedFor.note(user, s.now())
+		s.log.WarnContext(ctx, "a session had the lock that midas takes to change accounts, and was ended", "user", user)
+	}
+	return true, nil
+}
+
+// userOf returns the user that a connection signed in as: see connectionsOf.
+func userOf(ctx context.Context, q querier, id uint64) (user string, known bool, err error) {
+	for _, query := range []string{
+		"SELECT PROCESSLIST_USER FROM performance_schema.threads WHERE PROCESSLIST_ID = ? AND PROCESSLIST_USER IS NOT NULL",
+		"SELECT USER FROM information_schema.PROCESSLIST WHERE ID = ?",
+	} {
+		user, known, err = readText(ctx, q, query, id)
+		if refused := new(mysql.MySQLError); known || (err != nil && !errors.As(err, &refused)) {
+			return user, known, err
+		}
+	}
+	return "", false, err
+}
+
+func readText(ctx context.Context, q querier, query string, args ...any) (text string, there bool, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return "", false, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(&text); err != nil {
+			return "", false, err
+		}
+		there = true
+	}
+	return text, there, rows.Err()
 }
 
 // takeTurn waits until no other caller of this store has the lock or waits for it.

@@ -94,6 +94,7 @@ type Store struct {
 	expelled    *recent
 	toExpel     *recent // whose sessions are still to end
 	refused     *recent // by mapping and verdict
+	endedFor    *recent // by user, who had the lock of accounts
 	verified    verified
 	sweeping    chan struct{} // full while one sweep runs
 	last        atomic.Pointer[inventory]
@@ -124,7 +125,7 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
 		turn: make(chan struct{}, 1), nativeTurns: make(chan struct{}, nativesAtOnce), copies: noCopies{},
 		administers: cfg.Administrator, reasserted: newRecent(), marked: newRecent(), locks: newRecent(),
-		mended: newRecent(), expelled: newRecent(), toExpel: newRecent(), refused: newRecent(), sweeping: make(chan struct{}, 1),
+		mended: newRecent(), expelled: newRecent(), toExpel: newRecent(), refused: newRecent(), endedFor: newRecent(), sweeping: make(chan struct{}, 1),
 	}
 	if s.now == nil {
 		s.now = time.Now
