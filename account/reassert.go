@@ -99,10 +99,11 @@ func (s *Store) expel(ctx context.Context, q querier, row Account) {
 	s.toExpel.forget(row.Mapping)
 }
 
-// expelLocked sets the secret, and locks the account meanwhile. Sessions that all set a password, over and over, would
-// set one again before the last of them ends, and whoever tries all the time signs in with that:
-// somebody who left the group that the account is for would be in for ever. A lock that a crash
-// leaves behind is opened by followPrincipal, and sign-ins that it refuses are tried again.
+// expelLocked sets the secret, and locks the account meanwhile. Sessions that all set a
+// password, over and over, would set one again before the last of them ends, and a user who
+// tries all the time signs in with that: a former member of the group that the account is for
+// would be in for ever. A lock that a crash leaves behind is opened by followPrincipal, and
+// sign-ins that it refuses are tried again.
 func (s *Store) expelLocked(ctx context.Context, q querier, row Account) error {
 	u, err := s.ownOf(ctx, q, row)
 	if err != nil || u == nil {
