@@ -104,9 +104,9 @@ func (h *halfway) fully(password string, nonce, answer []byte) []byte {
 	return h.read()
 }
 
-// A server reads an account when somebody begins to sign in as it. Whoever begins with a password
-// that they set, and goes on when it was taken back or the account was dropped, gets nothing:
-// nor is the password remembered.
+// A server reads an account when somebody begins to sign in as it. A client that begins with a
+// password that its user set, and goes on when that was taken back or the account was dropped,
+// gets nothing: nor is the password remembered.
 func TestSignInsThatStopHalfway(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		s, user := w.store(), w.name("app")
@@ -245,8 +245,8 @@ func TestConnectionsEndWithoutTheList(t *testing.T) {
 }
 
 // MariaDB lets everybody set their own password. Sessions that do so over and over, while others
-// sign in with it, are gone when a sweep has ended them: or whoever left the group that the account
-// is for would stay in it for as long as they like.
+// sign in with it, are gone when a sweep has ended them: or a former member of the group that
+// the account is for would stay in it for as long as they like.
 func TestPasswordSetOverAndOver(t *testing.T) {
 	w := newWorld(t, mysqltest.MariaDB(t))
 	s, user := w.store(), w.name("staff")

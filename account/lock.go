@@ -23,7 +23,7 @@ import (
 // changes of accounts. So its name is derived from the master key and nobody can guess
 // it. Who may read it in the list of statements or locks (PROCESS, performance_schema) knows it
 // from then on: a connection of another user than midas's own that has the lock is ended. A row
-// lock would need a second connection, as CREATE USER commits, and whoever may write to schema
+// lock would need a second connection, as CREATE USER commits, and a user who may write to schema
 // midas could take it.
 func (d Deriver) lockName() string { return "midas." + hex.EncodeToString(d.key("lock")[:16]) }
 
@@ -93,7 +93,7 @@ func (s *Store) takeLock(ctx context.Context, conn *sql.Conn, name string, deadl
 }
 
 // takeFromOthers waits for the lock in the server's queue, behind which come those who connect
-// anew, and ends whoever has it meanwhile by another connection.
+// anew, and ends the one that has it meanwhile by another connection.
 func (s *Store) takeFromOthers(ctx context.Context, conn *sql.Conn, name string, wait time.Duration) (got bool, err error) {
 	ending, stop := context.WithCancel(ctx)
 	done := make(chan struct{})

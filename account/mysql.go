@@ -151,9 +151,9 @@ func noteSuspended(ctx context.Context, q querier, document string, u backendUse
 // pattern, that of a connection is not.
 //
 // A connection has read the account, with its password of then, when it begins to sign in, and
-// has no name before it has. Whoever stops in between, and goes on when the password was taken
-// back or the account was dropped, would be let in, and stay. So those that are signing in now
-// are waited for, and ended when they take too long.
+// has no name before it has. A client that stops in between, and goes on when the password was
+// taken back or the account was dropped, would be let in, and stay. So those that are signing
+// in now are waited for, and ended when they take too long.
 func (mysqlDialect) endSessions(ctx context.Context, q querier, a Account) error {
 	const unnamed = "unauthenticated user"
 	named, err := connectionsOf(ctx, q, a.User)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Whoever may write to schema midas can put a view in the place of the table, or a trigger on
-// it. A view may call a function that has the rights of whoever reads it.
+// A user who may write to schema midas can put a view in the place of the table, or a trigger on
+// it. A view may call a function that has the rights of its reader.
 func TestPlantedViewRunsNothing(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		w.exec("CREATE DATABASE " + w.database())
