@@ -27,8 +27,8 @@ type copies interface {
 	// lose gives up all rows as lost: one that comes back as it was, with its account, is
 	// kept again.
 	lose() error
-	// revoke gives up for good what was lost under the name of a: an administrator who drops an account of
-	// that name does not mean to have the one before come back.
+	// revoke gives up for good what was lost under the name of a: an administrator who drops
+	// an account of that name does not mean to have the one before come back.
 	revoke(a Account) error
 	// state returns the row of a mapping, and how it was given up, if it was.
 	state(mapping string) (a Account, kept bool, dropped droppedRow)

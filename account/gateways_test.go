@@ -295,7 +295,7 @@ func TestUsersCannotTakeTheLock(t *testing.T) {
 	})
 }
 
-// TestLockIsTakenFromUsers: who could once read the name of the lock knows it for ever.
+// TestLockIsTakenFromUsers: a user who could once read the name of the lock knows it for ever.
 func TestLockIsTakenFromUsers(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		s, name := w.store(), w.config("first").Deriver.lockName()

@@ -517,7 +517,7 @@ func TestExpiredPassword(t *testing.T) {
 		account := w.create(s, user, idA)
 		for _, policy := range []string{"PASSWORD EXPIRE", "PASSWORD EXPIRE INTERVAL 90 DAY"} {
 			w.exec("ALTER USER " + quoteAccount(user, "%") + " " + policy)
-			if w.mysql() { // MariaDB's are of 1970
+			if w.mysql() { // on MariaDB midas gives its passwords a date of its own
 				w.exec("UPDATE mysql.user SET password_last_changed = '2001-01-01' WHERE User = '" + user + "'")
 				w.exec("FLUSH PRIVILEGES")
 			}

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/midas-mysql/midas/internal/sender"
 )
@@ -201,19 +200,23 @@ func TestOldestOfMostIsFound(t *testing.T) {
 	}
 }
 
-// TestNewcomersCostTheSameFromAnyNumberOfSources: each must not cost a look at all that wait.
-func TestNewcomersCostTheSameFromAnyNumberOfSources(t *testing.T) {
-	const total = 1 << 15
-	l := newLimits(total, total)
-	from := make([]sender.Sender, 1<<12)
-	for i := range from {
-		from[i] = sender.Of(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
-	}
-	began := time.Now()
-	for i := range 4 * total {
-		l.enter(from[i%len(from)], func() {})
-	}
-	if took := time.Since(began); took > 10*time.Second { // looking at all took minutes
-		t.Errorf("%d newcomers took %v", 4*total, took)
+// BenchmarkNewcomers: a newcomer among full places costs the same however many sources those are
+// of. It must not cost a look at all that wait.
+func BenchmarkNewcomers(b *testing.B) {
+	for _, sources := range []int{1, 1 << 12} {
+		b.Run(fmt.Sprintf("%d sources", sources), func(b *testing.B) {
+			const total = 1 << 15
+			l := newLimits(total, total)
+			from := make([]sender.Sender, sources)
+			for i := range from {
+				from[i] = sender.Of(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+			}
+			for i := range total {
+				l.enter(from[i%sources], func() {})
+			}
+			for i := 0; b.Loop(); i++ {
+				l.enter(from[i%sources], func() {})
+			}
+		})
 	}
 }

@@ -147,8 +147,8 @@ func TestChangeUser(t *testing.T) {
 	})
 }
 
-// lastWords is a backend that has something to say to whoever hangs up, as MySQL has when
-// its TLS is closed.
+// lastWords is a backend that answers the closing of a connection with an error packet, as MySQL
+// does when the gateway closes its TLS.
 type lastWords struct{ testBackend }
 
 func (b lastWords) Dial(ctx context.Context) (net.Conn, error) {

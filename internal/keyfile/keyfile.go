@@ -92,8 +92,8 @@ func write(path string, data []byte, mode fs.FileMode, publish func(draft string
 	return nil
 }
 
-// withoutPath leaves out the draft's name, which is another each time: who tries again and
-// again says an error once, and compares texts.
+// withoutPath leaves out the draft's name, which differs each time: a caller that tries again
+// and again logs an error once, which it tells by its text.
 func withoutPath(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
