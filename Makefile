@@ -53,7 +53,7 @@ fmt:
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
 
 bench: build
-	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 2s ./token ./wire ./account ./internal/relay ./arm ./issuer ./metadata
+	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchtime 2s ./token ./internal/wire ./account ./internal/relay ./arm ./issuer ./metadata
 	$(GO) test -run '^$$' -bench . -benchtime 1x ./test/bench
 
 # Every decoder of foreign bytes, FUZZTIME each.

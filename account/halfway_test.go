@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas/internal/mysqltest"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // halfway is a sign-in that stops when the server has read the account and asks for the password.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/socketowner"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // maxGreeting bounds what a server may say first: a greeting has about a hundred bytes.

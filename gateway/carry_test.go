@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/wire"
 	"github.com/midas-mysql/midas/token"
-	"github.com/midas-mysql/midas/wire"
 )
 
 // The ways in which a token arrives. Fact numbers are those of the list of what

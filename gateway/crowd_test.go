@@ -16,7 +16,7 @@ import (
 
 	"github.com/midas-mysql/midas/gateway"
 	"github.com/midas-mysql/midas/internal/mysqltest"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // elsewhere makes the clients of 127.1.0.0/16 and 127.2.0.0/16 come from 10.1.0.0/16 and

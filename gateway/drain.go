@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // While the gateway drains, a session ends as soon as no transaction of it is open. The

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // drain begins to drain the gateway; the channel says when that is over.

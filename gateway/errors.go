@@ -6,7 +6,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // A database that cannot be reached is ER_CONNECT_TO_FOREIGN_DATA_SOURCE, with the

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // TestFloodsKeepNobodyOut of the address that they come from, with the limits that are

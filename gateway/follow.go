@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas/account"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // Accounts are changed by ordinary statements, which the backend runs. The gateway sees

@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // maxGreeting bounds what a backend may say before sign-in.

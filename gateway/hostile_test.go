@@ -8,7 +8,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // TestLocalFilesAreRefused: whoever interrupts LOAD DATA LOCAL at the right moment could

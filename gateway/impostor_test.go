@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // takenBackend is one whose address somebody else has taken, and who cannot be told from it.

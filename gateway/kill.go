@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // A client knows its connection by the id of the greeting, which was sent before a

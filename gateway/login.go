@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // login is one sign-in to the backend: the client's side of the protocol.

@@ -11,7 +11,7 @@ import (
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
 	"github.com/midas-mysql/midas/internal/mysqltest"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // nativeAccount makes an account of the backend's own.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // rawClient speaks the protocol packet by packet, for what no driver would do.

@@ -3,7 +3,7 @@ package gateway
 import (
 	"crypto/rand"
 
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // newNonce returns the bytes that a client mixes into a hashed password. Nothing is

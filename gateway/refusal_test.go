@@ -24,8 +24,8 @@ import (
 	"gotest.tools/v3/golden"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/wire"
 	"github.com/midas-mysql/midas/token"
-	"github.com/midas-mysql/midas/wire"
 )
 
 // signer has the issuer's own key, for tokens that the issuer would never make: of the

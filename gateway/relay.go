@@ -9,7 +9,7 @@ import (
 
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/relay"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // lookAhead is how much of a statement is waited for to tell whether it is ours. A

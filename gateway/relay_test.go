@@ -15,7 +15,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // granted makes a user that owns a schema of its own.

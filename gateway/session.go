@@ -14,7 +14,7 @@ import (
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/relay"
 	"github.com/midas-mysql/midas/internal/sender"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // session is the life of one client connection.

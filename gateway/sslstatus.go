@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // Programs that check their own TLS ask the server for it: SHOW STATUS LIKE 'Ssl_cipher'.

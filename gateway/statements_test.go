@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // TestPreparedAndResets: statements of ours that are prepared live and end with the

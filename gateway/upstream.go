@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/wire"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
 // upstream is a connection to the backend, signed in.
