@@ -26,7 +26,7 @@ var levels = []struct {
 	reason   string
 }{
 	{
-		[]string{"", "internal/wire", "internal/keyfile", "internal/relay", "internal/ca", "internal/rest", "internal/vmns", "internal/publicnames", "internal/sender", "internal/connections", "internal/refusals", "internal/confine", "internal/feed", "internal/socketowner", "internal/keystrength"},
+		[]string{"", "internal/wire", "internal/keyfile", "internal/relay", "internal/ca", "internal/rest", "internal/vmns", "internal/publicnames", "internal/clientkey", "internal/connections", "internal/throttledlog", "internal/confine", "internal/feed", "internal/clip", "internal/socketowner", "internal/keystrength"},
 		"level 0 is what everything stands on, so it stands on the standard library alone",
 	},
 	{
@@ -55,14 +55,15 @@ var forbidden = map[[2]string]string{
 
 // Arrows between packages of one level that are wanted.
 var allowed = map[[2]string]string{
-	{"backend/embedded", "backend"}:                  "the embedded engine is a backend, kept apart for its 50 MB",
-	{"internal/ca", "internal/keyfile"}:              "the authority's key is a file like the others",
-	{"internal/publicnames", "internal/connections"}: "the proxy is a port that speaks HTTP like the others",
-	{"internal/rest", "internal/connections"}:        "content that its port has no room for is told from content that was cut short",
-	{"internal/connections", "internal/sender"}:      "who has how many is counted as elsewhere",
-	{"internal/refusals", "internal/sender"}:         "who writes how many lines is counted as elsewhere",
-	{"internal/publicnames", "internal/refusals"}:    "who is refused by the proxy writes no more than elsewhere",
-	{"connector", "tokensource"}:                     "the connector exists to put a fresh token into a driver",
+	{"backend/embedded", "backend"}:                   "the embedded engine is a backend, kept apart for its 50 MB",
+	{"internal/ca", "internal/keyfile"}:               "the authority's key is a file like the others",
+	{"internal/publicnames", "internal/connections"}:  "the proxy is a port that speaks HTTP like the others",
+	{"internal/rest", "internal/connections"}:         "content that its port has no room for is told from content that was cut short",
+	{"internal/connections", "internal/clientkey"}:    "connections are limited by the same key as requests",
+	{"internal/throttledlog", "internal/clientkey"}:   "log lines are limited by the same key as requests",
+	{"internal/publicnames", "internal/throttledlog"}: "refusals of the proxy are logged under the same limit as others",
+	{"internal/publicnames", "internal/clip"}:         "names that a client made up are cut short in the log",
+	{"connector", "tokensource"}:                      "the connector exists to put a fresh token into a driver",
 }
 
 // Packages of level 0 that speak to the kernel in the words of a library.

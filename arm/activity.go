@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // activityRead is the permission to read the activity log.
@@ -92,7 +93,7 @@ func (a *API) activityFilter(c *call) (f directory.ActivityFilter, none bool, er
 		case "eventtimestamp":
 			at, err := eventTime(one.value)
 			if err != nil {
-				return f, false, errFilter("'" + clip(one.value, 64) + "' is not a time of ISO 8601")
+				return f, false, errFilter("'" + clip.To(one.value, 64) + "' is not a time of ISO 8601")
 			}
 			switch one.op {
 			case "ge", "gt":
@@ -265,7 +266,7 @@ func (a *API) getOperationResult(c *call) (answer, error) {
 
 func (a *API) operation(c *call) (directory.Activity, error) {
 	id := c.vars["operation"]
-	unknown := &fault{status: http.StatusNotFound, code: "NotFound", message: "The operation '" + clip(id, 64) + "' could not be found."}
+	unknown := &fault{status: http.StatusNotFound, code: "NotFound", message: "The operation '" + clip.To(id, 64) + "' could not be found."}
 	if uuid.Validate(id) != nil {
 		return directory.Activity{}, unknown
 	}

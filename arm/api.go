@@ -12,8 +12,9 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/rest"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 // maxBody is the largest request that Resource Manager takes, 4 MiB.
@@ -76,7 +77,7 @@ type Config struct {
 type API struct {
 	Config
 	routes   []route
-	refusals *refusals.Log
+	refusals *throttledlog.Log
 }
 
 var _ http.Handler = (*API)(nil)
@@ -101,7 +102,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &API{Config: cfg, refusals: refusals.New(cfg.Log, cfg.Now)}
+	a := &API{Config: cfg, refusals: throttledlog.New(cfg.Log, cfg.Now)}
 	a.routes = a.table()
 	return a, nil
 }
@@ -173,9 +174,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // log tells who changed what, and whose attempt to was refused. None of it fills the log: a
 // principal may repeat what it may do, and a stranger what it may not.
 func (a *API) log(c *call, ans answer, took time.Duration) {
-	path := clip(c.URL.EscapedPath(), maxLoggedPath)
+	path := clip.To(c.URL.EscapedPath(), maxLoggedPath)
 	args := []any{
-		"method", clip(c.Method, 16), "path", path, "status", ans.status,
+		"method", clip.To(c.Method, 16), "path", path, "status", ans.status,
 		"object", c.who.ObjectID, "client", c.who.ClientID, "id", c.id, "took", took,
 	}
 	changes := c.Method != http.MethodGet && c.Method != http.MethodHead

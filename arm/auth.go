@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/connections"
 	"github.com/midas-mysql/midas/internal/rest"
 )
@@ -48,7 +49,7 @@ func (a *API) authorize(c *call, found *route) (err error) {
 	if c.access, err = a.Directory.Access(c.Context(), c.who.ObjectID); err != nil {
 		return err
 	}
-	action, scope, ok := "*", clip(c.URL.EscapedPath(), maxPath), false
+	action, scope, ok := "*", clip.To(c.URL.EscapedPath(), maxPath), false
 	_, own := a.Directory.Tenant()
 	switch {
 	case found == nil || c.vars["sub"] != "" && !strings.EqualFold(c.vars["sub"], own):
@@ -101,7 +102,7 @@ func (a *API) mayAssign(c *call, identities map[string]bool) (map[string]bool, e
 	slices.Sort(denied)
 	return nil, &fault{status: http.StatusForbidden, code: "LinkedAuthorizationFailed", message: fmt.Sprintf(
 		"The client '%s' with object id '%s' has permission to perform action '%s' on scope '%s'; however, it does not have permission to perform action(s) '%s' on the linked scope(s) '%s' (respectively) or the linked scope(s) are invalid.",
-		c.who.ClientID, c.who.ObjectID, c.route.action, c.scope, assign, clip(strings.Join(denied, "', '"), 2048))}
+		c.who.ClientID, c.who.ObjectID, c.route.action, c.scope, assign, clip.To(strings.Join(denied, "', '"), 2048))}
 }
 
 // challenge tells a client where tokens are had (RFC 6750, section 3).

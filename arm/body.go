@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // object is a JSON object.
@@ -95,7 +96,7 @@ func members(body []byte) (object, error) {
 		given := fmt.Sprint(name)
 		i := slices.IndexFunc(definition, func(known string) bool { return strings.EqualFold(known, given) })
 		if i < 0 {
-			return nil, errContent(fmt.Sprintf("Could not find member '%s' on object of type 'ResourceDefinition'.", clip(given, 128)) +
+			return nil, errContent(fmt.Sprintf("Could not find member '%s' on object of type 'ResourceDefinition'.", clip.To(given, 128)) +
 				place(body, given, decoder.InputOffset()))
 		}
 		var value any

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // step is one resource of a deployment that is about to be made.
@@ -78,7 +80,7 @@ func dependencies(e *evaluation, all []step) ([][]int, error) {
 				found = names[strings.TrimPrefix(name, "/")]
 			}
 			if found == nil {
-				return nil, fmt.Errorf("the resource '%s' depends on '%s', which is not in the template", s.id, clipText(text))
+				return nil, fmt.Errorf("the resource '%s' depends on '%s', which is not in the template", s.id, clip.To(text, 200))
 			}
 			after[i] = append(after[i], found...)
 		}

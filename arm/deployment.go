@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/rest"
 )
 
@@ -95,14 +96,14 @@ func (a *API) understand(c *call) (*deployment, error) {
 		case "template":
 		case "mode":
 			if strings.Trim(string(value), `"`) != "Incremental" && strings.Trim(string(value), `"`) != "incremental" {
-				return nil, errTemplate(fmt.Errorf("the mode %s is not supported here, 'Incremental' is", clipText(string(value))))
+				return nil, errTemplate(fmt.Errorf("the mode %s is not supported here, 'Incremental' is", clip.To(string(value), 200)))
 			}
 		case "parameters":
 			if err := json.Unmarshal(value, &given); err != nil {
 				return nil, errJSON(value, err)
 			}
 		default:
-			return nil, errTemplate(fmt.Errorf("the property '%s' of a deployment is not supported here", clipText(name)))
+			return nil, errTemplate(fmt.Errorf("the property '%s' of a deployment is not supported here", clip.To(name, 200)))
 		}
 	}
 	t, err := parseTemplate(body.Properties["template"])
@@ -148,7 +149,7 @@ func (a *API) evaluation(c *call, t template, given map[string]any) (*evaluation
 			ans, err := a.inner(c, http.MethodGet, id, nil)
 			found, ok := ans.body.(object)
 			if err == nil && !ok {
-				err = fmt.Errorf("'%s' cannot be referred to", clipText(id))
+				err = fmt.Errorf("'%s' cannot be referred to", clip.To(id, 200))
 			}
 			return found, err
 		},

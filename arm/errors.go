@@ -60,14 +60,6 @@ func errSubscription(id string) *fault {
 	return &fault{status: http.StatusNotFound, code: "SubscriptionNotFound", message: fmt.Sprintf("The subscription '%s' could not be found.", id)}
 }
 
-// clip keeps what a client sent from filling an answer.
-func clip(text string, most int) string {
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	return text
-}
-
 func errMethod(method string) *fault {
 	return &fault{status: http.StatusMethodNotAllowed, code: "MethodNotAllowed", message: fmt.Sprintf("The requested resource does not support http method '%s'.", method)}
 }

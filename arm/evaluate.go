@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // evaluation gives the expressions of one deployment their values.
@@ -45,7 +47,7 @@ func (e *evaluation) evaluate(parsed any) (any, error) {
 		}
 		f, known := functions[strings.ToLower(parsed.name)]
 		if !known {
-			return nil, fmt.Errorf("the function '%s' is not known here", clipText(parsed.name))
+			return nil, fmt.Errorf("the function '%s' is not known here", clip.To(parsed.name, 200))
 		}
 		value, err := f(e, args)
 		if err == nil {
@@ -189,10 +191,10 @@ func resourceID(e *evaluation, args []any) (any, error) {
 func typedPath(kind string, names []string) (string, error) {
 	types := strings.Split(kind, "/")
 	if len(types) != len(names)+1 || slices.Contains(types, "") || slices.Contains(names, "") {
-		return "", fmt.Errorf("the type '%s' and the name '%s' are not of as many parts", clipText(kind), clipText(strings.Join(names, "/")))
+		return "", fmt.Errorf("the type '%s' and the name '%s' are not of as many parts", clip.To(kind, 200), clip.To(strings.Join(names, "/"), 200))
 	}
 	if len(kind) > maxPath {
-		return "", fmt.Errorf("the type '%s' is too long", clipText(kind))
+		return "", fmt.Errorf("the type '%s' is too long", clip.To(kind, 200))
 	}
 	var path strings.Builder
 	path.WriteString("/providers/" + types[0])
@@ -200,7 +202,7 @@ func typedPath(kind string, names []string) (string, error) {
 		path.WriteString("/" + types[i+1] + "/" + name)
 	}
 	if path.Len() > maxPath {
-		return "", fmt.Errorf("the name '%s' is too long", clipText(strings.Join(names, "/")))
+		return "", fmt.Errorf("the name '%s' is too long", clip.To(strings.Join(names, "/"), 200))
 	}
 	return path.String(), nil
 }
@@ -212,7 +214,7 @@ func parameter(e *evaluation, args []any) (any, error) {
 			return value, nil
 		}
 	}
-	return nil, fmt.Errorf("the template has no parameter '%s'", clipText(fmt.Sprint(args...)))
+	return nil, fmt.Errorf("the template has no parameter '%s'", clip.To(fmt.Sprint(args...), 200))
 }
 
 // variableOf evaluates a variable, which may name others.
@@ -227,7 +229,7 @@ func variableOf(e *evaluation, args []any) (any, error) {
 			return e.value(value, 0)
 		}
 	}
-	return nil, fmt.Errorf("the template has no variable '%s'", clipText(fmt.Sprint(args...)))
+	return nil, fmt.Errorf("the template has no variable '%s'", clip.To(fmt.Sprint(args...), 200))
 }
 
 // reference is reference(id, [apiVersion], ['Full']): the properties of a resource, or all

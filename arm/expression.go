@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // An expression of a template is one of: a literal (string or int), a function's call, a
@@ -48,10 +50,8 @@ type expressionParser struct {
 }
 
 func (p *expressionParser) wrong(why string) error {
-	return fmt.Errorf("the expression '%s' is not understood at position %d: %s", clipText(p.text), p.at, why)
+	return fmt.Errorf("the expression '%s' is not understood at position %d: %s", clip.To(p.text, 200), p.at, why)
 }
-
-func clipText(text string) string { return text[:min(len(text), 200)] }
 
 func (p *expressionParser) blanks() {
 	for p.at < len(p.text) && strings.ContainsRune(" \t\r\n", rune(p.text[p.at])) {

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // clause is one condition of a $filter: "name op 'value'", "startswith(name, 'value')" with
@@ -34,7 +36,7 @@ func (c *call) filter(known ...string) ([]clause, error) {
 	for text != "" {
 		m := clausePattern.FindStringSubmatch(text)
 		if m == nil {
-			return nil, errFilter("'" + clip(text, 128) + "' is not understood")
+			return nil, errFilter("'" + clip.To(text, 128) + "' is not understood")
 		}
 		one := clause{name: strings.ToLower(m[1] + m[3]), op: strings.ToLower(m[5]), value: m[6] + m[7]}
 		switch {
@@ -50,7 +52,7 @@ func (c *call) filter(known ...string) ([]clause, error) {
 			matched = matched || strings.EqualFold(bare, one.name) && function == (one.op == "()")
 		}
 		if !matched {
-			return nil, errFilter("'" + clip(one.name, 128) + "' is not known here")
+			return nil, errFilter("'" + clip.To(one.name, 128) + "' is not known here")
 		}
 		all = append(all, one)
 		text = text[len(m[0]):]

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // decode reads the request's content, which must be one JSON object, into v.
@@ -36,7 +38,7 @@ func jsonWords(body []byte, err error) string {
 		w.until = kind.Offset
 		_ = w.value()
 		path := w.where()
-		return fmt.Sprintf("The member '%s' must be %s, and is %s.", clip(path, 256), kindOf(kind.Type), valueOf(kind.Value)) + place(body, path, kind.Offset)
+		return fmt.Sprintf("The member '%s' must be %s, and is %s.", clip.To(path, 256), kindOf(kind.Type), valueOf(kind.Value)) + place(body, path, kind.Offset)
 	case strings.HasPrefix(err.Error(), "json: invalid number literal"): // of a json.Number, which tells no more
 		return "It has a string that is no number where a number must be."
 	}
@@ -49,7 +51,7 @@ func place(body []byte, path string, offset int64) string {
 	line := bytes.Count(before, []byte("\n")) + 1
 	position := len(before) - bytes.LastIndexByte(before, '\n') - 1
 	if path != "" {
-		path = " Path '" + clip(path, 256) + "', line"
+		path = " Path '" + clip.To(path, 256) + "', line"
 	} else {
 		path = " Line"
 	}
@@ -81,7 +83,7 @@ func valueOf(value string) string {
 	kind, number, given := strings.Cut(value, " ")
 	switch {
 	case given:
-		return "the number " + clip(number, 64)
+		return "the number " + clip.To(number, 64)
 	case kind == "array" || kind == "object":
 		return "an " + kind
 	case kind == "bool":
@@ -150,7 +152,7 @@ func (w *walker) value() error {
 		w.path = append(w.path, step)
 		key := strings.ToLower(strings.ToUpper(step)) // as encoding/json compares them
 		if seen[key] {
-			return errContent(fmt.Sprintf("The member '%s' is there more than once.", clip(step, 128)) + place(w.body, w.where(), w.InputOffset()))
+			return errContent(fmt.Sprintf("The member '%s' is there more than once.", clip.To(step, 128)) + place(w.body, w.where(), w.InputOffset()))
 		}
 		if opening == '{' {
 			seen[key] = true

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 // journal is a log that requests write to together.
@@ -37,7 +37,7 @@ func TestNobodyFillsTheLog(t *testing.T) {
 	var out journal
 	w.api.Log = slog.New(slog.NewTextHandler(&out, nil))
 	now := time.Now()
-	w.api.refusals = refusals.New(w.api.Log, func() time.Time { return now })
+	w.api.refusals = throttledlog.New(w.api.Log, func() time.Time { return now })
 	register := func(i int) string {
 		path := "/subscriptions/{sub}/providers/Microsoft.Compute/register"
 		return strings.Repeat("/", i%4) + []string{path, strings.ToUpper(path[:1]) + path[1:], strings.Replace(path, "register", "REGISTER", 1)}[i%3] + "?api-version=2021-04-01"

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // maxCommand is how much of the CommandName header is kept.
@@ -26,7 +27,7 @@ func (a *API) begin(w http.ResponseWriter, c *call) {
 		Caller: c.who.ObjectID, ClientID: c.who.ClientID, Address: address, Command: command(c.Header.Get("CommandName")),
 	}
 	if !c.who.AppOnly {
-		c.op.CallerName = clip(c.who.Name, maxCommand)
+		c.op.CallerName = clip.To(c.who.Name, maxCommand)
 	}
 	if c.route.conditional {
 		c.op.IfMatch, c.op.IfNoneMatch = c.Header.Get("If-Match"), c.Header.Get("If-None-Match")

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // pageSize is how many things a page of a list has unless $top says fewer. It is
@@ -33,7 +34,7 @@ func (c *call) cut() (after string, size int, err error) {
 	if text, given := c.query["$top"]; given {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return "", 0, errQuery("the value '" + clip(text, 64) + "' of '$top' is not a number of at least 1")
+			return "", 0, errQuery("the value '" + clip.To(text, 64) + "' of '$top' is not a number of at least 1")
 		}
 		size = min(n, pageSize)
 	}

@@ -3,6 +3,8 @@ package arm
 import (
 	"net/http"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // provider is a namespace with its types, of which a child has its parent's before it.
@@ -58,5 +60,5 @@ func (a *API) getProvider(c *call) (answer, error) {
 			return answer{status: http.StatusOK, body: a.showProvider(p)}, nil
 		}
 	}
-	return answer{}, &fault{status: http.StatusNotFound, code: "InvalidResourceNamespace", message: "The resource namespace '" + clip(c.vars["namespace"], 128) + "' is invalid."}
+	return answer{}, &fault{status: http.StatusNotFound, code: "InvalidResourceNamespace", message: "The resource namespace '" + clip.To(c.vars["namespace"], 128) + "' is invalid."}
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // versionPattern is how API versions look. "1.0" is that of /metadata/endpoints.
@@ -25,7 +27,7 @@ func readQuery(c *call) error {
 	for name, all := range values {
 		name = strings.ToLower(name)
 		if _, twice := c.query[name]; twice || len(all) > 1 {
-			return errQuery("the parameter '" + clip(name, 64) + "' is there more than once")
+			return errQuery("the parameter '" + clip.To(name, 64) + "' is there more than once")
 		}
 		c.query[name] = all[0]
 	}
@@ -34,7 +36,7 @@ func readQuery(c *call) error {
 	case version == "":
 		return errMissingVersion
 	case len(version) > maxVersion || !versionPattern.MatchString(version) || !dated(version):
-		return &fault{status: http.StatusBadRequest, code: "InvalidApiVersionParameter", message: "The api-version '" + clip(version, maxVersion) +
+		return &fault{status: http.StatusBadRequest, code: "InvalidApiVersionParameter", message: "The api-version '" + clip.To(version, maxVersion) +
 			"' is invalid. It must be a date as 2022-09-01, with '-preview' behind it or not."}
 	}
 	return nil

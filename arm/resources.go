@@ -8,6 +8,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 func (a *API) routeResourceLists(t *routes) {
@@ -180,7 +181,7 @@ func (a *API) getSystemIdentity(c *call) (answer, error) {
 	case err != nil:
 		return answer{}, err
 	case w.System == nil:
-		return answer{}, midas.Errorf(midas.NotFound, "The resource '%s' has no system-assigned identity.", clip(c.scope, 1024))
+		return answer{}, midas.Errorf(midas.NotFound, "The resource '%s' has no system-assigned identity.", clip.To(c.scope, 1024))
 	}
 	return answer{status: http.StatusOK, body: object{
 		"id": w.ResourceID + "/providers/Microsoft.ManagedIdentity/identities/default", "name": "default", "type": "Microsoft.ManagedIdentity/identities",

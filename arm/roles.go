@@ -9,6 +9,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 const (
@@ -101,7 +102,7 @@ func (a *API) listRoles(c *call) (answer, error) {
 
 func (a *API) getRole(c *call) (answer, error) {
 	if uuid.Validate(c.vars["role"]) != nil {
-		return answer{}, &fault{status: http.StatusBadRequest, code: "InvalidRoleDefinitionId", message: "The role definition ID '" + clip(c.vars["role"], 128) + "' is not valid. The role definition ID must be a GUID."}
+		return answer{}, &fault{status: http.StatusBadRequest, code: "InvalidRoleDefinitionId", message: "The role definition ID '" + clip.To(c.vars["role"], 128) + "' is not valid. The role definition ID must be a GUID."}
 	}
 	r, err := a.Directory.Role(c.vars["role"])
 	return answer{status: http.StatusOK, body: a.showRole(r)}, err
@@ -153,7 +154,7 @@ func (a *API) listAssignments(c *call) (answer, error) {
 			f.PrincipalID = one.value
 		}
 		if one.name != "atscope" && uuid.Validate(one.value) != nil {
-			return answer{}, errFilter("'" + clip(one.value, 128) + "' is not the object id of a principal")
+			return answer{}, errFilter("'" + clip.To(one.value, 128) + "' is not the object id of a principal")
 		}
 	}
 	all, err := a.Directory.RoleAssignments(c.Context(), f)
@@ -192,7 +193,7 @@ func (a *API) putAssignment(c *call) (answer, error) {
 	case err != nil:
 		return answer{}, err
 	case uuid.Validate(c.vars["assignment"]) != nil:
-		return answer{}, &fault{status: http.StatusBadRequest, code: "InvalidRoleAssignmentId", message: "The role assignment ID '" + clip(c.vars["assignment"], 128) + "' is not valid. The role assignment ID must be a GUID."}
+		return answer{}, &fault{status: http.StatusBadRequest, code: "InvalidRoleAssignmentId", message: "The role assignment ID '" + clip.To(c.vars["assignment"], 128) + "' is not valid. The role assignment ID must be a GUID."}
 	case uuid.Validate(p.PrincipalID) != nil:
 		return answer{}, &fault{status: http.StatusBadRequest, code: "InvalidPrincipalId", message: "A valid principal ID must be provided for role assignment."}
 	case p.Condition != "":
@@ -217,7 +218,7 @@ func (a *API) roleIn(id string) (string, error) {
 	i := strings.LastIndex(lower, strings.ToLower("/providers/"+roleDefinitionType+"/"))
 	name := id[strings.LastIndexByte(id, '/')+1:]
 	if i < 0 || uuid.Validate(name) != nil || i+len("/providers/"+roleDefinitionType+"/") != len(id)-len(name) {
-		return "", &fault{status: http.StatusBadRequest, code: "InvalidRoleDefinitionId", message: "The role definition ID '" + clip(id, 128) + "' is not valid."}
+		return "", &fault{status: http.StatusBadRequest, code: "InvalidRoleDefinitionId", message: "The role definition ID '" + clip.To(id, 128) + "' is not valid."}
 	}
 	return name, nil
 }

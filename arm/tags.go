@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 const tagsType = "Microsoft.Resources/tags"
@@ -64,7 +65,7 @@ func (a *API) patchTags(c *call) (answer, error) {
 			return tags
 		})
 	}
-	return answer{}, midas.Errorf(midas.Invalid, "The operation '%s' is invalid. It must be 'Merge', 'Replace' or 'Delete'.", clip(body.Operation, 64))
+	return answer{}, midas.Errorf(midas.Invalid, "The operation '%s' is invalid. It must be 'Merge', 'Replace' or 'Delete'.", clip.To(body.Operation, 64))
 }
 
 // dropNames takes away the tags that given has in another case: names of tags have none.

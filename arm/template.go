@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // template is a Resource Manager template. A member that is not here is refused: what
@@ -127,11 +129,11 @@ func (t template) parametersOf(given map[string]any) (map[string]any, error) {
 		inner, hasValue := lookUp(holder, "value")
 		switch {
 		case !ok:
-			return nil, fmt.Errorf("the template parameter '%s' is not in the template", clipText(name))
+			return nil, fmt.Errorf("the template parameter '%s' is not in the template", clip.To(name, 200))
 		case !isObject || !hasValue || len(holder) != 1:
-			return nil, fmt.Errorf("the parameter '%s' has no 'value', which is the only way to give one here", clipText(name))
+			return nil, fmt.Errorf("the parameter '%s' has no 'value', which is the only way to give one here", clip.To(name, 200))
 		case len(declared.AllowedValues) > 0 && !declared.allows(inner):
-			return nil, fmt.Errorf("the value of the parameter '%s' is not among the allowed ones", clipText(name))
+			return nil, fmt.Errorf("the value of the parameter '%s' is not among the allowed ones", clip.To(name, 200))
 		}
 		values[name] = inner
 	}
@@ -140,11 +142,11 @@ func (t template) parametersOf(given map[string]any) (map[string]any, error) {
 			continue
 		}
 		if declared.DefaultValue == nil {
-			return nil, fmt.Errorf("the value for the template parameter '%s' is not provided", clipText(name))
+			return nil, fmt.Errorf("the value for the template parameter '%s' is not provided", clip.To(name, 200))
 		}
 		if text, ok := declared.DefaultValue.(string); ok {
 			if _, ok := isExpression(text); ok {
-				return nil, fmt.Errorf("the default value of the parameter '%s' is an expression, which is not supported here", clipText(name))
+				return nil, fmt.Errorf("the default value of the parameter '%s' is an expression, which is not supported here", clip.To(name, 200))
 			}
 		}
 		values[name] = declared.DefaultValue

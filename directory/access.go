@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // Access is what one principal may do, as of the moment when it was asked for. The zero
@@ -120,7 +121,7 @@ func (d *Directory) Allowed(ctx context.Context, principalID, action, scope stri
 // subscription. Doing so again changes nothing.
 func (d *Directory) AssignOwner(ctx context.Context, principalID string) error {
 	if uuid.Validate(principalID) != nil {
-		return midas.Errorf(midas.Invalid, "principal id %q is not a GUID", clip(principalID))
+		return midas.Errorf(midas.Invalid, "principal id %q is not a GUID", clip.Text(principalID))
 	}
 	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		kind, err := d.kindOf(ctx, tx, principalID)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // activityAge is how long an event is kept, as in Azure.
@@ -81,8 +82,8 @@ type activityBody struct {
 
 func (o *Operation) activity(at time.Time) Activity {
 	return Activity{
-		ID: o.event, Time: at, Action: o.Action, ResourceID: clipTo(o.Scope, maxResourceID), CorrelationID: o.CorrelationID, RequestID: o.RequestID,
-		Caller: o.Caller, CallerName: o.CallerName, ClientID: o.ClientID, Method: o.Method, Address: o.Address, Command: clip(o.Command),
+		ID: o.event, Time: at, Action: o.Action, ResourceID: clip.To(o.Scope, maxResourceID), CorrelationID: o.CorrelationID, RequestID: o.RequestID,
+		Caller: o.Caller, CallerName: o.CallerName, ClientID: o.ClientID, Method: o.Method, Address: o.Address, Command: clip.Text(o.Command),
 	}
 }
 
@@ -281,7 +282,7 @@ func (d *Directory) ActivityByID(ctx context.Context, id string) (a Activity, er
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		a, err = scanActivity(tx.QueryRowContext(ctx, `SELECT id, event, at, resource_id, group_key, correlation, body FROM activity WHERE event = ?`, fold(id)))
 		if errors.Is(err, sql.ErrNoRows) {
-			return midas.Errorf(midas.NotFound, "The operation '%s' could not be found.", clip(id))
+			return midas.Errorf(midas.NotFound, "The operation '%s' could not be found.", clip.Text(id))
 		}
 		return err
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // maxLogin is the longest user name of MySQL, in characters.
@@ -97,7 +98,7 @@ func (d *Directory) storeAdministrator(ctx context.Context, tx *sql.Tx, r Resour
 	}
 	for property, value := range map[string]string{"sid": a.ObjectID, "tenantId": a.TenantID} {
 		if uuid.Validate(value) != nil || len(value) != 36 {
-			return midas.Errorf(midas.Invalid, "The value '%s' of the property '%s' is invalid. It must be a GUID.", clip(value), property)
+			return midas.Errorf(midas.Invalid, "The value '%s' of the property '%s' is invalid. It must be a GUID.", clip.Text(value), property)
 		}
 	}
 	if !strings.EqualFold(a.TenantID, d.tenantID) {
@@ -105,7 +106,7 @@ func (d *Directory) storeAdministrator(ctx context.Context, tx *sql.Tx, r Resour
 	}
 	control := func(c rune) bool { return c < ' ' || c == 0x7f }
 	if n := utf8.RuneCountInString(a.Login); n == 0 || n > maxLogin || !utf8.ValidString(a.Login) || strings.ContainsFunc(a.Login, control) {
-		return midas.Errorf(midas.Invalid, "The value '%s' of the property 'login' is invalid. It must have 1 to %d characters, as MySQL user names do.", clip(a.Login), maxLogin)
+		return midas.Errorf(midas.Invalid, "The value '%s' of the property 'login' is invalid. It must have 1 to %d characters, as MySQL user names do.", clip.Text(a.Login), maxLogin)
 	}
 	if a.IdentityID != "" {
 		if _, err := d.identityRow(ctx, tx, a.IdentityID); errors.Is(err, sql.ErrNoRows) {
@@ -199,7 +200,7 @@ func (d *Directory) SetParameter(ctx context.Context, group, server, name, value
 	p := parameters[i]
 	value = strings.ToUpper(value)
 	if value != "" && !slices.Contains(p.Allowed, value) {
-		return Parameter{}, midas.Errorf(midas.Invalid, "The value '%s' of the parameter '%s' is invalid. Allowed values are '%s'.", clip(value), p.Name, strings.Join(p.Allowed, "', '"))
+		return Parameter{}, midas.Errorf(midas.Invalid, "The value '%s' of the parameter '%s' is invalid. Allowed values are '%s'.", clip.Text(value), p.Name, strings.Join(p.Allowed, "', '"))
 	}
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		r, err := d.loadResource(ctx, tx, serverKind, group, server)
@@ -221,7 +222,7 @@ func (d *Directory) SetParameter(ctx context.Context, group, server, name, value
 }
 
 func noParameter(name string) error {
-	return midas.Errorf(midas.NotFound, "The configuration '%s' does not exist.", clip(name))
+	return midas.Errorf(midas.NotFound, "The configuration '%s' does not exist.", clip.Text(name))
 }
 
 func (d *Directory) loadParameter(ctx context.Context, tx *sql.Tx, r Resource, p Parameter) (Parameter, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // IdentityPatch is the identity member of a request, as ARM's PATCH means it.
@@ -57,7 +58,7 @@ func (p IdentityPatch) orNone() IdentityPatch {
 }
 
 func badType(text string) error {
-	return midas.Errorf(midas.Invalid, "The identity type '%s' is invalid. Supported types are 'None', 'SystemAssigned', 'UserAssigned' and 'SystemAssigned, UserAssigned'.", clip(text))
+	return midas.Errorf(midas.Invalid, "The identity type '%s' is invalid. Supported types are 'None', 'SystemAssigned', 'UserAssigned' and 'SystemAssigned, UserAssigned'.", clip.Text(text))
 }
 
 // assign carries p out on the machine or server r.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // named is how audiences compare: with or without "api://" and a final slash, in whatever
@@ -49,7 +50,7 @@ func (d *Directory) setIdentifierURIs(ctx context.Context, tx *sql.Tx, a Applica
 // the tokens that are made out to it.
 func (d *Directory) freeIdentifierURI(ctx context.Context, tx *sql.Tx, a Application, uri string) error {
 	if d.reserved != nil && slices.ContainsFunc(d.reserved(), func(r string) bool { return named(r) == named(uri) }) {
-		return midas.Errorf(midas.Invalid, "Invalid value specified for property 'identifierUris' of resource 'Application': %s is the name of another service.", clip(uri))
+		return midas.Errorf(midas.Invalid, "Invalid value specified for property 'identifierUris' of resource 'Application': %s is the name of another service.", clip.Text(uri))
 	}
 	if uuid.Validate(named(uri)) != nil || named(uri) == a.ClientID {
 		return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/keystrength"
 )
 
@@ -76,7 +77,7 @@ func complete(c Certificate, old []Certificate) (Certificate, error) {
 				return have, nil
 			}
 		}
-		return c, midas.Errorf(midas.Invalid, "The property 'key' of the keyCredential '%s' is missing.", clip(c.KeyID))
+		return c, midas.Errorf(midas.Invalid, "The property 'key' of the keyCredential '%s' is missing.", clip.Text(c.KeyID))
 	}
 	if err := checkText("KeyCredential", "displayName", c.Name, false, 120); err != nil {
 		return c, err

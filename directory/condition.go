@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // Op is what a Condition does.
@@ -130,5 +131,5 @@ func (w *whereClause) term(sql string, args ...any) {
 }
 
 func unsupported(c Condition) error {
-	return midas.Errorf(midas.Invalid, "Unsupported or invalid query filter clause specified for property '%s'.", clip(c.Property))
+	return midas.Errorf(midas.Invalid, "Unsupported or invalid query filter clause specified for property '%s'.", clip.Text(c.Property))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 const (
@@ -61,7 +62,7 @@ func (d *Directory) ResetSecret(ctx context.Context, clientID string) (secret st
 		var object string
 		err := tx.QueryRowContext(ctx, `SELECT object_id FROM application WHERE client_id = ?`, fold(clientID)).Scan(&object)
 		if errors.Is(err, sql.ErrNoRows) {
-			return midas.Errorf(midas.NotFound, "application %q does not exist", clip(clientID))
+			return midas.Errorf(midas.NotFound, "application %q does not exist", clip.Text(clientID))
 		}
 		if err != nil {
 			return err
@@ -142,7 +143,7 @@ func (d *Directory) RemoveSecret(ctx context.Context, ownerID, keyID string) err
 		}
 		existed, err := affected(tx.ExecContext(ctx, `DELETE FROM secret WHERE owner = ? AND key_id = ?`, owner, fold(keyID)))
 		if err == nil && !existed {
-			return midas.Errorf(midas.Invalid, "No password credential found with keyId '%s'.", clip(keyID))
+			return midas.Errorf(midas.Invalid, "No password credential found with keyId '%s'.", clip.Text(keyID))
 		}
 		return err
 	})
@@ -240,7 +241,7 @@ func (d *Directory) CheckSecret(ctx context.Context, clientID, secret string) (m
 	case err != nil:
 		return midas.Identity{}, err
 	case !found || secret == "":
-		return midas.Identity{}, midas.Errorf(midas.Unauthenticated, "invalid client secret for application %q", clip(clientID))
+		return midas.Identity{}, midas.Errorf(midas.Unauthenticated, "invalid client secret for application %q", clip.Text(clientID))
 	case d.millis() < begins:
 		return midas.Identity{}, notNow("the client secret of application %q is not valid before %s", clientID, moment(begins))
 	case ends.Valid && d.millis() >= ends.Int64:
@@ -250,8 +251,8 @@ func (d *Directory) CheckSecret(ctx context.Context, clientID, secret string) (m
 }
 
 func notNow(text, clientID string, when time.Time) error {
-	refusal := midas.Errorf(midas.Unauthenticated, text, clip(clientID), when.Format(time.DateOnly)).
-		WithHint("make a new one: midas ad app credential reset --id %s", clip(clientID))
+	refusal := midas.Errorf(midas.Unauthenticated, text, clip.Text(clientID), when.Format(time.DateOnly)).
+		WithHint("make a new one: midas ad app credential reset --id %s", clip.Text(clientID))
 	refusal.Public = true
 	return refusal
 }

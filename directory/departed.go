@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // DepartedServer is a server that was deleted and may have left accounts behind.
@@ -51,7 +52,7 @@ func (d *Directory) Unsealed(ctx context.Context, uniqueID string) (unsealed boo
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `SELECT unsealed FROM server WHERE unique_id = ?`, uniqueID).Scan(&unsealed)
 		if errors.Is(err, sql.ErrNoRows) {
-			return midas.Errorf(midas.NotFound, "no server has the id %q", clip(uniqueID))
+			return midas.Errorf(midas.NotFound, "no server has the id %q", clip.Text(uniqueID))
 		}
 		return err
 	})

@@ -19,7 +19,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/keyfile"
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 // readers is how many connections read at once; SQLite's WAL lets them go on while
@@ -59,7 +59,7 @@ type Directory struct {
 	closed  atomic.Bool
 	watch   watch
 
-	refusals    *refusals.Log
+	refusals    *throttledlog.Log
 	unwrittenMu sync.Mutex
 	unwritten   []Activity     // noted and not yet in the activity log
 	unwrittenOf map[string]int // refusals among them, by caller
@@ -79,7 +79,7 @@ func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
-	d.refusals = refusals.New(d.log, d.now)
+	d.refusals = throttledlog.New(d.log, d.now)
 	if err := private(cfg.Path); err != nil {
 		return nil, midas.Errorf(midas.Unavailable, "open directory: %w", err)
 	}

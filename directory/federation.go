@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // Limits of federated credentials.
@@ -203,14 +204,14 @@ func fitFederated(owner string, all []FederatedCredential, c FederatedCredential
 func checkFederated(c FederatedCredential) error {
 	if !within(c.Name, 3, 120, "-_") || !alphanumeric(c.Name[0]) {
 		return midas.Errorf(midas.Invalid, "The federated identity credential name '%s' is invalid. "+
-			"The name must be 3 to 120 characters of letters, digits, '-' or '_', and begin with a letter or digit.", clip(c.Name))
+			"The name must be 3 to 120 characters of letters, digits, '-' or '_', and begin with a letter or digit.", clip.Text(c.Name))
 	}
 	if c.Issuer == "" || c.Subject == "" || len(c.Audiences) == 0 {
 		return midas.Errorf(midas.Invalid, "The request format was unexpected. Federated Identity Credential must specify 'issuer', 'subject' and 'audiences'.")
 	}
 	if u, err := url.Parse(c.Issuer); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil ||
 		u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Issuer, "#") || len(c.Issuer) > maxFederatedURL {
-		return midas.Errorf(midas.Invalid, "The issuer '%s' is invalid: it must be the URL that its tokens name as 'iss', of up to %d characters.", clip(c.Issuer), maxFederatedURL)
+		return midas.Errorf(midas.Invalid, "The issuer '%s' is invalid: it must be the URL that its tokens name as 'iss', of up to %d characters.", clip.Text(c.Issuer), maxFederatedURL)
 	}
 	if len(c.Audiences) > maxAudiences {
 		return midas.Errorf(midas.Invalid, "The number of audiences %d exceeds the maximum of %d.", len(c.Audiences), maxAudiences)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // ofApplication is what errors call the owner of an application's federated credentials.
@@ -49,7 +50,7 @@ func (d *Directory) CreateApplicationFederation(ctx context.Context, objectID st
 			return err
 		}
 		if federatedNamed(all, c.Name) >= 0 {
-			return midas.Errorf(midas.Conflict, "FederatedIdentityCredential with name %s already exists.", clip(c.Name))
+			return midas.Errorf(midas.Conflict, "FederatedIdentityCredential with name %s already exists.", clip.Text(c.Name))
 		}
 		kept, err = d.insertFederated(ctx, tx, clientID, ofApplication, all, c)
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 const (
@@ -38,7 +39,7 @@ SELECT ?, ?, ?, object_id, ?, ? FROM user
 WHERE object_id = ?6 AND stamp = ?7 AND (?8 IS NULL OR EXISTS (SELECT 1 FROM refresh_grant WHERE digest = ?8 AND family = ?2))`,
 			digest[:], g.Family, fold(g.ClientID), g.Begun.UnixMilli(), g.Ends.UnixMilli(), fold(g.UserID), stamp, before))
 		if err == nil && !kept {
-			return midas.Errorf(midas.NotFound, "the sign-in of user %s was revoked", clip(g.UserID))
+			return midas.Errorf(midas.NotFound, "the sign-in of user %s was revoked", clip.Text(g.UserID))
 		}
 		if err != nil {
 			return err

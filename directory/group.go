@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // Azure's limits for tags, in characters.
@@ -169,14 +170,14 @@ func checkTags(tags map[string]string) *midas.Error {
 	for name, value := range tags {
 		key := strings.ToLower(name)
 		if other, twice := seen[key]; twice {
-			return midas.Errorf(midas.Invalid, "The tags '%s' and '%s' are one: names of tags have no case.", clip(min(name, other)), clip(max(name, other)))
+			return midas.Errorf(midas.Invalid, "The tags '%s' and '%s' are one: names of tags have no case.", clip.Text(min(name, other)), clip.Text(max(name, other)))
 		}
 		seen[key] = name
 		if strings.ContainsAny(name, reservedInTags) || strings.ContainsFunc(name, unicode.IsControl) {
-			return midas.Errorf(midas.Invalid, "The name of the tag '%s' is invalid: it has one of the reserved characters '%s' or a control character.", clip(name), reservedInTags)
+			return midas.Errorf(midas.Invalid, "The name of the tag '%s' is invalid: it has one of the reserved characters '%s' or a control character.", clip.Text(name), reservedInTags)
 		}
 		if name == "" || utf8.RuneCountInString(name) > maxTagName || utf8.RuneCountInString(value) > maxTagValue {
-			return midas.Errorf(midas.Invalid, "The tag '%s' is invalid. A name has 1 to %d characters and a value up to %d.", clip(name), maxTagName, maxTagValue)
+			return midas.Errorf(midas.Invalid, "The tag '%s' is invalid. A name has 1 to %d characters and a value up to %d.", clip.Text(name), maxTagName, maxTagValue)
 		}
 	}
 	return nil

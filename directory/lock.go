@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 var (
@@ -44,10 +45,10 @@ type Lock struct {
 // NotFound (the scope) or Invalid.
 func (d *Directory) PutLock(ctx context.Context, l Lock) (out Lock, created bool, err error) {
 	if !within(l.Name, 1, 260, "-._()") {
-		return out, false, midas.Errorf(midas.Invalid, "The lock name '%s' is invalid. It must be 1 to 260 characters of letters, digits, '-', '.', '_', '(' or ')'.", clip(l.Name))
+		return out, false, midas.Errorf(midas.Invalid, "The lock name '%s' is invalid. It must be 1 to 260 characters of letters, digits, '-', '.', '_', '(' or ')'.", clip.Text(l.Name))
 	}
 	if l.Level != CanNotDelete && l.Level != ReadOnly {
-		return out, false, midas.Errorf(midas.Invalid, "The lock level '%s' is invalid. It must be '%s' or '%s'.", clip(string(l.Level)), CanNotDelete, ReadOnly)
+		return out, false, midas.Errorf(midas.Invalid, "The lock level '%s' is invalid. It must be '%s' or '%s'.", clip.Text(string(l.Level)), CanNotDelete, ReadOnly)
 	}
 	if n := utf8.RuneCountInString(l.Notes); n > maxNotes {
 		return out, false, midas.Errorf(midas.Invalid, "The notes of a lock have up to %d characters, not %d.", maxNotes, n)
@@ -81,7 +82,7 @@ func (d *Directory) GetLock(ctx context.Context, at, name string) (l Lock, err e
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		l, err = d.loadLock(ctx, tx, scopeKey(at), name)
 		if errors.Is(err, sql.ErrNoRows) {
-			return &midas.Error{Code: midas.NotFound, Err: ErrNoLock, Message: "The lock '" + clip(name) + "' could not be found."}
+			return &midas.Error{Code: midas.NotFound, Err: ErrNoLock, Message: "The lock '" + clip.Text(name) + "' could not be found."}
 		}
 		return err
 	})
@@ -143,7 +144,7 @@ func (d *Directory) checkLocks(ctx context.Context, tx *sql.Tx, o *Operation) er
 	return &midas.Error{
 		Code: midas.Conflict, Err: ErrLocked, Hint: "see which: midas lock list",
 		Message: fmt.Sprintf("The scope '%s' cannot perform %s operation because following scope(s) are locked: '%s'. Please remove the lock and try again.",
-			clipTo(o.Scope, 1024), verb, strings.Join(by, ",")),
+			clip.To(o.Scope, 1024), verb, strings.Join(by, ",")),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // Causes that an edge may need to tell apart; find them with errors.Is.
@@ -85,7 +86,7 @@ func noResource(k kind, group, name string) error {
 // have the identity id. That is given whole, up to what a URL may have: its end is what
 // tells it apart.
 func noIdentity(on, id string) error {
-	id = clipTo(id, 2048)
+	id = clip.To(id, 2048)
 	return &midas.Error{
 		Code: midas.NotFound,
 		Message: fmt.Sprintf("Identity operation for resource '%s' failed with error 'Failed to perform resource identity operation. "+
@@ -103,7 +104,7 @@ func (k kind) named() string { return "resource type '" + kinds[k].provider + "'
 func checkGroupName(name string) error {
 	if !within(name, 1, 90, "-._()") || strings.HasSuffix(name, ".") {
 		return midas.Errorf(midas.Invalid, "The provided resource group name '%s' is invalid. The name can be up to 90 characters and only be "+
-			"a letter, digit, '-', '.', '(', ')' or '_', and it cannot end with a period.", clip(name))
+			"a letter, digit, '-', '.', '(', ')' or '_', and it cannot end with a period.", clip.Text(name))
 	}
 	return nil
 }
@@ -123,19 +124,9 @@ func checkName(k kind, name string) error {
 		rule = "The name must be 3 to 63 characters of lower-case letters, digits or '-', and not begin or end with '-'."
 	}
 	if !ok {
-		return midas.Errorf(midas.Invalid, "The resource name '%s' of type '%s' is invalid. %s", clip(name), kinds[k].provider, rule)
+		return midas.Errorf(midas.Invalid, "The resource name '%s' of type '%s' is invalid. %s", clip.Text(name), kinds[k].provider, rule)
 	}
 	return nil
-}
-
-// clip keeps a hostile name from filling an answer or a log.
-func clip(name string) string { return clipTo(name, 128) }
-
-func clipTo(text string, most int) string {
-	if len(text) > most {
-		return text[:most] + "…"
-	}
-	return text
 }
 
 // within reports whether name is low to high ASCII letters, digits and bytes of more.
@@ -162,7 +153,7 @@ func locationFor(what, name string) (string, error) {
 		return "", midas.Errorf(midas.Invalid, "The location property is required for this definition.").WithProperty("location")
 	}
 	if !within(short, 1, 64, "-") {
-		return "", midas.Errorf(midas.Invalid, "The provided location '%s' is not available for %s.", clip(name), what).WithProperty("location")
+		return "", midas.Errorf(midas.Invalid, "The provided location '%s' is not available for %s.", clip.Text(name), what).WithProperty("location")
 	}
 	return short, nil
 }

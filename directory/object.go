@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // How objects are looked up. ?1 is a folded id or name. The kinds are those that may
@@ -27,7 +28,7 @@ LIMIT 2`
 func (d *Directory) ObjectByID(ctx context.Context, id string) (midas.DirectoryObject, error) {
 	found, err := d.objects(ctx, byAnyID, fold(id))
 	if err == nil && len(found) == 0 {
-		err = midas.Errorf(midas.NotFound, "no object with id %q in tenant %s", clip(id), d.tenantID)
+		err = midas.Errorf(midas.NotFound, "no object with id %q in tenant %s", clip.Text(id), d.tenantID)
 	}
 	if err != nil {
 		return midas.DirectoryObject{}, err
@@ -44,9 +45,9 @@ func (d *Directory) ObjectByName(ctx context.Context, name string) (midas.Direct
 	case err != nil:
 		return midas.DirectoryObject{}, err
 	case len(found) == 0:
-		return midas.DirectoryObject{}, midas.Errorf(midas.NotFound, "no object named %q in tenant %s", clip(name), d.tenantID)
+		return midas.DirectoryObject{}, midas.Errorf(midas.NotFound, "no object named %q in tenant %s", clip.Text(name), d.tenantID)
 	case len(found) > 1:
-		return midas.DirectoryObject{}, midas.Errorf(midas.Conflict, "several objects are named %q", clip(name)).
+		return midas.DirectoryObject{}, midas.Errorf(midas.Conflict, "several objects are named %q", clip.Text(name)).
 			WithHint("name the one you mean by its client id or object id")
 	}
 	return found[0], nil

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // ErrPrecondition: what is there is not what the request said it must be.
@@ -97,11 +98,11 @@ func (d *Directory) checkPrecondition(ctx context.Context, tx *sql.Tx, o *Operat
 		}
 	}
 	failed := func(header, value string) error {
-		return &midas.Error{Code: midas.Conflict, Err: ErrPrecondition, Message: fmt.Sprintf("The condition '%s' in the %s header was not satisfied.", clip(value), header)}
+		return &midas.Error{Code: midas.Conflict, Err: ErrPrecondition, Message: fmt.Sprintf("The condition '%s' in the %s header was not satisfied.", clip.Text(value), header)}
 	}
 	switch {
 	case o.IfNoneMatch != "" && o.IfNoneMatch != "*":
-		return midas.Errorf(midas.Invalid, "The value '%s' of the If-None-Match header is invalid. It must be '*'.", clip(o.IfNoneMatch))
+		return midas.Errorf(midas.Invalid, "The value '%s' of the If-None-Match header is invalid. It must be '*'.", clip.Text(o.IfNoneMatch))
 	case o.IfNoneMatch != "" && etag != "":
 		return failed("If-None-Match", o.IfNoneMatch)
 	case o.IfMatch != "" && (etag == "" || o.IfMatch != "*" && strings.Trim(strings.TrimPrefix(o.IfMatch, "W/"), `"`) != etag):

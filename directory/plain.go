@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // Plain resources are those that a directory keeps and gives no meaning: a network, say,
@@ -24,7 +25,7 @@ FROM plain_resource r JOIN resource_group g ON g.key = r.group_key `
 func (d *Directory) PutPlain(ctx context.Context, kind, group, name string, c Change) (r Resource, created bool, err error) {
 	if !within(name, 1, 80, "-._") || !alphanumeric(name[0]) || strings.ContainsRune("-.", rune(name[len(name)-1])) {
 		return r, false, midas.Errorf(midas.Invalid, "Resource name '%s' is invalid. The name must be 1 to 80 characters of letters, digits, '-', '.' or '_', "+
-			"begin with a letter or digit, and end with a letter, digit or '_'.", clip(name))
+			"begin with a letter or digit, and end with a letter, digit or '_'.", clip.Text(name))
 	}
 	if c.Identity != nil {
 		return r, false, midas.Errorf(midas.Invalid, "Resource type '%s' does not support an identity.", kind)
@@ -130,7 +131,7 @@ func (d *Directory) loadPlain(ctx context.Context, tx *sql.Tx, kind, group, name
 		return Resource{}, err
 	}
 	return Resource{}, midas.Errorf(midas.NotFound,
-		"The Resource '%s/%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix", kind, clip(name), clip(group))
+		"The Resource '%s/%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix", kind, clip.Text(name), clip.Text(group))
 }
 
 func (d *Directory) scanPlain(kind string, row interface{ Scan(...any) error }) (Resource, error) {

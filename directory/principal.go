@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // ServicePrincipal is who an application or a managed identity is in the directory.
@@ -46,7 +47,7 @@ func (d *Directory) CreateServicePrincipal(ctx context.Context, clientID string,
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		a, err := d.scanApplication(ctx, tx, tx.QueryRowContext(ctx, applicationQuery+`WHERE client_id = ?`, fold(clientID)))
 		if errors.Is(err, sql.ErrNoRows) {
-			return midas.Errorf(midas.NotFound, "The appId '%s' of the service principal does not reference a valid application object.", clip(clientID))
+			return midas.Errorf(midas.NotFound, "The appId '%s' of the service principal does not reference a valid application object.", clip.Text(clientID))
 		}
 		if err != nil {
 			return err

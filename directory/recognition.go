@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // maxMark bounds the text of a mark.
@@ -52,7 +53,7 @@ func (m Mark) of() (kind, value string, err error) {
 		var id uint64
 		// The last number stands for "nobody in particular" in the kernel.
 		if id, err = strconv.ParseUint(m.UserID, 10, 32); err != nil || id == 1<<32-1 {
-			return "", "", midas.Errorf(midas.Invalid, "The user id '%s' is not a number from 0 to 4294967294.", clip(m.UserID))
+			return "", "", midas.Errorf(midas.Invalid, "The user id '%s' is not a number from 0 to 4294967294.", clip.Text(m.UserID))
 		}
 		value = strconv.FormatUint(id, 10)
 	default:
@@ -63,7 +64,7 @@ func (m Mark) of() (kind, value string, err error) {
 
 // network spells a network one way: two that mean the same must not be two.
 func network(text string) (string, error) {
-	wrong := midas.Errorf(midas.Invalid, "The cidr '%s' is not a network such as 10.1.2.0/24, nor an address.", clip(text))
+	wrong := midas.Errorf(midas.Invalid, "The cidr '%s' is not a network such as 10.1.2.0/24, nor an address.", clip.Text(text))
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
 		a, err := netip.ParseAddr(text)
@@ -80,9 +81,9 @@ func network(text string) (string, error) {
 	}
 	switch {
 	case prefix != prefix.Masked():
-		return "", midas.Errorf(midas.Invalid, "The cidr '%s' has bits beyond its length: is '%s' meant?", clip(text), prefix.Masked())
+		return "", midas.Errorf(midas.Invalid, "The cidr '%s' has bits beyond its length: is '%s' meant?", clip.Text(text), prefix.Masked())
 	case prefix.Bits() == 0:
-		return "", midas.Errorf(midas.Invalid, "The cidr '%s' is everybody.", clip(text))
+		return "", midas.Errorf(midas.Invalid, "The cidr '%s' is everybody.", clip.Text(text))
 	}
 	return prefix.String(), nil
 }
@@ -108,7 +109,7 @@ func controlGroup(text string) (string, error) {
 	clean := path.Clean("/" + text)
 	if len(text) > maxMark || !strings.HasPrefix(text, "/") || clean == "/" || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) ||
 		strings.Contains(text, "..") {
-		return "", midas.Errorf(midas.Invalid, "The cgroup '%s' is not the path of a control group, such as /system.slice/app.service.", clip(text))
+		return "", midas.Errorf(midas.Invalid, "The cgroup '%s' is not the path of a control group, such as /system.slice/app.service.", clip.Text(text))
 	}
 	return clean, nil
 }
@@ -159,7 +160,7 @@ func (d *Directory) PutRecognition(ctx context.Context, group, vm, name string, 
 
 func checkRecognition(name string) error {
 	if name == "" || len(name) > 80 || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || strings.Trim(name, ".") == "" {
-		return midas.Errorf(midas.Invalid, "The name '%s' of a recognition is not 1 to 80 letters, digits, hyphens, underscores and full stops.", clip(name))
+		return midas.Errorf(midas.Invalid, "The name '%s' of a recognition is not 1 to 80 letters, digits, hyphens, underscores and full stops.", clip.Text(name))
 	}
 	return nil
 }
@@ -173,7 +174,7 @@ func (d *Directory) GetRecognition(ctx context.Context, group, vm, name string) 
 		}
 		r, err = d.loadRecognition(ctx, tx, machine.row, name)
 		if errors.Is(err, sql.ErrNoRows) {
-			return midas.Errorf(midas.NotFound, "The virtual machine '%s' has no recognition '%s'.", vm, clip(name))
+			return midas.Errorf(midas.NotFound, "The virtual machine '%s' has no recognition '%s'.", vm, clip.Text(name))
 		}
 		return err
 	})

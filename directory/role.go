@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // Role is a role definition: what its holder may do.
@@ -106,7 +107,7 @@ func (d *Directory) Role(id string) (Role, error) {
 	if r := roleOf(id); r != nil {
 		return *r, nil
 	}
-	return Role{}, &midas.Error{Code: midas.NotFound, Message: "The specified role definition with ID '" + clip(id) + "' does not exist.", Err: ErrNoRole}
+	return Role{}, &midas.Error{Code: midas.NotFound, Message: "The specified role definition with ID '" + clip.Text(id) + "' does not exist.", Err: ErrNoRole}
 }
 
 func roleOf(id string) *Role {

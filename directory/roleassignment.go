@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // Reasons to refuse a role assignment, found with errors.Is.
@@ -99,10 +100,10 @@ func (d *Directory) checkPrincipal(ctx context.Context, tx *sql.Tx, a *RoleAssig
 		return err
 	case kind == "":
 		return &midas.Error{Code: midas.NotFound, Err: ErrNoPrincipal, Message: fmt.Sprintf(
-			"Principal %s does not exist in the directory %s. Check that you have the correct principal ID.", clip(a.PrincipalID), d.tenantID)}
+			"Principal %s does not exist in the directory %s. Check that you have the correct principal ID.", clip.Text(a.PrincipalID), d.tenantID)}
 	case a.PrincipalType != "" && a.PrincipalType != kind:
 		return &midas.Error{Code: midas.Invalid, Err: ErrPrincipalType, Message: fmt.Sprintf(
-			"The PrincipalId '%s' has type '%s', which is different from specified PrincipalType '%s'.", a.PrincipalID, kind, clip(string(a.PrincipalType)))}
+			"The PrincipalId '%s' has type '%s', which is different from specified PrincipalType '%s'.", a.PrincipalID, kind, clip.Text(string(a.PrincipalType)))}
 	}
 	a.PrincipalType = kind
 	return nil
@@ -110,7 +111,7 @@ func (d *Directory) checkPrincipal(ctx context.Context, tx *sql.Tx, a *RoleAssig
 
 func (d *Directory) insertAssignment(ctx context.Context, tx *sql.Tx, at scope, a RoleAssignment, by string) error {
 	if uuid.Validate(a.Name) != nil || len(a.Name) != 36 {
-		return midas.Errorf(midas.Invalid, "The role assignment ID '%s' is not valid. The role assignment ID must be a GUID.", clip(a.Name))
+		return midas.Errorf(midas.Invalid, "The role assignment ID '%s' is not valid. The role assignment ID must be a GUID.", clip.Text(a.Name))
 	}
 	made, err := affected(tx.ExecContext(ctx, `INSERT OR IGNORE INTO role_assignment
 (name, principal, principal_type, role, scope, group_key, resource, description, created, created_by, changed, changed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -154,7 +155,7 @@ func (d *Directory) GetRoleAssignment(ctx context.Context, at, name string) (a R
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		a, err = d.loadAssignment(ctx, tx, `a.name = ? AND a.scope = ?`, fold(name), scopeKey(at))
 		if errors.Is(err, sql.ErrNoRows) {
-			return &midas.Error{Code: midas.NotFound, Err: ErrNoAssignment, Message: "The role assignment '" + clip(name) + "' is not found."}
+			return &midas.Error{Code: midas.NotFound, Err: ErrNoAssignment, Message: "The role assignment '" + clip.Text(name) + "' is not found."}
 		}
 		return err
 	})

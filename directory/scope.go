@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // scope is where a role assignment or lock holds: the subscription, a resource group or a
@@ -57,7 +58,7 @@ func (d *Directory) findScope(ctx context.Context, tx *sql.Tx, id string) (scope
 }
 
 func badScope(id string) error {
-	return midas.Errorf(midas.Invalid, "The scope '%s' is invalid. It must be this subscription, a resource group, or a resource of a type that exists here.", clip(id))
+	return midas.Errorf(midas.Invalid, "The scope '%s' is invalid. It must be this subscription, a resource group, or a resource of a type that exists here.", clip.Text(id))
 }
 
 // shownScope writes a folded scope as Azure does, from the names of what it refers to.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 const (
@@ -178,7 +179,7 @@ func (d *Directory) Server(ctx context.Context, nameOrFQDN string) (out midas.Se
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		r, err := d.scanResource(serverKind, tx.QueryRowContext(ctx, resourceQuery+`JOIN server s ON s.resource = r.id WHERE s.key = ?`, key))
 		if errors.Is(err, sql.ErrNoRows) {
-			return midas.Errorf(midas.NotFound, "server %q does not exist", clip(nameOrFQDN))
+			return midas.Errorf(midas.NotFound, "server %q does not exist", clip.Text(nameOrFQDN))
 		}
 		if err != nil {
 			return err
@@ -212,7 +213,7 @@ func (d *Directory) newServer(ctx context.Context, tx *sql.Tx, r Resource, c Ser
 func (d *Directory) changeServer(ctx context.Context, tx *sql.Tx, r Resource, c ServerChange) error {
 	if c.Version != "" {
 		if !within(c.Version, 1, 32, ".") {
-			return midas.Errorf(midas.Invalid, "The value '%s' of the property 'version' is invalid.", clip(c.Version)).WithProperty("version")
+			return midas.Errorf(midas.Invalid, "The value '%s' of the property 'version' is invalid.", clip.Text(c.Version)).WithProperty("version")
 		}
 		if _, err := tx.ExecContext(ctx, `UPDATE server SET version = ? WHERE resource = ?`, c.Version, r.row); err != nil {
 			return err

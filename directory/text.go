@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // checkText refuses a property of a directory object that is empty though it is
@@ -35,7 +36,7 @@ func badProperty(kind, property string) error {
 
 func noObject(id string) error {
 	return &midas.Error{Code: midas.NotFound, Err: ErrNoObject, Message: fmt.Sprintf(
-		"Resource '%s' does not exist or one of its queried reference-property objects are not present.", clip(id))}
+		"Resource '%s' does not exist or one of its queried reference-property objects are not present.", clip.Text(id))}
 }
 
 // validNickname is Graph's rule for mailNickname: ASCII without @ ( ) \ [ ] " ; : < > , and blanks.

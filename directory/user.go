@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // User is a person as the directory keeps them.
@@ -231,7 +232,7 @@ func (d *Directory) CheckPassword(ctx context.Context, upn, password string) (mi
 		return midas.User{}, err
 	}
 	if !ok || !u.Enabled {
-		return midas.User{}, midas.Errorf(midas.Unauthenticated, "invalid user name or password for %q", clip(upn))
+		return midas.User{}, midas.Errorf(midas.Unauthenticated, "invalid user name or password for %q", clip.Text(upn))
 	}
 	if u.MustChange {
 		refusal := midas.Errorf(midas.Unauthenticated, "the password of %s must be changed before it can be used", u.UPN).

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // VM is a virtual machine: a workload that may have identities.
@@ -165,7 +166,7 @@ func (d *Directory) WorkloadByID(ctx context.Context, resourceID string) (midas.
 }
 
 func noVM(id string) error {
-	return midas.Errorf(midas.NotFound, "The virtual machine '%s' was not found.", clip(id))
+	return midas.Errorf(midas.NotFound, "The virtual machine '%s' was not found.", clip.Text(id))
 }
 
 // loadVM completes a resource of the vm kind.

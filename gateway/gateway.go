@@ -17,9 +17,9 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/clientkey"
 	"github.com/midas-mysql/midas/internal/relay"
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 // Servers tells which MySQL servers this gateway fronts.
@@ -117,7 +117,7 @@ type Gateway struct {
 	tokens      *lane // the sign-ins by token under way
 	passwords   *lane
 	guesses     *guesses
-	refusals    *refusals.Log
+	refusals    *throttledlog.Log
 	reasserting singleflight.Group
 	lastID      atomic.Uint32
 	hello       hello
@@ -171,7 +171,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 		passwords:   newLane(passwordsAtOnce),
 		guesses:     newGuesses(),
 		requireTLS:  newRequireTLS(),
-		refusals:    refusals.New(cfg.Log, cfg.Now),
+		refusals:    throttledlog.New(cfg.Log, cfg.Now),
 		sessions:    map[*session]struct{}{},
 		upstreamIDs: map[uint32]uint32{},
 	}
@@ -236,7 +236,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 func (g *Gateway) handle(conn net.Conn) {
 	guarded := relay.NewGuarded(conn)
-	s := &session{Gateway: g, raw: guarded, conn: guarded, from: guarded, source: sender.OfConn(conn), id: g.lastID.Add(1), validateIDs: true}
+	s := &session{Gateway: g, raw: guarded, conn: guarded, from: guarded, source: clientkey.OfConn(conn), id: g.lastID.Add(1), validateIDs: true}
 	g.mu.Lock()
 	if g.closing {
 		g.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/time/rate"
 
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // allowance is how many wrong passwords are checked: so many at once, and one more in each
@@ -81,7 +81,7 @@ type guess struct {
 }
 
 // by returns the guess of a sender for the account user of a server.
-func (g *guesses) by(from sender.Sender, serverID, user string) *guess {
+func (g *guesses) by(from clientkey.Key, serverID, user string) *guess {
 	account := serverID + "\x00" + user
 	return &guess{
 		of: g, local: from.Local(),

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // How many sign-ins of each kind the gateway works on at once. They have lanes of their
@@ -42,7 +42,7 @@ func newLane(slots int) *lane {
 }
 
 // enter waits for a slot, until ctx is done. leave gives the slot back.
-func (l *lane) enter(ctx context.Context, from sender.Sender) (leave func(), err error) {
+func (l *lane) enter(ctx context.Context, from clientkey.Key) (leave func(), err error) {
 	source := from.Party()
 	l.mu.Lock()
 	ready, waiting := l.wait(source)

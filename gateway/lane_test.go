@@ -10,10 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
-func from(ip string) sender.Sender { return sender.Of(netip.MustParseAddr(ip)) }
+func from(ip string) clientkey.Key { return clientkey.Of(netip.MustParseAddr(ip)) }
 
 // crowd are sign-ins that each take a second of a lane.
 type crowd struct {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // limits bounds how many connections are signing in at once, in all and from one source. A
@@ -31,7 +31,7 @@ type limits struct {
 // place is that of one connection. The nil place is that of a connection which has none.
 type place struct {
 	limits *limits
-	from   sender.Sender
+	from   clientkey.Key
 	drop   func() // closes the connection
 	since  uint64 // of limits.moves, when the wait for the client began
 	// Of the groups that it is in: one, or with an IPv6 network two.
@@ -44,7 +44,7 @@ type place struct {
 type group struct {
 	held    int
 	waiting list.List // of *place, the longest waiting first
-	party   bool      // takes turns with others as a whole: see sender.Party
+	party   bool      // takes turns with others as a whole: see clientkey.Party
 	at      int       // in parties, while one of it is waiting
 }
 
@@ -92,7 +92,7 @@ func newLimits(maxTotal, maxPerSource int) *limits {
 // enter takes a place for a connection that the gateway waits for. drop closes the
 // connection when its place goes to another. dropped is whose place it was, if any. The
 // place is nil when there is none.
-func (l *limits) enter(from sender.Sender, drop func()) (taken, dropped *place) {
+func (l *limits) enter(from clientkey.Key, drop func()) (taken, dropped *place) {
 	l.mu.Lock()
 	full := true
 	switch {
@@ -127,7 +127,7 @@ func (l *limits) held(of netip.Prefix) int {
 
 // ofMost returns the longest waiting connection of the source that has most places: more
 // than the newcomer's, or the newcomer's own.
-func (l *limits) ofMost(newcomer sender.Sender) *place {
+func (l *limits) ofMost(newcomer clientkey.Key) *place {
 	own := newcomer.Party()
 	if len(l.parties) > 0 && l.parties[0].held > l.held(own) {
 		return l.parties[0].longest()

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // door is limits whose connections have names.
@@ -25,7 +25,7 @@ func newDoor(t *testing.T, total, perSource int) *door {
 // "refused".
 func (d *door) come(name, from string) (out string) {
 	d.Helper()
-	taken, dropped := d.enter(sender.Of(netip.MustParseAddr(from)), func() {})
+	taken, dropped := d.enter(clientkey.Of(netip.MustParseAddr(from)), func() {})
 	if taken == nil {
 		return "refused"
 	}
@@ -109,7 +109,7 @@ func TestLimitsCountRight(t *testing.T) {
 	sources := []string{"127.0.0.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8:0:1::1", "2001:db8:0:2::1"}
 	var all []*place
 	for range 20000 {
-		if p, _ := l.enter(sender.Of(netip.MustParseAddr(sources[rand.IntN(len(sources))])), func() {}); p != nil {
+		if p, _ := l.enter(clientkey.Of(netip.MustParseAddr(sources[rand.IntN(len(sources))])), func() {}); p != nil {
 			all = append(all, p)
 		}
 		p := all[rand.IntN(len(all))]
@@ -154,9 +154,9 @@ func TestOldestOfMostIsFound(t *testing.T) {
 	var all, worked []*place // all are those that wait for their client, the longest first
 	held := map[netip.Prefix]int{}
 	for range 20000 {
-		from := sender.Of(netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", rand.IntN(5))))
+		from := clientkey.Of(netip.MustParseAddr(fmt.Sprintf("192.0.2.%d", rand.IntN(5))))
 		if rand.IntN(2) == 0 {
-			from = sender.Of(netip.MustParseAddr(fmt.Sprintf("2001:db8:%d:%d::1", rand.IntN(2), rand.IntN(3))))
+			from = clientkey.Of(netip.MustParseAddr(fmt.Sprintf("2001:db8:%d:%d::1", rand.IntN(2), rand.IntN(3))))
 		}
 		var want *place
 		most := held[from.Party()]
@@ -207,9 +207,9 @@ func BenchmarkNewcomers(b *testing.B) {
 		b.Run(fmt.Sprintf("%d sources", sources), func(b *testing.B) {
 			const total = 1 << 15
 			l := newLimits(total, total)
-			from := make([]sender.Sender, sources)
+			from := make([]clientkey.Key, sources)
 			for i := range from {
-				from[i] = sender.Of(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+				from[i] = clientkey.Of(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
 			}
 			for i := range total {
 				l.enter(from[i%sources], func() {})

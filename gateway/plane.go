@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 const (
@@ -126,7 +127,7 @@ func (p *plane) Server(ctx context.Context, name string) (midas.Server, error) {
 	if server, ok := list.byName[strings.TrimSuffix(strings.ToLower(name), ".")]; ok {
 		return server, nil
 	}
-	return midas.Server{}, midas.Errorf(midas.NotFound, "server %q does not exist", clip(name))
+	return midas.Server{}, midas.Errorf(midas.NotFound, "server %q does not exist", clip.To(name, maxName))
 }
 
 // Servers returns all servers. They are the caller's to read only.

@@ -12,8 +12,9 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/clientkey"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/relay"
-	"github.com/midas-mysql/midas/internal/sender"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -26,7 +27,7 @@ type session struct {
 	id   uint32         // what the greeting said, and KILL may name
 	seq  byte           // of the next packet to the client
 
-	source sender.Sender
+	source clientkey.Key
 	place  *place // while signing in, or refused; else nil
 
 	login     wire.HandshakeResponse
@@ -169,7 +170,7 @@ func (s *session) secure(ctx context.Context) error {
 		// Remembered for the audit log only. Whatever the packet carries beside the
 		// name is not looked at: it came in the clear.
 		if login, err := wire.ParseHandshakeResponse(first); err == nil {
-			s.login.User = clip(login.User)
+			s.login.User = clip.To(login.User, maxName)
 		}
 		return errInsecureTransport
 	}
@@ -184,7 +185,7 @@ func (s *session) secure(ctx context.Context) error {
 	}
 	s.login, err = wire.ParseHandshakeResponse(login)
 	if err != nil || len(s.login.User) > maxName {
-		s.login.User = clip(s.login.User)
+		s.login.User = clip.To(s.login.User, maxName)
 		return errBadHandshake
 	}
 	s.login.Capabilities &= s.hello.offered() | wire.ClientLongPassword
@@ -197,14 +198,6 @@ const maxSignInPacket = 64 << 10
 
 // maxName is more than any account and server have for a name together.
 const maxName = 512
-
-// clip keeps a stranger's name short in errors and in the audit log.
-func clip(name string) string {
-	if len(name) > maxName {
-		return name[:maxName] + "…"
-	}
-	return name
-}
 
 // read returns the next packet of the client during sign-in.
 func (s *session) read() ([]byte, error) {

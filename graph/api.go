@@ -10,8 +10,9 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/rest"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 // maxBody is the largest request that is read, 4 MiB as of Graph's own limit.
@@ -51,7 +52,7 @@ type Config struct {
 type API struct {
 	Config
 	routes   []route
-	refusals *refusals.Log
+	refusals *throttledlog.Log
 }
 
 var _ http.Handler = (*API)(nil)
@@ -70,7 +71,7 @@ func New(cfg Config) (*API, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	a := &API{Config: cfg, refusals: refusals.New(cfg.Log, cfg.Now)}
+	a := &API{Config: cfg, refusals: throttledlog.New(cfg.Log, cfg.Now)}
 	a.routes = a.table()
 	return a, nil
 }
@@ -137,7 +138,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // principal may repeat what it may do, and a stranger what it may not.
 func (a *API) log(c *call, ans answer, took time.Duration) {
 	args := []any{
-		"method", clip(c.Method), "path", clip(c.URL.EscapedPath()), "status", ans.status,
+		"method", clip.Text(c.Method), "path", clip.Text(c.URL.EscapedPath()), "status", ans.status,
 		"object", c.who.ObjectID, "client", c.who.ClientID, "id", c.id, "took", took,
 	}
 	changes := c.Method != http.MethodGet && c.Method != http.MethodHead

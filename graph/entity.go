@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // entity is a type of directory object as Graph shows it.
@@ -53,7 +54,7 @@ func (e entity) render(body json.RawMessage, known object, selected []string, mi
 		case ok:
 			out[key] = full[key]
 		case !mixed:
-			return nil, errBad("Could not find a property named '%s' on type 'microsoft.graph.%s'.", clip(name), e.name)
+			return nil, errBad("Could not find a property named '%s' on type 'microsoft.graph.%s'.", clip.Text(name), e.name)
 		}
 	}
 	return out, nil
@@ -108,7 +109,7 @@ func (c *call) decode() (map[string]json.RawMessage, error) {
 		name, _ := token.(string)
 		key := strings.ToLower(strings.ToUpper(name)) // as strings.EqualFold compares them
 		if seen[key] {
-			return nil, errBad("The property '%s' is there more than once.", clip(name))
+			return nil, errBad("The property '%s' is there more than once.", clip.Text(name))
 		}
 		seen[key] = true
 		var value json.RawMessage
@@ -152,9 +153,9 @@ func (e entity) parse(c *call, known ...string) (members map[string]json.RawMess
 				return nil, nil, err
 			}
 		case slices.ContainsFunc(e.computed, func(k string) bool { return strings.EqualFold(k, name) }):
-			return nil, nil, errBad("Property '%s' is read-only and cannot be set.", clip(name))
+			return nil, nil, errBad("Property '%s' is read-only and cannot be set.", clip.Text(name))
 		default:
-			return nil, nil, errBad("Invalid property '%s'.", clip(name))
+			return nil, nil, errBad("Invalid property '%s'.", clip.Text(name))
 		}
 	}
 	body, err = json.Marshal(rest)
@@ -253,7 +254,7 @@ func removed(id string, existed bool, err error) (answer, error) {
 	if err == nil && !existed {
 		err = &fault{
 			status: http.StatusNotFound, code: "Request_ResourceNotFound",
-			message: "Resource '" + clip(id) + "' does not exist or one of its queried reference-property objects are not present.",
+			message: "Resource '" + clip.Text(id) + "' does not exist or one of its queried reference-property objects are not present.",
 		}
 	}
 	return done(err)

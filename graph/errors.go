@@ -8,6 +8,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/rest"
 )
 
@@ -66,15 +67,7 @@ func errSegment(segments []string) *fault {
 	if len(segments) > 0 {
 		name = segments[len(segments)-1]
 	}
-	return &fault{status: http.StatusBadRequest, code: "BadRequest", message: fmt.Sprintf("Resource not found for the segment '%s'.", clip(name))}
-}
-
-// clip keeps a hostile name from filling an answer.
-func clip(name string) string {
-	if len(name) > 128 {
-		return name[:128] + "…"
-	}
-	return name
+	return &fault{status: http.StatusBadRequest, code: "BadRequest", message: fmt.Sprintf("Resource not found for the segment '%s'.", clip.Text(name))}
 }
 
 // faultOf is the one place where errors of the directory become Graph's.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 // Neither strangers nor principals without a role, nor one that repeats what it may do,
@@ -23,7 +23,7 @@ func TestNobodyFillsTheLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api.refusals = refusals.New(log, func() time.Time { return noon })
+	api.refusals = throttledlog.New(log, func() time.Time { return noon })
 	ask := func(token, method, path, body string) {
 		r := httptest.NewRequest(method, "/v1.0"+path, strings.NewReader(body))
 		if token != "" {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // maxCheck is how many ids one question of checkMemberGroups may name.
@@ -139,7 +140,7 @@ func (a *API) checkMembers(id func(*call) (string, error), property string) func
 		in := []string{}
 		for _, g := range asked {
 			if !guid(g) {
-				return answer{}, errBad("Invalid object identifier '%s'.", clip(g))
+				return answer{}, errBad("Invalid object identifier '%s'.", clip.Text(g))
 			}
 			if slices.Contains(groups, strings.ToLower(g)) {
 				in = append(in, strings.ToLower(g))

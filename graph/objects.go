@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // maxIDs is how many objects getByIds may name.
@@ -95,7 +96,7 @@ func (a *API) getByIDs(c *call) (answer, error) {
 	}
 	for _, id := range body.IDs {
 		if !guid(id) {
-			return answer{}, errBad("Invalid object identifier '%s'.", clip(id))
+			return answer{}, errBad("Invalid object identifier '%s'.", clip.Text(id))
 		}
 	}
 	found, err := a.Directory.Objects(c.Context(), body.IDs)

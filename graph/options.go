@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // Sizes of a page.
@@ -39,7 +40,7 @@ func parseOptions(raw string) (options, error) {
 	for name, all := range values {
 		key := strings.ToLower(name)
 		if len(all) > 1 || o.given[key] {
-			return o, errBad("Query option '%s' was specified more than once, but it must be specified at most once.", clip(name))
+			return o, errBad("Query option '%s' was specified more than once, but it must be specified at most once.", clip.Text(name))
 		}
 		o.given[key] = true
 		if err := o.set(key, all[0]); err != nil {
@@ -64,24 +65,24 @@ func (o *options) set(key, value string) (err error) {
 	case "$top":
 		o.top, err = strconv.Atoi(value)
 		if err != nil || o.top < 1 || o.top > maxPage {
-			return errBad("Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", clip(value), maxPage)
+			return errBad("Invalid page size specified: '%s'. Must be between 1 and %d inclusive.", clip.Text(value), maxPage)
 		}
 	case "$skiptoken":
 		o.after = value
 	case "$count":
 		if value != "true" && value != "false" {
-			return errBad("Invalid value '%s' for $count. A boolean value is expected.", clip(value))
+			return errBad("Invalid value '%s' for $count. A boolean value is expected.", clip.Text(value))
 		}
 		o.count = value == "true"
 	case "$orderby":
 		// The order in which everything comes anyway; others are not kept.
 		if !strings.EqualFold(value, "displayName") && !strings.EqualFold(value, "displayName asc") {
-			return errQuery("Sorting by '%s' is not supported.", clip(value))
+			return errQuery("Sorting by '%s' is not supported.", clip.Text(value))
 		}
 	case "$format", "api-version":
 	default:
 		if strings.HasPrefix(key, "$") {
-			return errQuery("The query option '%s' is not supported.", clip(key))
+			return errQuery("The query option '%s' is not supported.", clip.Text(key))
 		}
 	}
 	return err
@@ -95,7 +96,7 @@ func (o options) only(allowed ...string) error {
 			ok = ok || name == a
 		}
 		if !ok {
-			return errQuery("The query option '%s' is not supported here.", clip(name))
+			return errQuery("The query option '%s' is not supported here.", clip.Text(name))
 		}
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // How many wrong passwords are heard: for one user from one source, where each next one
@@ -34,7 +34,7 @@ const (
 )
 
 // passwordFailures are those for all users from one source.
-var passwordFailures = heard{subscriber: 30, network: 120, local: 300}
+var passwordFailures = failureLimits{subscriber: 30, network: 120, local: 300}
 
 // attempts throttles guesses.
 type attempts struct {
@@ -70,12 +70,12 @@ func newAttempts() (*attempts, error) {
 	return a, err
 }
 
-func pair(from sender.Sender, user string) string {
+func pair(from clientkey.Key, user string) string {
 	return from.String() + "\x00" + strings.ToLower(user)
 }
 
 // wait returns how long a sender has to wait before its next attempt for user is looked at.
-func (a *attempts) wait(from sender.Sender, user string, now time.Time) time.Duration {
+func (a *attempts) wait(from clientkey.Key, user string, now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	key := pair(from, user)
@@ -86,7 +86,7 @@ func (a *attempts) wait(from sender.Sender, user string, now time.Time) time.Dur
 	return max(wait, a.sources.wait(from, now), a.accounts.until(strings.ToLower(user), accountFailures, now))
 }
 
-func (a *attempts) owed(key string, from sender.Sender, now time.Time) time.Duration {
+func (a *attempts) owed(key string, from clientkey.Key, now time.Time) time.Duration {
 	f, ok := a.failing.Get(key)
 	if !ok || f.count < freeFailures || now.Sub(f.last) >= forgetAfter {
 		return 0
@@ -98,7 +98,7 @@ func (a *attempts) owed(key string, from sender.Sender, now time.Time) time.Dura
 	return max(0, f.last.Add(min(firstWait<<min(f.count-freeFailures, 10), longest)).Sub(now))
 }
 
-func (a *attempts) failed(from sender.Sender, user string, now time.Time) {
+func (a *attempts) failed(from clientkey.Key, user string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	key := pair(from, user)
@@ -111,14 +111,14 @@ func (a *attempts) failed(from sender.Sender, user string, now time.Time) {
 }
 
 // count adds to what is counted of the sender and of the user. The lock is held.
-func (a *attempts) count(from sender.Sender, user string, n float64, now time.Time) {
+func (a *attempts) count(from clientkey.Key, user string, n float64, now time.Time) {
 	a.sources.add(from, n, now)
 	a.accounts.add(strings.ToLower(user), n, now)
 }
 
 // succeeded forgets the failures of the sender for that user, which were slips. Those for
 // others stay: it may know one password and be guessing the rest.
-func (a *attempts) succeeded(from sender.Sender, user string, now time.Time) {
+func (a *attempts) succeeded(from clientkey.Key, user string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	key := pair(from, user)
@@ -132,7 +132,7 @@ func (a *attempts) succeeded(from sender.Sender, user string, now time.Time) {
 // inTurn runs one check of what a sender says of user, and counts it when it is refused.
 // It returns how long to wait, unchecked, for whoever was refused too often. That is
 // looked at again when the turn has come: many may have asked at once.
-func (a *attempts) inTurn(ctx context.Context, from sender.Sender, user string, now func() time.Time, check func(context.Context) error) (time.Duration, error) {
+func (a *attempts) inTurn(ctx context.Context, from clientkey.Key, user string, now func() time.Time, check func(context.Context) error) (time.Duration, error) {
 	if wait := a.wait(from, user, now()); wait > 0 {
 		return wait, nil
 	}

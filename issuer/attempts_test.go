@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // guesser counts how many of its guesses are checked.
@@ -136,7 +136,7 @@ func TestWaitingCodesStandAFlood(t *testing.T) {
 	}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	ask := func(address string) (string, bool) {
-		code, _, ok := d.add(device{clientID: "c", from: sender.Parse(address), began: now})
+		code, _, ok := d.add(device{clientID: "c", from: clientkey.Parse(address), began: now})
 		return code, ok
 	}
 	waits := func(code string) bool { _, e := d.poll(code, "c", now); return e.number == 70016 || e.number == 50196 }
@@ -151,13 +151,13 @@ func TestWaitingCodesStandAFlood(t *testing.T) {
 		t.Error("one source may have any number")
 	}
 	now = now.Add(spared)
-	typed := d.waiting[sender.Parse(victim)][0]
+	typed := d.waiting[clientkey.Parse(victim)][0]
 	if d.find(typed.userCode, now) == nil || !waits(first) {
 		t.Error("it waits no more")
 	}
-	second := d.waiting[sender.Parse(victim)][1]
+	second := d.waiting[clientkey.Parse(victim)][1]
 	second.polled = now // by a program that keeps what it has
-	if _, ok := ask(victim); !ok || !waits(first) || d.byUser[second.userCode] != nil || len(d.waiting[sender.Parse(victim)]) != devicesPerSource {
+	if _, ok := ask(victim); !ok || !waits(first) || d.byUser[second.userCode] != nil || len(d.waiting[clientkey.Parse(victim)]) != devicesPerSource {
 		t.Error("codes that nobody types in keep others out, or one goes that is typed in")
 	}
 	for i := range maxDevices + 100 {
@@ -186,7 +186,7 @@ func TestCodesThatAreHeldKeepNobodyOut(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	held := map[string]string{}
 	for range devicesLoopback {
-		code, userCode, ok := d.add(device{clientID: "c", from: sender.Sender{}, began: now})
+		code, userCode, ok := d.add(device{clientID: "c", from: clientkey.Key{}, began: now})
 		if !ok {
 			t.Fatal("refused")
 		}
@@ -203,7 +203,7 @@ func TestCodesThatAreHeldKeepNobodyOut(t *testing.T) {
 		}
 	}
 	comes := func() (string, bool) {
-		_, userCode, ok := d.add(device{clientID: "c", from: sender.Sender{}, began: now})
+		_, userCode, ok := d.add(device{clientID: "c", from: clientkey.Key{}, began: now})
 		return userCode, ok
 	}
 	hold(now.Add(spared), false)

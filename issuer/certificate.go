@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -35,7 +36,7 @@ const (
 func (i *Issuer) ownAssertion(r *http.Request, clientID string, a *token.Assertion) (midas.Identity, *oauthError) {
 	id, certificates, err := i.Applications.Certificates(r.Context(), clientID)
 	if err != nil && midas.CodeOf(err) != midas.NotFound {
-		i.fault(r, "certificates not read", "client", clip(clientID), "err", err)
+		i.fault(r, "certificates not read", "client", clip.Text(clientID), "err", err)
 		return midas.Identity{}, &serverError
 	}
 	cert := named(certificates, a.Header)
@@ -61,10 +62,10 @@ func (i *Issuer) ownAssertion(r *http.Request, clientID string, a *token.Asserti
 	}
 	switch i.seen.show(a, clientID, claims, source(r), now) {
 	case shownElsewhere:
-		i.refusals.Warn(addressOf(r), "client assertion shown again from elsewhere", "client", clip(clientID), "source", source(r))
+		i.refusals.Warn(addressOf(r), "client assertion shown again from elsewhere", "client", clip.Text(clientID), "source", source(r))
 		return midas.Identity{}, invalidClient(700025, "Client assertion was already used from another address. Make a new one for each.")
 	case shownTooMany:
-		i.refusals.Warn(addressOf(r), "client assertion refused", "client", clip(clientID), "source", source(r), "why", "too many of its assertions have not expired")
+		i.refusals.Warn(addressOf(r), "client assertion refused", "client", clip.Text(clientID), "source", source(r), "why", "too many of its assertions have not expired")
 		return midas.Identity{}, &oauthError{
 			status: http.StatusTooManyRequests, code: "temporarily_unavailable", number: 50196,
 			text: fmt.Sprintf("The application has shown %d assertions that have not expired. Show one of them again, or make them for a shorter time.", maxReplays),
@@ -74,7 +75,7 @@ func (i *Issuer) ownAssertion(r *http.Request, clientID string, a *token.Asserti
 }
 
 func (i *Issuer) unknownCertificate(r *http.Request, clientID string, a *token.Assertion, why string) *oauthError {
-	i.refusals.Warn(addressOf(r), "client assertion refused", "client", clip(clientID), "source", source(r), "why", why)
+	i.refusals.Warn(addressOf(r), "client assertion refused", "client", clip.Text(clientID), "source", source(r), "why", why)
 	return invalidClient(700027, fmt.Sprintf("The certificate with identifier used to sign the client assertion is not registered on application. [Reason - The key was not found, or did not sign it., Thumbprint of key used by client: '%s']", thumbprint(a.Header)))
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -82,10 +83,10 @@ func (i *Issuer) bySecret(r *http.Request, s shown) (client, *oauthError) {
 func (i *Issuer) wrongSecret(r *http.Request, clientID string, err error) *oauthError {
 	switch midas.CodeOf(err) {
 	case midas.Unauthenticated, midas.NotFound, midas.Invalid:
-		i.refusals.Warn(addressOf(r), "client secret refused", "client", clip(clientID), "source", source(r))
-		return invalidClient(7000215, fmt.Sprintf("Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '%s'.", clip(clientID)))
+		i.refusals.Warn(addressOf(r), "client secret refused", "client", clip.Text(clientID), "source", source(r))
+		return invalidClient(7000215, fmt.Sprintf("Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '%s'.", clip.Text(clientID)))
 	}
-	i.fault(r, "client secret not checked", "client", clip(clientID), "err", err)
+	i.fault(r, "client secret not checked", "client", clip.Text(clientID), "err", err)
 	return &serverError
 }
 
@@ -94,7 +95,7 @@ func (i *Issuer) wrongSecret(r *http.Request, clientID string, err error) *oauth
 func (i *Issuer) byAssertion(r *http.Request, s shown) (client, *oauthError) {
 	a, says, err := readAssertion(s.assertion)
 	if err != nil {
-		i.refusals.Warn(addressOf(r), "client assertion refused", "client", clip(s.clientID), "source", source(r), "err", err)
+		i.refusals.Warn(addressOf(r), "client assertion refused", "client", clip.Text(s.clientID), "source", source(r), "err", err)
 		return client{}, invalidClient(50027, "JWT token is invalid or malformed.")
 	}
 	var id midas.Identity

@@ -14,7 +14,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // The device code grant: a program without a browser shows a short code, and a person
@@ -47,14 +47,14 @@ const (
 // codeFailures are wrong user codes. There are many more codes than passwords that people
 // choose, none lives long, and who has one still needs a password: what counts is that
 // nobody's guesses keep others at the same address out.
-var codeFailures = heard{subscriber: 1000, network: 4000, local: 10_000}
+var codeFailures = failureLimits{subscriber: 1000, network: 4000, local: 10_000}
 
 // device is one code on its way.
 type device struct {
 	userCode string
 	clientID string
 	resource string
-	from     sender.Sender // where the program is, as it is counted
+	from     clientkey.Key // where the program is, as it is counted
 	address  string        // and as people are told
 	began    time.Time
 	polled   time.Time
@@ -70,11 +70,11 @@ type deviceCodes struct {
 	mu       sync.Mutex
 	byDigest *lru.Cache[[32]byte, *device] // by when their program last asked
 	byUser   map[string]*device
-	waiting  map[sender.Sender][]*device // the oldest first
+	waiting  map[clientkey.Key][]*device // the oldest first
 }
 
 func newDeviceCodes() (*deviceCodes, error) {
-	d := &deviceCodes{byUser: map[string]*device{}, waiting: map[sender.Sender][]*device{}}
+	d := &deviceCodes{byUser: map[string]*device{}, waiting: map[clientkey.Key][]*device{}}
 	var err error
 	d.byDigest, err = lru.NewWithEvict(maxDevices, func(_ [32]byte, gone *device) { d.forget(gone) })
 	return d, err
@@ -111,7 +111,7 @@ func (d *deviceCodes) add(n device) (deviceCode, userCode string, ok bool) {
 
 // room makes room for one more code of a source: the oldest goes that nobody is at. The
 // lock is held.
-func (d *deviceCodes) room(from sender.Sender, now time.Time) bool {
+func (d *deviceCodes) room(from clientkey.Key, now time.Time) bool {
 	waiting, most := d.waiting[from], devicesPerSource
 	if from.Local() {
 		most = devicesLoopback

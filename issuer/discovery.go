@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // adfs is the tenant name under which the authority is taken as it is: clients that see
@@ -41,7 +43,7 @@ func (i *Issuer) tenantOnly(next http.HandlerFunc) http.HandlerFunc {
 		if !i.ourTenant(name) {
 			i.refuse(w, r, oauthError{
 				status: http.StatusBadRequest, code: "invalid_request", number: 90002,
-				text: fmt.Sprintf("Tenant '%s' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.", clip(name)),
+				text: fmt.Sprintf("Tenant '%s' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.", clip.Text(name)),
 			})
 			return
 		}

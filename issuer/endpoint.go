@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/connections"
 	"github.com/midas-mysql/midas/internal/rest"
 )
@@ -87,7 +88,7 @@ func (i *Issuer) grant(a *ask) (*issued, *oauthError) {
 	case !known:
 		return nil, &oauthError{
 			status: http.StatusBadRequest, code: "unsupported_grant_type", number: 70003,
-			text: fmt.Sprintf("The app requested an unsupported grant type '%s'.", clip(grant)),
+			text: fmt.Sprintf("The app requested an unsupported grant type '%s'.", clip.Text(grant)),
 		}
 	case grant == grantClient:
 		// Before the credential, so that a request that is wrong anyway costs no check.
@@ -124,7 +125,7 @@ func (i *Issuer) grantApplication(a *ask) (*issued, *oauthError) {
 }
 
 func (i *Issuer) notIssued(a *ask, resource string, err error) *oauthError {
-	i.fault(a.Request, "token not issued", "client", clip(a.client.id), "resource", resource, "err", err)
+	i.fault(a.Request, "token not issued", "client", clip.Text(a.client.id), "resource", resource, "err", err)
 	return &serverError
 }
 
@@ -180,7 +181,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *oauthError) 
 	// Two values for one name are two readings of one request.
 	for name, values := range form {
 		if len(values) > 1 {
-			return nil, badRequest(9000411, fmt.Sprintf("The request is not properly formatted. The parameter '%s' is duplicated.", clip(name)))
+			return nil, badRequest(9000411, fmt.Sprintf("The request is not properly formatted. The parameter '%s' is duplicated.", clip.Text(name)))
 		}
 	}
 	return form, nil
@@ -212,7 +213,7 @@ func (i *Issuer) checkResource(resource string) *oauthError {
 	}
 	return &oauthError{
 		status: http.StatusBadRequest, code: "invalid_resource", number: 500011,
-		text: fmt.Sprintf("The resource principal named %s was not found in the tenant named %s.", clip(resource), i.tenant),
+		text: fmt.Sprintf("The resource principal named %s was not found in the tenant named %s.", clip.Text(resource), i.tenant),
 	}
 }
 
@@ -235,7 +236,7 @@ func scopeResource(scope string, endings ...string) (string, *oauthError) {
 	return "", &oauthError{
 		status: http.StatusBadRequest, code: "invalid_scope", number: 1002012,
 		text: fmt.Sprintf("The provided value for scope %s is not valid. It must have one scope value with %s suffixed to the resource identifier (application ID URI).",
-			clip(scope), strings.Join(endings, " or ")),
+			clip.Text(scope), strings.Join(endings, " or ")),
 	}
 }
 

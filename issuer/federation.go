@@ -14,6 +14,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -86,11 +87,11 @@ func (o *outsideIssuers) of(issuer string) (token.KeySet, error) {
 func (i *Issuer) outsideAssertion(r *http.Request, clientID string, a *token.Assertion, says token.AssertionClaims) (midas.Identity, *oauthError) {
 	id, credentials, err := i.Applications.FederatedCredentials(r.Context(), clientID)
 	if err != nil && midas.CodeOf(err) != midas.NotFound {
-		i.fault(r, "federated credentials not read", "client", clip(clientID), "err", err)
+		i.fault(r, "federated credentials not read", "client", clip.Text(clientID), "err", err)
 		return midas.Identity{}, &serverError
 	}
 	refuse := func(why string, args ...any) (midas.Identity, *oauthError) {
-		i.refusals.Warn(addressOf(r), "federated assertion refused", append([]any{"client", clip(clientID), "source", source(r), "issuer", clip(says.Issuer), "subject", clip(says.Subject), "why", why}, args...)...)
+		i.refusals.Warn(addressOf(r), "federated assertion refused", append([]any{"client", clip.Text(clientID), "source", source(r), "issuer", clip.Text(says.Issuer), "subject", clip.Text(says.Subject), "why", why}, args...)...)
 		return midas.Identity{}, noIssuer(says.Issuer)
 	}
 	ours := slices.Contains(i.IssuerURLs(), says.Issuer)
@@ -129,17 +130,17 @@ func (i *Issuer) outsideAssertion(r *http.Request, clientID string, a *token.Ass
 // stillActive refuses a token of ours whose subject was deleted or disabled after it was
 // signed: what ends an identity ends all that it stands for.
 func (i *Issuer) stillActive(r *http.Request, subject string) *oauthError {
-	gone := invalidClient(7000112, fmt.Sprintf("The identity '%s' that the presented assertion was issued to is disabled or deleted.", clip(subject)))
+	gone := invalidClient(7000112, fmt.Sprintf("The identity '%s' that the presented assertion was issued to is disabled or deleted.", clip.Text(subject)))
 	if i.Principals == nil {
 		return gone
 	}
 	active, err := i.Principals.Active(r.Context(), subject)
 	switch {
 	case err != nil:
-		i.fault(r, "principal not read", "subject", clip(subject), "err", err)
+		i.fault(r, "principal not read", "subject", clip.Text(subject), "err", err)
 		return &serverError
 	case !active:
-		i.refusals.Warn(addressOf(r), "federated assertion refused", "source", source(r), "subject", clip(subject), "why", "the subject is disabled or deleted")
+		i.refusals.Warn(addressOf(r), "federated assertion refused", "source", source(r), "subject", clip.Text(subject), "why", "the subject is disabled or deleted")
 		return gone
 	}
 	return nil
@@ -161,7 +162,7 @@ func (i *Issuer) matchCredential(id midas.Identity, credentials []midas.Federate
 	})
 	if len(addressed) == 0 {
 		return midas.Identity{}, invalidClient(700212, fmt.Sprintf("No matching federated identity record found for presented assertion audience '%s'. Check the audiences of the federated credential; the usual one is api://AzureADTokenExchange.",
-			clip(strings.Join(claims.Audience, ", "))))
+			clip.Text(strings.Join(claims.Audience, ", "))))
 	}
 	subject := func(equal func(a, b string) bool) bool {
 		return slices.ContainsFunc(addressed, func(c midas.FederatedCredential) bool { return equal(c.Subject, claims.Subject) })
@@ -170,15 +171,15 @@ func (i *Issuer) matchCredential(id midas.Identity, credentials []midas.Federate
 	case subject(func(a, b string) bool { return a == b }):
 	case subject(strings.EqualFold):
 		return midas.Identity{}, invalidClient(7002138, fmt.Sprintf("No matching federated identity record found for presented assertion subject '%s'. The subject matches with case-insensitive comparison, but not with case-sensitive comparison. Check your federated identity credential Subject against the presented assertion.",
-			clip(claims.Subject)))
+			clip.Text(claims.Subject)))
 	default:
 		return midas.Identity{}, invalidClient(700213, fmt.Sprintf("No matching federated identity record found for presented assertion subject '%s'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
-			clip(claims.Subject)))
+			clip.Text(claims.Subject)))
 	}
 	if failed := checkTimes(claims, i.now(), maxOutsideLifetime); failed != nil {
 		return midas.Identity{}, failed
 	}
-	i.refusals.Known(slog.LevelInfo, id.ClientID, "federated assertion accepted", "client", id.ClientID, "issuer", claims.Issuer, "subject", clip(claims.Subject))
+	i.refusals.Known(slog.LevelInfo, id.ClientID, "federated assertion accepted", "client", id.ClientID, "issuer", claims.Issuer, "subject", clip.Text(claims.Subject))
 	return id, nil
 }
 
@@ -193,5 +194,5 @@ func only(all []midas.FederatedCredential, keep func(midas.FederatedCredential) 
 
 func noIssuer(issuer string) *oauthError {
 	return invalidClient(700211, fmt.Sprintf("No matching federated identity record found for presented assertion issuer '%s', or the assertion does not carry that issuer's signature. "+
-		"Check that a federated credential of this client has exactly this issuer (a final slash counts), and that the issuer's keys can be fetched from here; the log of the token issuer has the reason.", clip(issuer)))
+		"Check that a federated credential of this client has exactly this issuer (a final slash counts), and that the issuer's keys can be fetched from here; the log of the token issuer has the reason.", clip.Text(issuer)))
 }

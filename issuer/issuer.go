@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -124,7 +124,7 @@ type Issuer struct {
 	tenant   string
 	now      func() time.Time
 	log      *slog.Logger
-	refusals *refusals.Log
+	refusals *throttledlog.Log
 	keys     *keyring
 	outside  *outsideIssuers
 	seen     *replays
@@ -155,7 +155,7 @@ func New(cfg Config) (*Issuer, error) {
 		cfg.KeyLifetime = DefaultKeyLifetime
 	}
 	i := &Issuer{Config: cfg, tenant: cfg.TenantID, now: cfg.Now, log: cfg.Log}
-	i.refusals = refusals.New(i.log, i.now)
+	i.refusals = throttledlog.New(i.log, i.now)
 	var err error
 	if i.keys, err = openKeyring(context.Background(), &cfg); err != nil {
 		return nil, err

@@ -83,12 +83,3 @@ func noStore(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store, no-cache")
 	w.Header().Set("Pragma", "no-cache")
 }
-
-// clip keeps a stranger's text short in answers and logs.
-func clip(s string) string {
-	const most = 128
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
-}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 const (
@@ -71,7 +72,7 @@ func (i *Issuer) signIn(r *http.Request, upn, password string) (midas.User, *oau
 		return err
 	})
 	if wait > 0 {
-		i.refusals.Warn(addressOf(r), "sign-in refused unchecked", "user", clip(upn), "source", from.String(), "wait", wait)
+		i.refusals.Warn(addressOf(r), "sign-in refused unchecked", "user", clip.Text(upn), "source", from.String(), "wait", wait)
 		return midas.User{}, invalidGrant(50053, fmt.Sprintf("Too many sign-ins failed from this address, or under this name from many. Try again in %d seconds.", int(wait.Seconds())+1))
 	}
 	if err == nil {
@@ -83,12 +84,12 @@ func (i *Issuer) signIn(r *http.Request, upn, password string) (midas.User, *oau
 	case errors.As(err, &refusal) && refusal.Public: // whoever knows the password may know
 		return midas.User{}, invalidGrant(50055, "The password is right, and "+refusal.Message+".")
 	case midas.CodeOf(err) == midas.Unauthenticated, midas.CodeOf(err) == midas.NotFound:
-		i.refusals.Warn(addressOf(r), "password refused", "user", clip(upn), "source", from.String())
+		i.refusals.Warn(addressOf(r), "password refused", "user", clip.Text(upn), "source", from.String())
 		return midas.User{}, wrong
 	case midas.CodeOf(err) == midas.Unavailable:
 		return midas.User{}, &busy
 	}
-	i.fault(r, "password not checked", "user", clip(upn), "err", err)
+	i.fault(r, "password not checked", "user", clip.Text(upn), "err", err)
 	return midas.User{}, &serverError
 }
 

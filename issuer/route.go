@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/rest"
 )
 
@@ -71,7 +72,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	i.refuse(w, r, oauthError{
 		status: http.StatusNotFound, code: "invalid_request", number: 90023,
-		text: fmt.Sprintf("There is no endpoint at '%s'. /%s/v2.0/.well-known/openid-configuration says where they are.", clip(r.URL.Path), i.tenant),
+		text: fmt.Sprintf("There is no endpoint at '%s'. /%s/v2.0/.well-known/openid-configuration says where they are.", clip.Text(r.URL.Path), i.tenant),
 	})
 }
 
@@ -84,6 +85,6 @@ func (i *Issuer) refuseMethod(w http.ResponseWriter, r *http.Request, e endpoint
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	i.refuse(w, r, oauthError{
 		status: http.StatusMethodNotAllowed, code: "invalid_request", number: 900561,
-		text: fmt.Sprintf("The endpoint only accepts %s requests. Received a %s request.", strings.Join(allowed, ", "), clip(r.Method)),
+		text: fmt.Sprintf("The endpoint only accepts %s requests. Received a %s request.", strings.Join(allowed, ", "), clip.Text(r.Method)),
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // listSeal binds the manifest to what protects the keys: the manifest says whose signatures
@@ -100,6 +101,6 @@ func unprotected(path string) error {
 }
 
 func notGiven(what, path, protector string) error {
-	return midas.Errorf(midas.Internal, "%s %s is encrypted under %q, which was not given", what, path, clip(protector)).
+	return midas.Errorf(midas.Internal, "%s %s is encrypted under %q, which was not given", what, path, clip.Text(protector)).
 		WithHint("give the key encryption key that it was made with (--key-encryption-key-file, MIDAS_KEY_ENCRYPTION_KEY or --key-encryption-command; \"master-…\" is the state's master.key); without it, remove %s: new keys are made and all tokens issued so far are void", filepath.Dir(path))
 }

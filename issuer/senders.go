@@ -7,7 +7,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 const (
@@ -15,23 +15,23 @@ const (
 	maxRemembered = 64 << 10
 )
 
-// heard are how many failures of one sender are looked at before it has to wait.
-type heard struct{ subscriber, network, local float64 }
+// failureLimits are how many failures one client may have before its next attempt has to wait.
+type failureLimits struct{ subscriber, network, local float64 }
 
 // senders counts failures by who sends. It is safe for concurrent use.
 type senders struct {
-	most   heard
+	most   failureLimits
 	mu     sync.Mutex
 	counts *decaying
 }
 
-func newSenders(most heard) (*senders, error) {
+func newSenders(most failureLimits) (*senders, error) {
 	counts, err := newDecaying(senderHalf)
 	return &senders{most: most, counts: counts}, err
 }
 
 // wait returns how long a sender has to wait before its next attempt is looked at.
-func (s *senders) wait(from sender.Sender, now time.Time) time.Duration {
+func (s *senders) wait(from clientkey.Key, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if from.Local() {
@@ -45,7 +45,7 @@ func (s *senders) wait(from sender.Sender, now time.Time) time.Duration {
 }
 
 // add counts n failures of a sender.
-func (s *senders) add(from sender.Sender, n float64, now time.Time) {
+func (s *senders) add(from clientkey.Key, n float64, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.add(from.String(), n, now)

@@ -4,12 +4,12 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // senderOf reads the address of a request's other end. What proxies say of whom they
 // speak for is not asked: anybody can say it.
-func senderOf(r *http.Request) sender.Sender { return sender.Parse(r.RemoteAddr) }
+func senderOf(r *http.Request) clientkey.Key { return clientkey.Parse(r.RemoteAddr) }
 
 func source(r *http.Request) string { return senderOf(r).String() }
 

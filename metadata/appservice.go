@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // The versions of the protocol: one for IDENTITY_ENDPOINT and IDENTITY_HEADER, the
@@ -72,7 +73,7 @@ func parseAppService(r *http.Request, g grammar, version string) (query, *failur
 	case err != nil:
 		return q, badRequest("Bad request: " + err.Error() + ".")
 	case q.version != version:
-		return q, badRequest("The api-version '" + clip(q.version) + "' is not supported. Use " + appServiceVersion + ".")
+		return q, badRequest("The api-version '" + clip.Text(q.version) + "' is not supported. Use " + appServiceVersion + ".")
 	case q.resource == "":
 		return q, &failure{status: http.StatusBadRequest, reason: reasonAudience}
 	}
@@ -103,7 +104,7 @@ func appServiceRefusal(f *failure) any {
 	text := f.text
 	switch f.reason {
 	case reasonAudience:
-		text = "The resource '" + clip(f.text) + "' is missing or is no application id URI, such as " + midas.Resource + "."
+		text = "The resource '" + clip.Text(f.text) + "' is missing or is no application id URI, such as " + midas.Resource + "."
 	case reasonSource:
 		text = "Unauthorized: " + f.text + "."
 	case reasonInternal:

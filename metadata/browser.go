@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // fromBrowser refuses what a page in a browser can have sent. A machine that is known by
@@ -25,7 +27,7 @@ func (e *Endpoint) fromBrowser(r *http.Request, c caller) *failure {
 	}
 	// A stranger's listener has a certificate, which no other name fits.
 	if !c.stranger && !e.calledBy(r.Host) {
-		return badRequest("The endpoint does not have the name '" + clip(r.Host) + "' in the header Host. " +
+		return badRequest("The endpoint does not have the name '" + clip.Text(r.Host) + "' in the header Host. " +
 			"Use its address, or give it the name: midas up --metadata-name NAME.")
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/connections"
 )
 
@@ -81,7 +82,7 @@ func cloudShellRefusal(f *failure) any {
 	switch f.reason {
 	case reasonAudience:
 		out.Error.Code = "AudienceNotSupported"
-		out.Error.Message = "Audience '" + clip(f.text) + "' is not a supported MSI token audience."
+		out.Error.Message = "Audience '" + clip.Text(f.text) + "' is not a supported MSI token audience."
 	case reasonIdentity:
 		out.Error.Code = "IdentityNotFound"
 	case reasonMethod:

@@ -10,8 +10,8 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/feed"
-	"github.com/midas-mysql/midas/internal/refusals"
 	"github.com/midas-mysql/midas/internal/socketowner"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -63,7 +63,7 @@ type Endpoint struct {
 	names     []string
 	now       func() time.Time
 	log       *slog.Logger
-	refusals  *refusals.Log
+	refusals  *throttledlog.Log
 	peer      func(source, here netip.AddrPort) (socketowner.Owner, error)
 
 	changes   *feed.Follower
@@ -96,7 +96,7 @@ func New(cfg Config) (*Endpoint, error) {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
-	e.refusals = refusals.New(e.log, e.now)
+	e.refusals = throttledlog.New(e.log, e.now)
 	e.faults.now = e.now
 	e.secrets = secrets{cfg.Secret, cfg.SecretLifetime, e.now}
 	var err error

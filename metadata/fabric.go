@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // fabricVersions are what SDKs ask for.
@@ -56,7 +57,7 @@ func parseFabric(r *http.Request) (query, *failure) {
 	case err != nil:
 		return q, badRequest("Bad request: " + err.Error() + ".")
 	case !slices.Contains(fabricVersions, q.version):
-		return q, &failure{status: http.StatusBadRequest, reason: reasonVersion, text: "The api-version '" + clip(q.version) + "' is not supported. Use " + fabricVersions[0] + "."}
+		return q, &failure{status: http.StatusBadRequest, reason: reasonVersion, text: "The api-version '" + clip.Text(q.version) + "' is not supported. Use " + fabricVersions[0] + "."}
 	case q.resource == "":
 		return q, &failure{status: http.StatusBadRequest, reason: reasonAudience}
 	}

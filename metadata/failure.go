@@ -103,12 +103,3 @@ func sized(w http.ResponseWriter, status int, contentType string, body []byte) {
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // an error means that the client is gone
 }
-
-// clip keeps a stranger's text short in an answer.
-func clip(s string) string {
-	const most = 128
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
-}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -47,7 +48,7 @@ func (fs *faults) add(f midas.Fault) error {
 	now := fs.now()
 	switch {
 	case !slices.Contains(midas.FaultKinds, f.Kind):
-		return midas.Errorf(midas.Invalid, "there is no fault %q", clip(string(f.Kind)))
+		return midas.Errorf(midas.Invalid, "there is no fault %q", clip.Text(string(f.Kind)))
 	case f.Count < 1 || f.Count > maxFaultCount:
 		return midas.Errorf(midas.Invalid, "a fault strikes 1 to %d requests, not %d", maxFaultCount, f.Count)
 	case !f.Until.After(now) || f.Until.After(now.Add(maxFaultLife)):

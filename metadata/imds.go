@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // imdsError is the body of every refusal.
@@ -130,7 +131,7 @@ func imdsRefusal(f *failure) any {
 	case reasonAudience:
 		return imdsError{Error: "invalid_resource", Description: fmt.Sprintf(
 			"AADSTS500011: The resource principal named %s was not found in the tenant. "+
-				"A resource is an application id URI, such as %s.", clip(f.text), midas.Resource)}
+				"A resource is an application id URI, such as %s.", clip.Text(f.text), midas.Resource)}
 	case reasonInternal:
 		return imdsError{
 			Error: "unknown", Description: "Failed to retrieve token from the Active directory. For details see the log of midas.",

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // instanceVersion is the first version with the category of the instance.
@@ -42,7 +44,7 @@ func (e *Endpoint) instance(r *http.Request, c caller) (node any, format string,
 	case format == "":
 		format = "json"
 	case format != "json" && format != "text":
-		return nil, "", badRequest("The format '" + clip(format) + "' is not supported. Use json or text.")
+		return nil, "", badRequest("The format '" + clip.Text(format) + "' is not supported. Use json or text.")
 	}
 	path, _, _ := route(r) // it was routed before
 	node, ok := walk(describe(v.workload, version), strings.Split(path, "/")[2:])
@@ -50,7 +52,7 @@ func (e *Endpoint) instance(r *http.Request, c caller) (node any, format string,
 		return nil, "", &failure{status: http.StatusNotFound, reason: reasonNotFound, text: "The requested resource is not found."}
 	}
 	if _, leaf := node.(string); leaf && format == "json" {
-		return nil, "", badRequest("The leaf '" + clip(path) + "' has the format text only: add format=text.")
+		return nil, "", badRequest("The leaf '" + clip.Text(path) + "' has the format text only: add format=text.")
 	}
 	return node, format, nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // maxAssertion is the longest assertion that is looked at. Those of Kubernetes and of
@@ -62,7 +64,7 @@ func (a *Assertion) Verify(key crypto.PublicKey, accepted ...string) (AssertionC
 	h := a.Header
 	switch {
 	case !slices.Contains(accepted, h.Algorithm):
-		return AssertionClaims{}, fmt.Errorf("signature algorithm %q is not accepted", clip(h.Algorithm))
+		return AssertionClaims{}, fmt.Errorf("signature algorithm %q is not accepted", clip.Text(h.Algorithm))
 	case h.Critical != nil || h.Base64 != nil:
 		return AssertionClaims{}, errors.New("header has a critical extension")
 	}

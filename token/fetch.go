@@ -13,6 +13,7 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // The limits of one fetch.
@@ -63,7 +64,7 @@ func (r *RemoteKeys) discover(ctx context.Context) (string, error) {
 		return "", errors.New("the discovery document is not JSON of the expected form")
 	}
 	if document.Issuer != r.issuer {
-		return "", fmt.Errorf("the discovery document at %s is of issuer %q", r.url, clip(document.Issuer))
+		return "", fmt.Errorf("the discovery document at %s is of issuer %q", r.url, clip.Text(document.Issuer))
 	}
 	return document.KeysURL, r.checkAddress(document.KeysURL)
 }
@@ -97,10 +98,10 @@ func (r *RemoteKeys) load(ctx context.Context, address, accept string) ([]byte, 
 func (r *RemoteKeys) checkAddress(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil {
-		return midas.Errorf(midas.Invalid, "key set address %q is not a URL with a host and without a user", clip(address))
+		return midas.Errorf(midas.Invalid, "key set address %q is not a URL with a host and without a user", clip.Text(address))
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !r.plain) {
-		return midas.Errorf(midas.Invalid, "key set address %s is not https", clip(address)).
+		return midas.Errorf(midas.Invalid, "key set address %s is not https", clip.Text(address)).
 			WithHint("whoever can change keys on their way can sign in as anybody: only the loopback interface may use http")
 	}
 	return nil

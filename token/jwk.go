@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // keyMembers are the members of a JSON Web Key that say what it is for, and its exponent,
@@ -56,7 +57,7 @@ func (m *keyMembers) forSignatures() error {
 	// "jwt-svid" is what SPIFFE calls the use of keys that sign.
 	// Source: SPIFFE Trust Domain and Bundle, section 4.2.2.
 	if m.Use != nil && *m.Use != "sig" && *m.Use != "jwt-svid" {
-		return fmt.Errorf("key of use %q", clip(*m.Use))
+		return fmt.Errorf("key of use %q", clip.Text(*m.Use))
 	}
 	if m.Ops != nil {
 		var ops []string

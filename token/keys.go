@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/keystrength"
 )
 
@@ -36,7 +37,7 @@ func (s StaticKeys) Key(_ context.Context, keyID string) (crypto.PublicKey, erro
 }
 
 func unknownKey(keyID string) error {
-	return midas.Errorf(midas.NotFound, "issuer publishes no key %q", clip(keyID))
+	return midas.Errorf(midas.NotFound, "issuer publishes no key %q", clip.Text(keyID))
 }
 
 // BoundKey is a public key that its issuer publishes for signatures of one algorithm alone:

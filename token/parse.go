@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4/json"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // MaxSize is the longest token that is looked at, in bytes. Real ones have 1 to 4 KiB;
@@ -141,7 +142,7 @@ func decodeJSON(text []byte, v any) error {
 func (h *Header) check(accepted []string) error {
 	switch {
 	case !slices.Contains(accepted, h.Algorithm):
-		return fmt.Errorf("signature algorithm %q is not accepted", clip(h.Algorithm))
+		return fmt.Errorf("signature algorithm %q is not accepted", clip.Text(h.Algorithm))
 	case h.Critical != nil || h.Base64 != nil:
 		return errors.New("header has a critical extension")
 	case h.KeyID == "":
@@ -155,14 +156,5 @@ func (h *Header) check(accepted []string) error {
 	case "", "jwt", "at+jwt", "application/at+jwt":
 		return nil
 	}
-	return fmt.Errorf("token is a %q, not an access token", clip(h.Type))
-}
-
-// clip keeps a stranger's text short in messages; %q takes care of its control bytes.
-func clip(s string) string {
-	const most = 128
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
+	return fmt.Errorf("token is a %q, not an access token", clip.Text(h.Type))
 }

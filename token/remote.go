@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // When a published key set is asked for again.
@@ -78,7 +79,7 @@ func NewRemoteKeys(cfg RemoteConfig) (*RemoteKeys, error) {
 	r := &RemoteKeys{url: cfg.URL, issuer: cfg.Issuer, plain: cfg.InsecureHTTP, now: cfg.Now, log: cfg.Log}
 	if r.issuer != "" {
 		if strings.ContainsAny(r.issuer, "?#") {
-			return nil, midas.Errorf(midas.Invalid, "issuer %q has a query or a fragment", clip(r.issuer))
+			return nil, midas.Errorf(midas.Invalid, "issuer %q has a query or a fragment", clip.Text(r.issuer))
 		}
 		r.url = strings.TrimSuffix(r.issuer, "/") + discoveryPath
 	} else if u, err := url.Parse(r.url); err == nil {

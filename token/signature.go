@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 // algorithms are the signature algorithms that a Verifier can be told to accept
@@ -36,7 +38,7 @@ func checkSignature(algorithm string, key crypto.PublicKey, signed, signature []
 	}
 	hash, known := algorithms[algorithm]
 	if !known {
-		return fmt.Errorf("signature algorithm %q is not known", clip(algorithm))
+		return fmt.Errorf("signature algorithm %q is not known", clip.Text(algorithm))
 	}
 	h := hash.New()
 	h.Write(signed)
@@ -68,7 +70,7 @@ func goesWith(algorithm string, key crypto.PublicKey) error {
 		fits = known && curveBits[algorithm] == k.Curve.Params().BitSize
 	}
 	if !fits {
-		return fmt.Errorf("signature algorithm %q does not go with a key of type %T", clip(algorithm), key)
+		return fmt.Errorf("signature algorithm %q does not go with a key of type %T", clip.Text(algorithm), key)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 )
 
 var _ midas.Verifier = (*Verifier)(nil)
@@ -170,7 +171,7 @@ func (v *Verifier) examine(ctx context.Context, raw string, id digest) (midas.Pr
 	}
 	if claims.Issuer != name {
 		// The key was chosen for another: whoever signed speaks for that one alone.
-		return midas.Principal{}, refuse("issuer %q did not sign this token", clip(claims.Issuer))
+		return midas.Principal{}, refuse("issuer %q did not sign this token", clip.Text(claims.Issuer))
 	}
 	audience, err := v.addressed(issuer, &claims)
 	if err != nil {
@@ -188,7 +189,7 @@ func (v *Verifier) examine(ctx context.Context, raw string, id digest) (midas.Pr
 func (v *Verifier) proven(ctx context.Context, name string, t *parsed) (Issuer, crypto.PublicKey, error) {
 	issuer, ok := v.issuers[name]
 	if !ok {
-		return Issuer{}, nil, refuse("issuer %q is not believed here", clip(name))
+		return Issuer{}, nil, refuse("issuer %q is not believed here", clip.Text(name))
 	}
 	key, err := issuer.Keys.Key(ctx, t.header.KeyID)
 	if err != nil {
@@ -208,7 +209,7 @@ func (v *Verifier) proven(ctx context.Context, name string, t *parsed) (Issuer, 
 // stolen or strayed, earns no explanation.
 func (v *Verifier) addressed(issuer Issuer, claims *Claims) (string, error) {
 	if issuer.TenantID != "" && claims.TenantID != issuer.TenantID {
-		return "", refuse("token is of tenant %q, not %s", clip(claims.TenantID), issuer.TenantID)
+		return "", refuse("token is of tenant %q, not %s", clip.Text(claims.TenantID), issuer.TenantID)
 	}
 	for _, audience := range claims.Audience {
 		if slices.Contains(v.audiences, audience) {
@@ -219,7 +220,7 @@ func (v *Verifier) addressed(issuer Issuer, claims *Claims) (string, error) {
 	if len(claims.Audience) > 0 {
 		first = claims.Audience[0]
 	}
-	return "", refuse("token is for %q, not for this server", clip(first)).
+	return "", refuse("token is for %q, not for this server", clip.Text(first)).
 		WithHint("ask for a token of the resource %s", v.audiences[0])
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/gateway"
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 // door returns the gateway's settings as `midas up` has them.
@@ -65,7 +65,7 @@ func TestGatewaySettings(t *testing.T) {
 func TestRefusedSignInsAreLoggedOnceInAWhile(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&out, nil))
-	s := &stack{metrics: newMetrics(), stackConfig: stackConfig{Log: log}, refusals: refusals.New(log, time.Now)}
+	s := &stack{metrics: newMetrics(), stackConfig: stackConfig{Log: log}, refusals: throttledlog.New(log, time.Now)}
 	for _, outcome := range []midas.Outcome{midas.Refused, midas.Undecided, midas.Admitted} {
 		if n := testutil.ToFloat64(s.metrics.signIns.WithLabelValues(string(outcome))); n != 0 {
 			t.Errorf("%v %s before any", n, outcome)

@@ -20,7 +20,7 @@ import (
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/gateway"
 	"github.com/midas-mysql/midas/internal/ca"
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/metadata"
 	"github.com/midas-mysql/midas/seed"
@@ -66,7 +66,7 @@ type stack struct {
 	gateway   *gateway.Gateway
 	operator  Operator
 	metrics   *metrics
-	refusals  *refusals.Log // of sign-ins
+	refusals  *throttledlog.Log // of sign-ins
 
 	defaultAdmin midas.Administrator
 	seeded       []string // what Seed made or changed
@@ -97,7 +97,7 @@ func openStack(ctx context.Context, cfg stackConfig) (_ *stack, err error) {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
-	s.refusals = refusals.New(s.Log, time.Now)
+	s.refusals = throttledlog.New(s.Log, time.Now)
 	defer func() {
 		if err != nil {
 			s.close()

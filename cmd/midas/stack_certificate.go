@@ -11,7 +11,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 const (
@@ -37,7 +37,7 @@ type serverList interface {
 type certificateNames struct {
 	servers serverList
 	now     func() time.Time
-	log     *refusals.Log
+	log     *throttledlog.Log
 
 	mu    sync.Mutex
 	known namesAt

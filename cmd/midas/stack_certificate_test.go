@@ -18,7 +18,7 @@ import (
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/ca"
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 // failing is a directory that can be made to fail.
@@ -63,7 +63,7 @@ func newNamesWorld(t *testing.T) *namesWorld {
 		t.Fatal(err)
 	}
 	w.directory = &failing{Directory: d}
-	w.certificateNames = &certificateNames{servers: w.directory, now: clock, log: refusals.New(slog.New(slog.NewTextHandler(&w.log, nil)), clock)}
+	w.certificateNames = &certificateNames{servers: w.directory, now: clock, log: throttledlog.New(slog.New(slog.NewTextHandler(&w.log, nil)), clock)}
 	return w
 }
 

@@ -13,7 +13,7 @@ import (
 	"net/netip"
 	"sync"
 
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // Share is how many connections each of that many ports may hold: together half of the
@@ -39,7 +39,7 @@ type limiter struct {
 
 type connection struct {
 	number uint64 // the order of opening
-	from   sender.Sender
+	from   clientkey.Key
 	idle   *list.Element // nil while there is a request
 }
 
@@ -91,7 +91,7 @@ func (l *limiter) changed(conn net.Conn, state http.ConnState) {
 // enter counts a new connection, as idle until it has asked for something, and returns the
 // one that is to go for it: nil for none, itself when there is no room.
 func (l *limiter) enter(conn net.Conn) (out net.Conn) {
-	from := sender.OfConn(conn)
+	from := clientkey.OfConn(conn)
 	switch {
 	case !from.Local() && l.held[from.Subscriber] >= l.ofSubscriber:
 		out = l.longestIdle(func(c *connection) bool { return c.from.Subscriber == from.Subscriber })
@@ -113,13 +113,13 @@ func (l *limiter) enter(conn net.Conn) (out net.Conn) {
 	return out
 }
 
-func (l *limiter) count(conn net.Conn, from sender.Sender) {
+func (l *limiter) count(conn net.Conn, from clientkey.Key) {
 	l.opens++
 	l.open[conn] = &connection{number: l.opens, from: from, idle: l.idle.PushBack(conn)}
 	l.add(from, 1)
 }
 
-func (l *limiter) add(from sender.Sender, n int) {
+func (l *limiter) add(from clientkey.Key, n int) {
 	counted := []netip.Prefix{from.Subscriber}
 	if from.Network.IsValid() { // else it is what this machine is counted under
 		counted = append(counted, from.Network)
@@ -142,7 +142,7 @@ func (l *limiter) longestIdle(of func(*connection) bool) net.Conn {
 
 // oldestOfMost returns the oldest connection of whoever has most, which would still have as
 // many as the newcomer; nil when nobody has.
-func (l *limiter) oldestOfMost(newcomer sender.Sender) (out net.Conn) {
+func (l *limiter) oldestOfMost(newcomer clientkey.Key) (out net.Conn) {
 	most, oldest := l.held[newcomer.Party()]+2, uint64(0)
 	for conn, c := range l.open {
 		if n := l.held[c.from.Party()]; n > most || n == most && (out == nil || c.number < oldest) {

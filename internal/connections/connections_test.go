@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // from is a connection of somebody.
@@ -227,7 +227,7 @@ func TestNoSourceHasAll(t *testing.T) {
 // sees those of IPv4 as of IPv6.
 func TestThisMachineIsOneSender(t *testing.T) {
 	for remote, local := range map[string]bool{"192.0.2.1": true, "::ffff:192.0.2.1": true, "127.0.0.9": true, "192.0.2.2": false, "::ffff:192.0.2.2": false} {
-		if from := sender.OfConn(&from{nil, tcp(remote), tcp("192.0.2.1")}); from.Local() != local {
+		if from := clientkey.OfConn(&from{nil, tcp(remote), tcp("192.0.2.1")}); from.Local() != local {
 			t.Errorf("%s is %s", remote, from)
 		}
 	}

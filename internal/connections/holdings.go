@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 // What the requests of one port may hold in memory at a time: their headers, their content
@@ -72,7 +72,7 @@ func newHoldings(strangers, principals int64) *holdings {
 func (a *holdings) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _ := r.Context().Value(connKey{}).(net.Conn)
-		from := sender.OfConn(conn)
+		from := clientkey.OfConn(conn)
 		h := &holding{of: a, party: from.Subscriber, most: a.strangers.limit / 4, control: http.NewResponseController(w)}
 		if from.Local() {
 			h.most = a.strangers.limit // all programs of this machine are one party

@@ -14,8 +14,9 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/connections"
-	"github.com/midas-mysql/midas/internal/refusals"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 // ProxyConfig says who answers.
@@ -38,7 +39,7 @@ type Proxy struct {
 	ProxyConfig
 	tunnels chan net.Conn // to the server of the names
 	slots   chan struct{} // bounds the tunnels
-	refused *refusals.Log
+	refused *throttledlog.Log
 }
 
 // Bounds on what strangers may hold: there is no authentication for a tunnel, since who
@@ -62,7 +63,7 @@ func NewProxy(cfg ProxyConfig) (*Proxy, error) {
 	}
 	return &Proxy{
 		ProxyConfig: cfg, tunnels: make(chan net.Conn), slots: make(chan struct{}, cfg.maxTunnels()+onTheWay),
-		refused: refusals.New(cfg.Log, time.Now),
+		refused: throttledlog.New(cfg.Log, time.Now),
 	}, nil
 }
 
@@ -115,12 +116,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Proxy) refuse(w http.ResponseWriter, r *http.Request, target string) {
-	p.refused.Info(r.RemoteAddr, "proxy refused", "target", clip(target))
+	p.refused.Info(r.RemoteAddr, "proxy refused", "target", clip.To(target, 200))
 	http.Error(w, "midas answers here for "+strings.Join(All(), ", ")+" and http://"+Metadata+", and reaches nothing else.", http.StatusForbidden)
 }
-
-// clip keeps a stranger's text from filling the log.
-func clip(text string) string { return text[:min(len(text), 200)] }
 
 // connect opens a tunnel to a name.
 func (p *Proxy) connect(w http.ResponseWriter, r *http.Request) {

@@ -1,10 +1,10 @@
-// Package refusals owns what others can have written to the log at will: refused strangers, and
-// known principals that repeat themselves. They are told seldom enough that none fills the log,
-// or hides in it who does the same elsewhere. Programs of one machine are one sender: of all but
-// the first there is a number alone.
+// Package throttledlog owns the log lines that clients can cause at will: those about refused
+// strangers, and those about known principals that repeat themselves. One line speaks for its
+// source and message for ten seconds, so that no flood fills the log or hides another client
+// in it. All programs of this machine are one source.
 //
-// It knows no product, and not why anybody is refused.
-package refusals
+// It knows no product, and never decides whether a request is refused.
+package throttledlog
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/midas-mysql/midas/internal/sender"
+	"github.com/midas-mysql/midas/internal/clientkey"
 )
 
 const (
@@ -26,7 +26,8 @@ const (
 	mostKnown = 64 << 10
 )
 
-// Log writes refusals. It is safe for concurrent use.
+// Log writes at most one line of a source and message in ten seconds. It is safe for
+// concurrent use.
 type Log struct {
 	log *slog.Logger
 	now func() time.Time
@@ -35,7 +36,7 @@ type Log struct {
 	strangers, known table
 }
 
-// table has what was told a moment ago.
+// table holds the lines of the last ten seconds.
 type table struct {
 	most  int
 	kinds map[kind]told
@@ -43,14 +44,14 @@ type table struct {
 }
 
 type kind struct {
-	from    sender.Sender
+	from    clientkey.Key
 	subject string // of a known principal; "" for a source
 	message string // "" for all beyond most
 }
 
 type told struct {
 	at   time.Time
-	left int // unsaid since
+	left int // how many lines were left out since
 }
 
 // New returns a Log that writes to log.
@@ -61,31 +62,32 @@ func New(log *slog.Logger, now func() time.Time) *Log {
 	}
 }
 
-// Warn says that a request from source was refused, unless it said so of that source with
-// the same message a moment ago. The next line then has how many were left out. The message
-// is never the stranger's.
+// Warn writes that a request from source was refused, unless a line with the same source and
+// message was written less than ten seconds ago. The next line says how many were left out.
+// message must be the program's own text: one that the client chose would make each line new.
 func (l *Log) Warn(source, message string, args ...any) {
 	l.say(slog.LevelWarn, source, message, args)
 }
 
-// Error is Warn for what is no fault of the source.
+// Error is Warn at level Error, for failures that the source did not cause.
 func (l *Log) Error(source, message string, args ...any) {
 	l.say(slog.LevelError, source, message, args)
 }
 
-// Info is Warn for what is no attempt at anything.
+// Info is Warn at level Info, for refusals that are no sign of an attack.
 func (l *Log) Info(source, message string, args ...any) {
 	l.say(slog.LevelInfo, source, message, args)
 }
 
-// Known is for what a principal does that has proved who it is: subject is its id, with what
-// else tells its deeds apart. It is told as refusals are, wherever the request came from.
+// Known writes about a principal that has proved who it is: subject is its id, with whatever
+// tells its requests apart. Lines are left out by subject and message, wherever the requests
+// come from.
 func (l *Log) Known(level slog.Level, subject, message string, args ...any) {
 	l.write(level, &l.known, kind{subject: subject, message: message}, args)
 }
 
 func (l *Log) say(level slog.Level, source, message string, args []any) {
-	l.write(level, &l.strangers, kind{from: sender.Parse(source), message: message}, args)
+	l.write(level, &l.strangers, kind{from: clientkey.Parse(source), message: message}, args)
 }
 
 func (l *Log) write(level slog.Level, t *table, k kind, args []any) {
@@ -119,8 +121,8 @@ func (t *table) count(k kind, now time.Time) (left int, say bool) {
 	return before.left, true
 }
 
-// sweep forgets what a line would be written of anyway; what that line would have said was
-// left out counts as left out of those beyond. It looks at all, so once a second.
+// sweep drops entries whose ten seconds are over, and adds their left-out lines to the entry
+// for everything beyond most. It goes through the whole table, so it runs once a second.
 func (t *table) sweep(now time.Time) {
 	if now.Sub(t.swept) < time.Second {
 		return

@@ -1,4 +1,4 @@
-package sender
+package clientkey
 
 import (
 	"net/netip"
