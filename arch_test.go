@@ -26,7 +26,7 @@ var levels = []struct {
 	reason   string
 }{
 	{
-		[]string{"", "internal/wire", "internal/keyfile", "internal/relay", "internal/ca", "internal/rest", "internal/vmns", "internal/publicnames", "internal/clientkey", "internal/connections", "internal/throttledlog", "internal/confine", "internal/feed", "internal/clip", "internal/socketowner", "internal/keystrength"},
+		[]string{"", "internal/wire", "internal/keyfile", "internal/relay", "internal/ca", "internal/rest", "internal/vmns", "internal/publicnames", "internal/clientkey", "internal/connections", "internal/throttledlog", "internal/confine", "internal/feed", "internal/clip", "internal/mysqlerr", "internal/socketowner", "internal/keystrength"},
 		"level 0 is what everything stands on, so it stands on the standard library alone",
 	},
 	{
@@ -63,6 +63,7 @@ var allowed = map[[2]string]string{
 	{"internal/throttledlog", "internal/clientkey"}:   "log lines are limited by the same key as requests",
 	{"internal/publicnames", "internal/throttledlog"}: "refusals of the proxy are logged under the same limit as others",
 	{"internal/publicnames", "internal/clip"}:         "names that a client made up are cut short in the log",
+	{"internal/wire", "internal/mysqlerr"}:            "an error packet has the SQLSTATE that belongs to its number",
 	{"connector", "tokensource"}:                      "the connector exists to put a fresh token into a driver",
 }
 
@@ -199,6 +200,7 @@ func TestWhatStrangersLink(t *testing.T) {
 		module:                              "the words",
 		module + "/tokensource":             "fresh tokens",
 		module + "/connector":               "itself",
+		module + "/internal/mysqlerr":       "the number of a refused sign-in",
 		"github.com/go-sql-driver/mysql":    "the driver it feeds",
 		"filippo.io/edwards25519":           "of go-sql-driver: MariaDB's ed25519 sign-in",
 		"github.com/Azure/azure-sdk-for-go": "azcore.TokenCredential and the credentials of azidentity",

@@ -7,14 +7,12 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 const (
-	// numberNoSuchThread is what KILL says of a connection that is gone.
-	numberNoSuchThread = 1094
-	// numberFull is what a backend says that has as many connections as it takes.
-	numberFull = 1040
-	// endAgainAfter is the pause before it is asked again. The pool bounds how many ask.
+	// endAgainAfter is the pause before a backend whose connections are all taken is asked
+	// again. The pool bounds how many ask.
 	endAgainAfter = 50 * time.Millisecond
 	// busyTimeout is how long the list of processes may take. MySQL keeps everybody waiting for
 	// it while somebody stops in the middle of COM_CHANGE_USER. KILL does not wait.
@@ -29,7 +27,7 @@ const (
 func (s *Store) EndConnection(ctx context.Context, id uint32) error {
 	for {
 		err := s.endConnection(ctx, id)
-		if refused := new(mysql.MySQLError); !errors.As(err, &refused) || refused.Number != numberFull {
+		if refused := new(mysql.MySQLError); !errors.As(err, &refused) || refused.Number != mysqlerr.ConCount {
 			return err
 		}
 		select {
@@ -51,7 +49,7 @@ func (s *Store) endConnection(ctx context.Context, id uint32) error {
 		return err
 	}
 	_, err = s.db.ExecContext(ctx, "KILL "+strconv.FormatUint(uint64(id), 10))
-	if refused := new(mysql.MySQLError); errors.As(err, &refused) && refused.Number == numberNoSuchThread {
+	if refused := new(mysql.MySQLError); errors.As(err, &refused) && refused.Number == mysqlerr.NoSuchThread {
 		return nil
 	}
 	return unavailable("end a connection", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // CreateRequest is a bound CREATE AADUSER of a session.
@@ -92,7 +93,7 @@ func cannot(a Account, why string, args ...any) *Error {
 	if a.Admin {
 		what = "administrator " + a.String() + " cannot have an account"
 	}
-	return refuse(numberCannotUser, midas.Conflict, "%s: %s", what, fmt.Sprintf(why, args...))
+	return refuse(mysqlerr.CannotUser, midas.Conflict, "%s: %s", what, fmt.Sprintf(why, args...))
 }
 
 // clear prepares for making a: it returns the account if there is one already, refuses

@@ -4,22 +4,7 @@ import (
 	"errors"
 
 	"github.com/midas-mysql/midas"
-)
-
-// Error numbers that this package answers with. The first two are Azure's, as people
-// report them; the others are MySQL's (Server Error Message Reference).
-const (
-	NumberValidate    uint16 = 9102 // the id or name could not be validated
-	NumberTokenDenied uint16 = 9106 // the token does not hold the group
-	NumberDenied      uint16 = 1045 // access denied
-
-	numberSyntax         uint16 = 1064
-	numberWrongArguments uint16 = 1210
-	numberGlobalVariable uint16 = 1228
-	numberWrongValue     uint16 = 1231
-	numberCannotUser     uint16 = 1396
-	numberTooLong        uint16 = 1470
-	numberUnknown        uint16 = 1105
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // Error is a *midas.Error with the number and SQLSTATE that a MySQL client gets.
@@ -49,7 +34,7 @@ func NumberOf(err error) (number uint16, sqlState string) {
 	if errors.As(err, &e) {
 		return e.Number, e.SQLState
 	}
-	return numberUnknown, "HY000"
+	return mysqlerr.Unknown, mysqlerr.General
 }
 
 // refuse makes an error that may be told: everything here answers somebody whose token
@@ -57,15 +42,5 @@ func NumberOf(err error) (number uint16, sqlState string) {
 func refuse(number uint16, code midas.Code, format string, args ...any) *Error {
 	reason := midas.Errorf(code, format, args...)
 	reason.Public = true
-	return &Error{Number: number, SQLState: sqlState(number), Reason: reason}
-}
-
-func sqlState(number uint16) string {
-	switch number {
-	case NumberDenied:
-		return "28000"
-	case numberSyntax, numberWrongValue:
-		return "42000"
-	}
-	return "HY000"
+	return &Error{Number: number, SQLState: mysqlerr.State(number), Reason: reason}
 }

@@ -1,6 +1,9 @@
 package account
 
-import "github.com/midas-mysql/midas"
+import (
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
+)
 
 const validateVariable = "aad_auth_validate_oids_in_tenant"
 
@@ -121,7 +124,7 @@ func Parse(sql string, opts Options) (st Statement, rest string, ok bool, err er
 	case setValidate:
 		st, err = p.setValidate()
 	case setGlobal:
-		err = refuse(numberGlobalVariable, midas.Invalid, "variable '%s' is a session variable and can't be used with SET GLOBAL", validateVariable).
+		err = refuse(mysqlerr.GlobalVariable, midas.Invalid, "variable '%s' is a session variable and can't be used with SET GLOBAL", validateVariable).
 			WithHint("write SET %s = OFF; in the session that runs CREATE AADUSER", validateVariable)
 	case replaceOne:
 		err = p.bad("OR REPLACE is not known for AADUSER", "DROP USER first, then CREATE AADUSER")

@@ -7,6 +7,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // verdict is what a row of the table is worth, beside its copy. It is the reason where
@@ -84,7 +85,7 @@ func (s *Store) torn(user string, rows []mappingRow) bool {
 
 // closed is the refusal of an account whose row an operator has to look at.
 func closed(a Account, v verdict) error {
-	return refuse(NumberDenied, midas.Forbidden, "account %s is closed, its record in schema midas is refused: %s", a, v).
+	return refuse(mysqlerr.AccessDenied, midas.Forbidden, "account %s is closed, its record in schema midas is refused: %s", a, v).
 		WithHint("%s", v.wayOut(a))
 }
 
@@ -97,21 +98,11 @@ func (v verdict) wayOut(a Account) string {
 	return "if a backup was restored the operator confirms it: " + command
 }
 
-// Numbers of a server that has lost the table, or has another in its place.
-const (
-	numberUnknownDatabase = 1049
-	numberUnknownColumn   = 1054
-	numberUnknownTable    = 1146
-	numberUnknownKey      = 1176 // a view in place of the table
-	numberInvalidView     = 1356
-	numberTableNotInStore = 1932
-)
-
 // isLost tells whether a statement failed because midas.aaduser is not there, or is no
-// table of ours.
+// table of ours: an unknown key is what a view in its place leads to.
 func isLost(err error) bool {
 	var refused *mysql.MySQLError
 	return errors.As(err, &refused) && slices.Contains([]uint16{
-		numberUnknownDatabase, numberUnknownColumn, numberUnknownTable, numberUnknownKey, numberInvalidView, numberTableNotInStore,
+		mysqlerr.BadDB, mysqlerr.BadField, mysqlerr.NoSuchTable, mysqlerr.KeyDoesNotExist, mysqlerr.ViewInvalid, mysqlerr.NoSuchTableInEngine,
 	}, refused.Number)
 }

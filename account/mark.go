@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // proven tells whether u is the account that was made for the row a, whatever its name
@@ -102,6 +103,6 @@ func (s *Store) giveSecretBy(ctx context.Context, q querier, set func(context.Co
 }
 
 func replaced(a Account) error {
-	return refuse(NumberDenied, midas.Forbidden, "account %s is no longer the one that CREATE AADUSER made", a).
+	return refuse(mysqlerr.AccessDenied, midas.Forbidden, "account %s is no longer the one that CREATE AADUSER made", a).
 		WithHint("it was dropped, renamed, replaced or changed; DROP USER it if it is there, then run CREATE AADUSER again")
 }

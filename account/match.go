@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // Account is an AADUSER: a database user and the one identity that may be it.
@@ -67,27 +68,27 @@ func inGroups(id string, p midas.Principal) bool {
 func refusal(acc Account, p midas.Principal) error {
 	switch {
 	case acc.Kind == midas.KindGroup && p.GroupsOmitted:
-		return refuse(NumberTokenDenied, midas.Forbidden,
+		return refuse(mysqlerr.AADTokenNotValid, midas.Forbidden,
 			"Azure AD access token is not valid for user '%s': the token lists no groups because its owner is in too many (claim overage), so group ID %s cannot be found in it", acc.User, acc.ID).
 			WithHint("let the application registration emit only the groups assigned to it, or map the person directly")
 	case acc.Kind == midas.KindGroup:
-		return refuse(NumberTokenDenied, midas.Forbidden,
+		return refuse(mysqlerr.AADTokenNotValid, midas.Forbidden,
 			"Azure AD access token is not valid for user '%s': it does not contain group ID %s", acc.User, acc.ID).
 			WithHint("add its owner to the group; a token of an outside issuer keeps the groups of the moment it was issued")
 	case acc.Kind != midas.KindUser && !p.AppOnly && same(acc.ID, p.ClientID):
-		return refuse(NumberDenied, midas.Forbidden,
+		return refuse(mysqlerr.AccessDenied, midas.Forbidden,
 			"user '%s' maps to application %s, but the token was issued to a person (object id %s) through that application", acc.User, acc.ID, said(p.ObjectID)).
 			WithHint("the application must get the token for itself, or the person needs an AADUSER of their own")
 	case inGroups(acc.ID, p):
-		return refuse(NumberDenied, midas.Forbidden,
+		return refuse(mysqlerr.AccessDenied, midas.Forbidden,
 			"user '%s' maps to application %s, which is a group in this token: IDENTIFIED BY makes an application of any id", acc.User, acc.ID).
 			WithHint("DROP USER it, then run CREATE AADUSER 'group name' without IDENTIFIED BY")
 	case acc.Kind == midas.KindService && p.AppOnly:
-		return refuse(NumberDenied, midas.Forbidden,
+		return refuse(mysqlerr.AccessDenied, midas.Forbidden,
 			"user '%s' maps to client id %s but the token is for %s (object id %s)", acc.User, acc.ID, said(p.ClientID), said(p.ObjectID)).
 			WithHint("an identity made anew has new ids: DROP USER and CREATE AADUSER again, IF NOT EXISTS keeps the old id")
 	}
-	return refuse(NumberDenied, midas.Forbidden,
+	return refuse(mysqlerr.AccessDenied, midas.Forbidden,
 		"user '%s' maps to id %s but the token is for object id %s", acc.User, acc.ID, said(p.ObjectID)).
 		WithHint("sign in with the name that was created for this identity; a group's member uses the group's name")
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 const (
@@ -87,7 +88,7 @@ func TestAdmit(t *testing.T) {
 }
 
 func TestNumberOf(t *testing.T) {
-	for number, state := range map[uint16]string{NumberDenied: "28000", NumberTokenDenied: "HY000", NumberValidate: "HY000", numberSyntax: "42000"} {
+	for number, state := range map[uint16]string{mysqlerr.AccessDenied: "28000", mysqlerr.AADTokenNotValid: "HY000", mysqlerr.AADValidateUser: "HY000", mysqlerr.Parse: "42000"} {
 		if n, s := NumberOf(errors.Join(errors.New("x"), refuse(number, midas.Invalid, "y"))); n != number || s != state {
 			t.Errorf("NumberOf = %d %s, want %d %s", n, s, number, state)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // mysqlDialect marks accounts with one more key of the JSON document in
@@ -241,7 +242,7 @@ func kill(ctx context.Context, q querier, ids []uint64) error {
 	var failed []error
 	for _, id := range ids {
 		_, err := q.ExecContext(ctx, "KILL "+strconv.FormatUint(id, 10))
-		if refused := new(mysql.MySQLError); errors.As(err, &refused) && refused.Number == numberNoSuchThread {
+		if refused := new(mysql.MySQLError); errors.As(err, &refused) && refused.Number == mysqlerr.NoSuchThread {
 			continue
 		}
 		failed = append(failed, err)

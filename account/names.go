@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // Limits of names, in characters. MySQL's is that of mysql.user; the directory's that
@@ -25,17 +26,17 @@ func checkUserName(name string) error {
 	}
 	// Servers take such quotes off at sign-in, and would let it in as somebody else.
 	if len(name) > 1 && name[0] == '\'' && name[len(name)-1] == '\'' {
-		return refuse(numberCannotUser, midas.Invalid, "user name \"%s\" stands in quotes, which MySQL takes off when it signs in", abridge(name))
+		return refuse(mysqlerr.CannotUser, midas.Invalid, "user name \"%s\" stands in quotes, which MySQL takes off when it signs in", abridge(name))
 	}
 	// Servers write a character beyond the basic plane as '?', silently: two names
 	// would become one account.
 	if strings.IndexFunc(name, func(r rune) bool { return r > 0xFFFF }) >= 0 {
-		return refuse(numberCannotUser, midas.Invalid,
+		return refuse(mysqlerr.CannotUser, midas.Invalid,
 			"user name '%s' holds a character beyond the basic plane, such as an emoji, which MySQL cannot keep", abridge(name)).
 			WithHint("write CREATE AADUSER '…' AS 'alias'; the alias signs in")
 	}
 	if n := utf8.RuneCountInString(name); n > maxUserName {
-		return refuse(numberTooLong, midas.Invalid,
+		return refuse(mysqlerr.WrongStringLength, midas.Invalid,
 			"string '%s' is too long for user name: %d characters, MySQL allows %d", abridge(name), n, maxUserName).
 			WithHint("write CREATE AADUSER '…' AS 'alias'; the alias signs in")
 	}
@@ -48,7 +49,7 @@ func checkDirectoryName(name string) error {
 		return err
 	}
 	if n := utf8.RuneCountInString(name); n > maxDirectoryName {
-		return refuse(numberTooLong, midas.Invalid,
+		return refuse(mysqlerr.WrongStringLength, midas.Invalid,
 			"name '%s' is too long: %d characters, at most %d", abridge(name), n, maxDirectoryName)
 	}
 	return nil
@@ -58,14 +59,14 @@ func checkDirectoryName(name string) error {
 func checkText(what, name string) error {
 	switch {
 	case name == "":
-		return refuse(numberCannotUser, midas.Invalid, "the %s is empty", what)
+		return refuse(mysqlerr.CannotUser, midas.Invalid, "the %s is empty", what)
 	case !utf8.ValidString(name):
-		return refuse(numberCannotUser, midas.Invalid, "the %s is not valid UTF-8", what)
+		return refuse(mysqlerr.CannotUser, midas.Invalid, "the %s is not valid UTF-8", what)
 	case strings.IndexFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }) >= 0:
-		return refuse(numberCannotUser, midas.Invalid, "the %s holds a control character", what)
+		return refuse(mysqlerr.CannotUser, midas.Invalid, "the %s holds a control character", what)
 	case strings.TrimFunc(name, unicode.IsSpace) != name:
 		// MySQL drops such spaces, silently: the account would have another name.
-		return refuse(numberCannotUser, midas.Invalid, "%s '%s' begins or ends with a space", what, abridge(name))
+		return refuse(mysqlerr.CannotUser, midas.Invalid, "%s '%s' begins or ends with a space", what, abridge(name))
 	}
 	return nil
 }
@@ -76,11 +77,11 @@ func cleanHost(host string) (string, error) {
 		return "%", nil
 	}
 	if len(host) > maxHost {
-		return "", refuse(numberTooLong, midas.Invalid, "the host name is too long: %d bytes, at most %d", len(host), maxHost)
+		return "", refuse(mysqlerr.WrongStringLength, midas.Invalid, "the host name is too long: %d bytes, at most %d", len(host), maxHost)
 	}
 	for i := range len(host) {
 		if c := host[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("'\"`\\@?", c) >= 0 {
-			return "", refuse(numberCannotUser, midas.Invalid, "host name '%s' holds a character that no host name has", abridge(host)).
+			return "", refuse(mysqlerr.CannotUser, midas.Invalid, "host name '%s' holds a character that no host name has", abridge(host)).
 				WithHint("a host is a name, an address, or a pattern such as '10.1.%%'")
 		}
 	}
@@ -91,7 +92,7 @@ func cleanHost(host string) (string, error) {
 // error: somebody who takes IDENTIFIED BY for a password typed a password there.
 func cleanID(id string) (string, error) {
 	if !isGUID(id) {
-		return "", refuse(numberSyntax, midas.Invalid, "IDENTIFIED BY needs an object id or client id, a GUID; %d characters were given", utf8.RuneCountInString(id)).
+		return "", refuse(mysqlerr.Parse, midas.Invalid, "IDENTIFIED BY needs an object id or client id, a GUID; %d characters were given", utf8.RuneCountInString(id)).
 			WithHint(hintID)
 	}
 	return strings.ToLower(id), nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 type parser struct {
@@ -13,7 +14,7 @@ type parser struct {
 
 // bad is the error for a statement that is ours and wrong.
 func (p *parser) bad(what, hint string) error {
-	e := refuse(numberSyntax, midas.Invalid, "%s", what)
+	e := refuse(mysqlerr.Parse, midas.Invalid, "%s", what)
 	if hint != "" {
 		e.WithHint("%s", hint)
 	}
@@ -23,7 +24,7 @@ func (p *parser) bad(what, hint string) error {
 func (p *parser) unexpected(t token, wanted string) error {
 	switch {
 	case p.cut && (t.kind == tokenEnd || t.kind == tokenBroken):
-		return refuse(numberSyntax, midas.Invalid, "the statement is longer than %d bytes", MaxStatement)
+		return refuse(mysqlerr.Parse, midas.Invalid, "the statement is longer than %d bytes", MaxStatement)
 	case t.kind == tokenEnd:
 		return p.bad("the statement ends where "+wanted+" should be", "")
 	case t.kind == tokenBroken && t.end == len(p.text) && t.end > t.start+1:
@@ -159,7 +160,7 @@ func (p *parser) setValidate() (Statement, error) {
 		}
 		on, ok := parseSwitch(text)
 		if !ok {
-			return nil, refuse(numberWrongValue, midas.Invalid,
+			return nil, refuse(mysqlerr.WrongValueForVar, midas.Invalid,
 				"variable '%s' can't be set to the value of '%s'", validateVariable, abridge(text))
 		}
 		v.On = on

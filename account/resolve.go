@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // resolve finds out who a statement means: the kind and the id to compare tokens with.
@@ -61,6 +62,6 @@ func cannotValidate(what, why string, err error) error {
 			why = e.Message
 		}
 	}
-	return refuse(NumberValidate, code, "An unexpected error occurred while trying to validate user '%s'. Reason: %s", what, why).
+	return refuse(mysqlerr.AADValidateUser, code, "An unexpected error occurred while trying to validate user '%s'. Reason: %s", what, why).
 		WithHint("check the name or id; SET %s = OFF; takes a client id as written", validateVariable)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // Statement is CreateUser or SetValidate.
@@ -71,12 +72,12 @@ func (c CreateUser) Bind(args []string) (Statement, error) {
 		case FieldAlias:
 			c.Alias = args[i]
 			if c.Alias == "" {
-				return nil, refuse(numberSyntax, midas.Invalid, "the alias is empty")
+				return nil, refuse(mysqlerr.Parse, midas.Invalid, "the alias is empty")
 			}
 		case FieldID:
 			c.ID = args[i]
 			if c.ID == "" {
-				return nil, refuse(numberSyntax, midas.Invalid, "IDENTIFIED BY is empty").WithHint(hintID)
+				return nil, refuse(mysqlerr.Parse, midas.Invalid, "IDENTIFIED BY is empty").WithHint(hintID)
 			}
 		}
 	}
@@ -164,7 +165,7 @@ func (v SetValidate) Bind(args []string) (Statement, error) {
 	if len(args) == 1 {
 		on, ok := parseSwitch(args[0])
 		if !ok {
-			return nil, refuse(numberWrongValue, midas.Invalid,
+			return nil, refuse(mysqlerr.WrongValueForVar, midas.Invalid,
 				"variable '%s' can't be set to the value of '%s'", validateVariable, abridge(args[0]))
 		}
 		v = SetValidate{On: on}
@@ -186,7 +187,7 @@ func (v SetValidate) String() string {
 
 func countArgs(s Statement, args []string) error {
 	if len(args) != s.Params() {
-		return refuse(numberWrongArguments, midas.Invalid, "%d values for %d placeholders", len(args), s.Params())
+		return refuse(mysqlerr.WrongArguments, midas.Invalid, "%d values for %d placeholders", len(args), s.Params())
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // An account that has the name and host of a row and cannot be proven to be the row's own
@@ -65,7 +66,7 @@ func (s *Store) Unproven(ctx context.Context, user string) ([]Account, error) {
 
 // RefuseUnproven is the refusal of a sign-in as a, one of Unproven.
 func RefuseUnproven(a Account) error {
-	return refuse(NumberDenied, midas.Forbidden,
+	return refuse(mysqlerr.AccessDenied, midas.Forbidden,
 		"account %s was changed or replaced so that it cannot be proven to be the one that CREATE AADUSER made; it is locked", a).
 		WithHint("an administrator must %s", dropFirst(a))
 }

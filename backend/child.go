@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/confine"
 )
@@ -30,6 +28,9 @@ const (
 	steady = time.Minute
 	// maxFailures in a row end the attempts to keep the server alive.
 	maxFailures = 8
+	// firstPause is how long a server that died waits for its next start. It is half as long
+	// again after each further death in a row: 1.7 s after the last.
+	firstPause = 100 * time.Millisecond
 )
 
 // child is the private server's process, supervised until close.
@@ -72,8 +73,6 @@ func (c *child) supervise(ready chan<- error) {
 	defer runtime.UnlockOSThread()
 	defer close(c.done)
 	defer c.release()
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = 100*time.Millisecond, 10*time.Second
 	first := true
 	for failures := 0; ; {
 		begin := time.Now()
@@ -93,13 +92,12 @@ func (c *child) supervise(ready chan<- error) {
 		}
 		if time.Since(begin) > steady {
 			failures = 0
-			pause.Reset()
 		}
 		if failures++; failures > maxFailures {
 			c.err = err
 			return
 		}
-		wait := pause.NextBackOff()
+		wait := pauseAfter(failures)
 		c.log.Error("backend died; starting it again", "err", err, "in", wait.Round(time.Millisecond))
 		select {
 		case <-time.After(wait):
@@ -107,6 +105,14 @@ func (c *child) supervise(ready chan<- error) {
 			return
 		}
 	}
+}
+
+func pauseAfter(failures int) time.Duration {
+	pause := firstPause
+	for range failures - 1 {
+		pause += pause / 2
+	}
+	return pause
 }
 
 // run is one life of the server: nil when stop ended it, otherwise how it died.

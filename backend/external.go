@@ -15,6 +15,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // ExternalConfig names a server that somebody else runs.
@@ -166,16 +167,9 @@ func (t target) explain(err error) error {
 	return midas.Errorf(midas.Unavailable, "backend %s: %w", t.address, err)
 }
 
-// Error numbers: MySQL manual, server error message reference.
-const (
-	erAccessDenied         = 1045
-	erHostNotPrivileged    = 1130
-	erAccessDeniedNoPlugin = 1698
-)
-
 func (t target) refusal(err *mysql.MySQLError) error {
 	switch err.Number {
-	case erAccessDenied, erAccessDeniedNoPlugin, erHostNotPrivileged:
+	case mysqlerr.AccessDenied, mysqlerr.AccessDeniedNoPassword, mysqlerr.HostNotPrivileged:
 		return midas.Errorf(midas.Unauthenticated, "backend %s refuses user %q: %w", t.address, t.user, err).
 			WithHint("check the user and its password, and that the account may connect from this host%s", t.unreadable())
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/tokensource"
 )
 
@@ -19,10 +20,6 @@ import (
 // an account that does not exist refuses every token, and each connection to it would
 // cost the issuer a signature and the server a second sign-in.
 const discardAfter = time.Minute
-
-// accessDenied is ER_ACCESS_DENIED_ERROR.
-// Source: MySQL Server Error Message Reference.
-const accessDenied = 1045
 
 // Tokens hands out tokens; *tokensource.Source is one.
 type Tokens interface {
@@ -140,7 +137,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	conn, err := c.connect(ctx, token)
 	var refusal *mysql.MySQLError
-	if err == nil || !errors.As(err, &refusal) || refusal.Number != accessDenied {
+	if err == nil || !errors.As(err, &refusal) || refusal.Number != mysqlerr.AccessDenied {
 		return conn, err
 	}
 	if c.mayDiscard() {
@@ -188,7 +185,7 @@ func classOf(err error) midas.Code {
 	switch {
 	case !errors.As(err, &refusal):
 		return midas.Unavailable
-	case refusal.Number == accessDenied:
+	case refusal.Number == mysqlerr.AccessDenied:
 		return midas.Unauthenticated
 	}
 	return midas.Forbidden

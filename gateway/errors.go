@@ -6,6 +6,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -14,13 +15,7 @@ import (
 //
 // It is not 2003, which MySQL Router sends: numbers from 2000 on are the client's own,
 // and MariaDB's clients take an ERR packet with one of them for malformed.
-const (
-	errUnreachable   = 1429
-	stateUnreachable = "08S01"
-)
-
-// codeOffline is MySQL's ER_SERVER_OFFLINE_MODE: it takes no sessions now.
-const codeOffline = 3032
+const errUnreachable = mysqlerr.ConnectToForeignDataSource
 
 // answer is an error with the number that a client gets for it. Its text is meant
 // for whoever reads it there.
@@ -37,24 +32,24 @@ func answerf(number uint16, format string, args ...any) *answer {
 }
 
 func unreachablef(format string, args ...any) *answer {
-	return &answer{errUnreachable, stateUnreachable, fmt.Sprintf(format, args...)}
+	return &answer{errUnreachable, mysqlerr.LinkFailure, fmt.Sprintf(format, args...)}
 }
 
 // What a client is told before it has proved anything, or about the protocol.
 var (
-	errTooManyConnections = answerf(wire.CodeConCount, "Too many connections are signing in")
-	errBusy               = answerf(wire.CodeConCount, "Too many connections are signing in: this one did not get its turn in time")
-	errBadHandshake       = answerf(wire.CodeHandshake, "Bad handshake")
-	errInsecureTransport  = answerf(wire.CodeSecureTransport,
+	errTooManyConnections = answerf(mysqlerr.ConCount, "Too many connections are signing in")
+	errBusy               = answerf(mysqlerr.ConCount, "Too many connections are signing in: this one did not get its turn in time")
+	errBadHandshake       = answerf(mysqlerr.Handshake, "Bad handshake")
+	errInsecureTransport  = answerf(mysqlerr.SecureTransportRequired,
 		"Connections using insecure transport are prohibited while --require_secure_transport=ON. (use TLS: --ssl-mode=REQUIRED for mysql, --ssl for mariadb)")
-	errNoPluginAuth = answerf(wire.CodeNotSupportedAuthMode,
+	errNoPluginAuth = answerf(mysqlerr.NotSupportedAuthMode,
 		"Client does not support authentication protocol requested by server; it must be able to send a token (CLIENT_PLUGIN_AUTH)")
-	errNoToken = answerf(wire.CodeAccessDenied,
+	errNoToken = answerf(mysqlerr.AccessDenied,
 		"no token received: the client sent an empty password; send an access token as the password")
-	errShutdown   = answerf(wire.CodeServerShutdown, "Server shutdown in progress")
-	errKeptSchema = answerf(wire.CodeDBAccessDenied,
+	errShutdown   = answerf(mysqlerr.ServerShutdown, "Server shutdown in progress")
+	errKeptSchema = answerf(mysqlerr.DBAccessDenied,
 		"Access denied to schema 'midas': it says which identity each account of this server is for, and without it nobody could sign in (to remove an account: DROP USER)")
-	errNotAdmin = answerf(wire.CodeSpecificAccessDenied,
+	errNotAdmin = answerf(mysqlerr.SpecificAccessDenied,
 		"Access denied; you need (at least one of) the MICROSOFT ENTRA ADMINISTRATOR privilege(s) for this operation (sign in as the server's Entra administrator)")
 )
 
@@ -81,15 +76,15 @@ func (s *session) errorPacket(err error) wire.ERR {
 		e.State = mapped.SQLState
 		return e
 	case errors.As(err, &reason) && reason.Public:
-		return wire.NewERR(wire.CodeAccessDenied, "%s", s.worded(wire.CodeAccessDenied, reason))
+		return wire.NewERR(mysqlerr.AccessDenied, "%s", s.worded(mysqlerr.AccessDenied, reason))
 	case midas.CodeOf(err) == midas.Unavailable && s.proved():
 		s.refusals.Error(s.remote(), "sign-in could not be decided", "user", s.login.User, "error", err)
-		return wire.NewERR(wire.CodeUnknown, "midas could not decide this sign-in, try again (%v)", err)
+		return wire.NewERR(mysqlerr.Unknown, "midas could not decide this sign-in, try again (%v)", err)
 	case s.proved():
 		s.refusals.Error(s.remote(), "sign-in failed", "user", s.login.User, "error", err)
-		return wire.NewERR(wire.CodeUnknown, "midas failed: %v", err)
+		return wire.NewERR(mysqlerr.Unknown, "midas failed: %v", err)
 	}
-	return wire.NewERR(wire.CodeAccessDenied, "%s (using password: YES)", s.denied())
+	return wire.NewERR(mysqlerr.AccessDenied, "%s (using password: YES)", s.denied())
 }
 
 // outcomeOf tells refusals of the client from failures of midas or of the database behind.
@@ -109,7 +104,7 @@ func outcomeOf(err error) midas.Outcome {
 	}
 	switch {
 	case code == midas.Unavailable, code == midas.Internal,
-		number == errUnreachable, number == wire.CodeConCount, number == wire.CodeServerShutdown, number == codeOffline:
+		number == errUnreachable, number == mysqlerr.ConCount, number == mysqlerr.ServerShutdown, number == mysqlerr.ServerOfflineMode:
 		return midas.Undecided
 	}
 	return midas.Refused
@@ -124,7 +119,7 @@ func (s *session) denied() string {
 
 func (s *session) worded(number uint16, reason *midas.Error) string {
 	text := reason.Message
-	if number == wire.CodeAccessDenied {
+	if number == mysqlerr.AccessDenied {
 		text = s.denied() + ": " + text
 	}
 	if reason.Hint != "" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -17,7 +18,7 @@ import (
 
 // errNoPassword is for an AADUSER who sets a password. MySQL refuses that as well; MariaDB
 // cannot.
-var errNoPassword = answerf(wire.CodeSpecificAccessDenied,
+var errNoPassword = answerf(mysqlerr.SpecificAccessDenied,
 	"Access denied; an AADUSER has no password of its own: it signs in with access tokens")
 
 // follow notes that c may change accounts, or run what the client has prepared to do so.
@@ -79,5 +80,5 @@ func refusedPrivilege(answer []byte) bool {
 		return false
 	}
 	refused, err := wire.ParseERR(answer[packetHeader:])
-	return err == nil && refused.Code == wire.CodeSpecificAccessDenied
+	return err == nil && refused.Code == mysqlerr.SpecificAccessDenied
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -60,7 +61,7 @@ func (r *relayed) processKill(length int) (bool, error) {
 	}
 	id, err := wire.ParseProcessKill(payload)
 	if err != nil {
-		return true, r.fail(answerf(wire.CodeMalformedPacket, "%v", err))
+		return true, r.fail(answerf(mysqlerr.MalformedPacket, "%v", err))
 	}
 	binary.LittleEndian.PutUint32(payload[1:], r.upstreamID(id))
 	return true, r.instead(payload)

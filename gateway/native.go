@@ -10,6 +10,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -75,7 +76,7 @@ func (s *session) tryNative(ctx context.Context, password string) (upstream, err
 	switch {
 	case midas.CodeOf(err) == midas.Unauthenticated:
 		guess.failed(s.Now())
-	case err == nil, errors.As(err, &accepted) && accepted.Code != wire.CodeConCount:
+	case err == nil, errors.As(err, &accepted) && accepted.Code != mysqlerr.ConCount:
 		guess.succeeded(s.Now())
 	}
 	return up, err
@@ -132,7 +133,7 @@ func (s *session) nativeRefusal(user string, eligible bool, err error) error {
 // afterPassword are refusals of a client whose password was right: no right to the database,
 // no such database, too many connections, in all or of this account, an expired password,
 // a server that takes no sessions now.
-var afterPassword = []uint16{wire.CodeDBAccessDenied, 1049, wire.CodeConCount, 1203, wire.CodeUserLimitReached, 1862, codeOffline}
+var afterPassword = []uint16{mysqlerr.DBAccessDenied, mysqlerr.BadDB, mysqlerr.ConCount, mysqlerr.TooManyUserConnections, mysqlerr.UserLimitReached, mysqlerr.MustChangePasswordLogin, mysqlerr.ServerOfflineMode}
 
 // nativeUnreachable keeps from a stranger what is behind the gateway, and where.
 func (s *session) nativeUnreachable(err error) error {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
-	"github.com/midas-mysql/midas/internal/wire"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // A token lives on for hours after its identity was deleted or left a group, and a session
@@ -19,11 +19,11 @@ import (
 // for all sessions of a server.
 
 var (
-	errIdentityGone = answerf(wire.CodeServerShutdown, "The session was ended: its identity was deleted")
-	errServerGone   = answerf(wire.CodeServerShutdown, "The session was ended: its server was deleted")
-	errAdminGone    = answerf(wire.CodeServerShutdown, "The session was ended: its server has another Microsoft Entra administrator now")
-	errGroupLeft    = answerf(wire.CodeServerShutdown, "The session was ended: its identity is no longer in the group that it signed in by")
-	errAccountGone  = answerf(wire.CodeServerShutdown, "The session was ended: its AADUSER was dropped or renamed")
+	errIdentityGone = answerf(mysqlerr.ServerShutdown, "The session was ended: its identity was deleted")
+	errServerGone   = answerf(mysqlerr.ServerShutdown, "The session was ended: its server was deleted")
+	errAdminGone    = answerf(mysqlerr.ServerShutdown, "The session was ended: its server has another Microsoft Entra administrator now")
+	errGroupLeft    = answerf(mysqlerr.ServerShutdown, "The session was ended: its identity is no longer in the group that it signed in by")
+	errAccountGone  = answerf(mysqlerr.ServerShutdown, "The session was ended: its AADUSER was dropped or renamed")
 )
 
 const (

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/relay"
 	"github.com/midas-mysql/midas/internal/wire"
 )
@@ -159,7 +160,7 @@ func (r *relayed) startsCommand(length int, seq byte) (bool, error) {
 		want = r.lastSeq + 1
 	}
 	if seq != want {
-		return false, answerf(wire.CodeNetPacketsOutOfOrder, "Got packets out of order")
+		return false, answerf(mysqlerr.NetPacketsOutOfOrder, "Got packets out of order")
 	}
 	r.continues, r.lastSeq = length == fullPacket, seq
 	return starts, nil

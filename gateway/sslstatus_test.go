@@ -11,6 +11,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -150,7 +151,7 @@ func TestTLSIsAskedInWholeStatements(t *testing.T) {
 	value := lookAhead - head - len(statement)
 	packet := append([]byte{byte(wire.ComQuery), 1, 1, 0, 1, 0xfe, 0, 0, 0xfc, byte(value), byte(value >> 8)}, strings.Repeat("a", value)...)
 	c.command(append(packet, statement+" no such syntax"...))
-	if e := c.readERR(); e.Code != wire.CodeParse {
+	if e := c.readERR(); e.Code != mysqlerr.Parse {
 		t.Errorf("got %v", e)
 	}
 	c.command(append(packet, statement...)) // whole, and the same way

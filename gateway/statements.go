@@ -9,6 +9,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -35,12 +36,10 @@ const (
 	insteadOfSet    = "DO 0"
 )
 
-// noteUserExists is ER_USER_ALREADY_EXISTS, what CREATE USER IF NOT EXISTS notes.
-const noteUserExists = 3163
-
-// warn is the statement that leaves the session with a warning, for SHOW WARNINGS.
+// warn returns the statement that leaves the session with the note of CREATE USER IF NOT
+// EXISTS, for SHOW WARNINGS.
 func warn(text string) string {
-	return fmt.Sprintf("SIGNAL SQLSTATE '01000' SET MYSQL_ERRNO = %d, MESSAGE_TEXT = '%s'", noteUserExists, strings.ReplaceAll(text, "'", "''"))
+	return fmt.Sprintf("SIGNAL SQLSTATE '01000' SET MYSQL_ERRNO = %d, MESSAGE_TEXT = '%s'", mysqlerr.UserAlreadyExists, strings.ReplaceAll(text, "'", "''"))
 }
 
 // preparedStatement is one of ours that a client prepared.
@@ -61,16 +60,16 @@ func (r *relayed) parse(sql string) (st account.Statement, rest string, ours boo
 		return st, rest, ours, err
 	}
 	if text := sql[:len(sql)-len(rest)]; !utf8.ValidString(text) {
-		return nil, "", true, answerf(wire.CodeParse, "a name that is not in UTF-8: send the statement in UTF-8 (SET NAMES utf8mb4)")
+		return nil, "", true, answerf(mysqlerr.Parse, "a name that is not in UTF-8: send the statement in UTF-8 (SET NAMES utf8mb4)")
 	} else if swallowsBackquote(text) {
-		return nil, "", true, answerf(wire.CodeParse, "a name between backquotes that ends with a letter beyond ASCII reads differently in other character sets: write '…' in place of `…`")
+		return nil, "", true, answerf(mysqlerr.Parse, "a name between backquotes that ends with a letter beyond ASCII reads differently in other character sets: write '…' in place of `…`")
 	} else if !strings.Contains(text, `\`) {
 		return st, rest, ours, err
 	}
 	for _, other := range []account.Options{{NoBackslashEscapes: true}, {AnsiQuotes: true}} {
 		st2, rest2, _, err2 := account.Parse(sql, other)
 		if (err == nil) != (err2 == nil) || rest != rest2 || !reflect.DeepEqual(st, st2) {
-			return nil, "", true, answerf(wire.CodeParse, "what a backslash means depends on the session's sql_mode: write the statement without one, or send the name as the value of a placeholder (?)")
+			return nil, "", true, answerf(mysqlerr.Parse, "what a backslash means depends on the session's sql_mode: write the statement without one, or send the name as the value of a placeholder (?)")
 		}
 	}
 	return st, rest, ours, err
@@ -103,7 +102,7 @@ func (r *relayed) accountStatement(ctx context.Context, c wire.Command, payload 
 	case c == wire.ComStmtPrepare:
 		return r.prepare(statement, rest)
 	case rest != "" && !r.multi:
-		return r.fail(answerf(wire.CodeParse, "several statements in one, and this client did not say that it sends such (CLIENT_MULTI_STATEMENTS)"))
+		return r.fail(answerf(mysqlerr.Parse, "several statements in one, and this client did not say that it sends such (CLIENT_MULTI_STATEMENTS)"))
 	}
 	return r.execute(ctx, statement, payload, len(payload)-len(sql), rest)
 }
@@ -138,7 +137,7 @@ func (r *relayed) execute(ctx context.Context, statement account.Statement, payl
 // perform does what a statement says and returns what the backend shall run instead.
 func (r *relayed) perform(ctx context.Context, statement account.Statement) (instead string, err error) {
 	if statement.Params() > 0 {
-		return "", answerf(wire.CodeParse, "a placeholder (?) needs a prepared statement")
+		return "", answerf(mysqlerr.Parse, "a placeholder (?) needs a prepared statement")
 	}
 	switch st := statement.(type) {
 	case account.SetValidate:
@@ -164,7 +163,7 @@ func (r *relayed) perform(ctx context.Context, statement account.Statement) (ins
 		}
 		return insteadOfCreate, nil
 	}
-	return "", answerf(wire.CodeNotSupportedYet, "midas does not know what to do with %s", statement)
+	return "", answerf(mysqlerr.NotSupportedYet, "midas does not know what to do with %s", statement)
 }
 
 // stillAdministrator asks again: a session may be older than the last change of who
@@ -186,10 +185,10 @@ func (r *relayed) stillAdministrator(ctx context.Context) error {
 // prepare keeps a statement of ours and answers as a server does.
 func (r *relayed) prepare(statement account.Statement, rest string) error {
 	if rest != "" {
-		return r.fail(answerf(wire.CodeParse, "only one statement can be prepared at a time"))
+		return r.fail(answerf(mysqlerr.Parse, "only one statement can be prepared at a time"))
 	}
 	if len(r.prepared) >= maxPrepared {
-		return r.fail(answerf(1461, "Can't create more than %d prepared statements of this kind", maxPrepared))
+		return r.fail(answerf(mysqlerr.MaxPreparedStmtCount, "Can't create more than %d prepared statements of this kind", maxPrepared))
 	}
 	if r.prepared == nil {
 		r.prepared = map[uint32]*preparedStatement{}
@@ -253,7 +252,7 @@ func (r *relayed) preparedCommand(ctx context.Context, c wire.Command, length in
 // answerPrepared answers a command about st, which is nil when there is none.
 func (r *relayed) answerPrepared(ctx context.Context, c wire.Command, id uint32, st *preparedStatement, payload []byte) error {
 	if st == nil {
-		return r.fail(answerf(wire.CodeUnknownStmtHandler, "Unknown prepared statement handler: the one prepared last was refused or is closed"))
+		return r.fail(answerf(mysqlerr.UnknownStmtHandler, "Unknown prepared statement handler: the one prepared last was refused or is closed"))
 	}
 	switch c {
 	case wire.ComStmtReset:
@@ -262,24 +261,24 @@ func (r *relayed) answerPrepared(ctx context.Context, c wire.Command, id uint32,
 	case wire.ComStmtExecute:
 		return r.executePrepared(ctx, st, payload)
 	case wire.ComStmtBulkExecute:
-		return r.fail(answerf(wire.CodeUnsupportedPS, "this statement cannot be run in bulk"))
+		return r.fail(answerf(mysqlerr.UnsupportedPS, "this statement cannot be run in bulk"))
 	}
-	return r.fail(answerf(wire.CodeUnknownStmtHandler, "statement %d has no rows to fetch", id))
+	return r.fail(answerf(mysqlerr.UnknownStmtHandler, "statement %d has no rows to fetch", id))
 }
 
 func (r *relayed) executePrepared(ctx context.Context, st *preparedStatement, payload []byte) error {
 	if st.longData {
-		return r.fail(answerf(wire.CodeWrongArguments, "the values of this statement cannot be sent in pieces"))
+		return r.fail(answerf(mysqlerr.WrongArguments, "the values of this statement cannot be sent in pieces"))
 	}
 	n := st.statement.Params()
 	execute, err := wire.ParseExecute(payload, r.caps(), n, st.previous)
 	if err != nil {
-		return r.fail(answerf(wire.CodeWrongArguments, "%v", err))
+		return r.fail(answerf(mysqlerr.WrongArguments, "%v", err))
 	}
 	st.previous = execute.Parameters
 	values, err := execute.Texts(n)
 	if err != nil {
-		return r.fail(answerf(wire.CodeWrongArguments, "the values of this statement must be strings: %v", err))
+		return r.fail(answerf(mysqlerr.WrongArguments, "the values of this statement must be strings: %v", err))
 	}
 	bound, err := st.statement.Bind(values)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -72,7 +73,7 @@ func (s *session) reassert(ctx context.Context) (changed bool, err error) {
 }
 
 func (s *session) refusedByDatabase(err error) error {
-	return answerf(wire.CodeAccessDenied, "%s: the database refuses account %s from the gateway (its host must match the gateway's address, no account with a more specific host may match before it, such as an anonymous ''@'localhost', and it must need no certificate): %v",
+	return answerf(mysqlerr.AccessDenied, "%s: the database refuses account %s from the gateway (its host must match the gateway's address, no account with a more specific host may match before it, such as an anonymous ''@'localhost', and it must need no certificate): %v",
 		s.denied(), s.account, err)
 }
 
@@ -81,16 +82,15 @@ func (s *session) refusedByDatabase(err error) error {
 // whose plugin takes no password.
 func refusedAccount(err error) bool {
 	var refused wire.ERR
-	return errors.As(err, &refused) && (refused.Code == wire.CodeAccessDenied || refused.Code == wire.CodeAccessDeniedNoPassword) ||
+	return errors.As(err, &refused) && (refused.Code == mysqlerr.AccessDenied || refused.Code == mysqlerr.AccessDeniedNoPassword) ||
 		errors.As(err, new(*otherPlugin))
 }
 
 // lockedAccount tells whether the backend refused an account for its ACCOUNT LOCK. MariaDB's
 // number is its own.
 func lockedAccount(err error) bool {
-	const mysql, mariadb = 3118, 4151
 	var refused wire.ERR
-	return errors.As(err, &refused) && (refused.Code == mysql || refused.Code == mariadb)
+	return errors.As(err, &refused) && (refused.Code == mysqlerr.AccountLocked || refused.Code == mysqlerr.MariaDBAccountLocked)
 }
 
 // pluginSHA256 is not signed in with: caching_sha2_password took its place.

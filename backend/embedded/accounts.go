@@ -12,6 +12,7 @@ import (
 	"github.com/dolthub/go-mysql-server/sql/plan"
 	"github.com/dolthub/go-mysql-server/sql/types"
 	"github.com/dolthub/vitess/go/mysql"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // buildAccounts executes account statements. The engine looks accounts up as for a
@@ -94,12 +95,12 @@ func (b *builder) named(ctx *sql.Context, s *statement, doing string, mayMiss bo
 			exact, exists := accounts.GetUser(mysql_db.UserPrimaryKey{User: name.Name, Host: name.Host})
 			switch taken := b.accounts.GetUser(accounts, name.Name, name.Host, false); {
 			case exists && taken != exact:
-				return sqlError(erCannotUser, "Operation %s failed for %s: the embedded engine would take it for %s",
+				return sqlError(mysqlerr.CannotUser, "Operation %s failed for %s: the embedded engine would take it for %s",
 					doing, name.String("'"), taken.UserHostToString("'"))
 			case exists:
 				there = append(there, name)
 			case mayMiss:
-				ctx.Warn(erNoSuchAccount, "Authorization ID %s does not exist.", name.String("'"))
+				ctx.Warn(int(mysqlerr.UserDoesNotExist), "Authorization ID %s does not exist.", name.String("'"))
 			default:
 				return missing(doing, name)
 			}
@@ -113,11 +114,11 @@ func (b *builder) named(ctx *sql.Context, s *statement, doing string, mayMiss bo
 func missing(doing string, name plan.UserName) error {
 	switch doing {
 	case "GRANT":
-		return sqlError(erGrantToNobody, "You are not allowed to create a user with GRANT (%s does not exist)", name.String("'"))
+		return sqlError(mysqlerr.CantCreateUserWithGrant, "You are not allowed to create a user with GRANT (%s does not exist)", name.String("'"))
 	case "REVOKE":
 		return sqlError(mysql.ERNonExistingGrant, "There is no such grant defined for user '%s' on host '%s'", name.Name, name.Host)
 	}
-	return sqlError(erCannotUser, "Operation %s failed for %s", doing, name.String("'"))
+	return sqlError(mysqlerr.CannotUser, "Operation %s failed for %s", doing, name.String("'"))
 }
 
 // mayTouch keeps the service account out of everybody's hands: whoever may create users
@@ -146,7 +147,7 @@ func (b *builder) createUser(ctx *sql.Context, s *statement, n *plan.CreateUser,
 		_, exists := accounts.GetUser(key)
 		switch {
 		case exists && !n.IfNotExists:
-			err = errors.Join(err, sqlError(erCannotUser, "Operation CREATE USER failed for %s", name.String("'")))
+			err = errors.Join(err, sqlError(mysqlerr.CannotUser, "Operation CREATE USER failed for %s", name.String("'")))
 		case !exists:
 			made = append(made, key)
 		}
@@ -177,11 +178,11 @@ func attributes(text string) (*string, error) {
 	}
 	var object map[string]any
 	if err := json.Unmarshal([]byte(text), &object); err != nil || object == nil {
-		return nil, sqlError(erInvalidJSON, "Invalid JSON text in argument ATTRIBUTE: an object is needed")
+		return nil, sqlError(mysqlerr.InvalidJSONText, "Invalid JSON text in argument ATTRIBUTE: an object is needed")
 	}
 	kept, err := json.Marshal(map[string]any{"metadata": object})
 	if err != nil {
-		return nil, sqlError(erInvalidJSON, "Invalid JSON text in argument ATTRIBUTE: %v", err)
+		return nil, sqlError(mysqlerr.InvalidJSONText, "Invalid JSON text in argument ATTRIBUTE: %v", err)
 	}
 	whole := string(kept)
 	return &whole, nil
@@ -251,7 +252,7 @@ func (b *builder) renameUser(ctx *sql.Context, s *statement, n *plan.RenameUser)
 			return err
 		}
 		if len(to.User) > 32 || len(to.Host) > 255 || !b.rename(from, to) {
-			return sqlError(erCannotUser, "Operation RENAME USER failed for %s", old[0].String("'"))
+			return sqlError(mysqlerr.CannotUser, "Operation RENAME USER failed for %s", old[0].String("'"))
 		}
 		done = append(done, [2]mysql_db.UserPrimaryKey{from, to})
 	}

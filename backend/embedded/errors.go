@@ -4,50 +4,17 @@ package embedded
 
 import (
 	"errors"
+	"math"
 	"strings"
 
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/vitess/go/mysql"
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
-// Error numbers that the engine's protocol package does not name.
-// Source: MySQL manual, server error message reference.
-const (
-	erTableAccessDenied = 1142
-	erUnknownStatement  = 1243
-	erProcAccessDenied  = 1370
-	erCannotUser        = 1396
-	erGrantToNobody     = 1410
-	erWrongLockName     = 3057
-	erInvalidJSON       = 3140
-	erNoSuchAccount     = 3162
-)
-
-// states are the SQLSTATEs that the engine leaves out beside the right number.
-var states = map[int]string{
-	mysql.ERDBAccessDenied:        mysql.SSClientError,
-	mysql.ERSpecifiedAccessDenied: mysql.SSClientError,
-	erTableAccessDenied:           mysql.SSClientError,
-	erProcAccessDenied:            mysql.SSClientError,
-	mysql.ERParseError:            mysql.SSClientError,
-	mysql.ERBadDb:                 mysql.SSClientError,
-	mysql.ERNotSupportedYet:       mysql.SSClientError,
-	mysql.ERNoSuchTable:           mysql.SSUnknownTable,
-	mysql.ERBadFieldError:         mysql.SSBadFieldError,
-	mysql.ERBadNullError:          mysql.SSConstraintViolation,
-	mysql.ERDupEntry:              mysql.SSConstraintViolation,
-	mysql.ERRowIsReferenced2:      mysql.SSConstraintViolation,
-	mysql.ErNoReferencedRow2:      mysql.SSConstraintViolation,
-	mysql.ERQueryInterrupted:      mysql.SSQueryInterrupted,
-}
-
-func sqlError(number int, format string, args ...any) *mysql.SQLError {
-	state := states[number]
-	if state == "" {
-		state = mysql.SSUnknownSQLState
-	}
-	return mysql.NewSQLError(number, state, format, args...)
+func sqlError(number uint16, format string, args ...any) *mysql.SQLError {
+	return mysql.NewSQLError(int(number), mysqlerr.State(number), format, args...)
 }
 
 // refuse is for what the engine would take and not do.
@@ -59,14 +26,15 @@ func errInterrupted() *mysql.SQLError {
 	return sqlError(mysql.ERQueryInterrupted, "Query execution was interrupted")
 }
 
-// withState gives an error of the engine its SQLSTATE.
+// withState gives an error of the engine the SQLSTATE that the engine leaves out beside the
+// right number.
 func withState(err error) error {
 	var e *mysql.SQLError
 	if err == nil || !errors.As(err, &e) {
 		return err
 	}
-	if state := states[e.Num]; state != "" && e.State == mysql.SSUnknownSQLState {
-		return mysql.NewSQLError(e.Num, state, "%s", e.Message)
+	if e.State == mysql.SSUnknownSQLState && e.Num > 0 && e.Num <= math.MaxUint16 {
+		return mysql.NewSQLError(e.Num, mysqlerr.State(uint16(e.Num)), "%s", e.Message)
 	}
 	return e
 }
@@ -81,19 +49,19 @@ func denied(ctx *sql.Context, err error, auth ast.AuthInformation) error {
 	client := ctx.Session.Client()
 	switch {
 	case auth.AuthType == ast.AuthType_CALL:
-		return sqlError(erProcAccessDenied, "execute command denied to user '%s'@'%s' for routine '%s'",
+		return sqlError(mysqlerr.ProcAccessDenied, "execute command denied to user '%s'@'%s' for routine '%s'",
 			client.User, client.Address, strings.Join(auth.TargetNames[:2], "."))
 	case auth.TargetType == ast.AuthTargetType_Global:
 		return sqlError(mysql.ERSpecifiedAccessDenied, "Access denied; you need the %s privilege for this operation (%s)", auth.AuthType, err.Error())
 	case isOfTable(auth) && auth.AuthType != ast.AuthType_LOCK:
-		return sqlError(erTableAccessDenied, "%s command denied to user '%s'@'%s' for table '%s'",
+		return sqlError(mysqlerr.TableAccessDenied, "%s command denied to user '%s'@'%s' for table '%s'",
 			auth.AuthType, client.User, client.Address, auth.TargetNames[1])
 	case inDatabase, auth.TargetType == ast.AuthTargetType_DatabaseIdentifiers:
 		return sqlError(mysql.ERDBAccessDenied, "%s", err.Error())
 	case auth.TargetType == ast.AuthTargetType_Ignore:
 		return sqlError(mysql.ERSpecifiedAccessDenied, "Access denied; %s", err.Error())
 	}
-	return sqlError(erTableAccessDenied, "%s", err.Error())
+	return sqlError(mysqlerr.TableAccessDenied, "%s", err.Error())
 }
 
 func isOfTable(auth ast.AuthInformation) bool {

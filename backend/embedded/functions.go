@@ -8,6 +8,7 @@ import (
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/expression"
 	"github.com/dolthub/go-mysql-server/sql/types"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // functions come before the engine's own of the same name.
@@ -99,7 +100,7 @@ func (g *getLock) arguments(ctx *sql.Context, row sql.Row) (name string, wait ti
 	}
 	name, ok := value.(string)
 	if !ok || name == "" || len(name) > maxLockName {
-		return "", 0, sqlError(erWrongLockName, "Incorrect user-level lock name '%v'.", value)
+		return "", 0, sqlError(mysqlerr.UserLockWrongName, "Incorrect user-level lock name '%v'.", value)
 	}
 	value, err = g.RightChild.Eval(ctx, row)
 	if err != nil || value == nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/dolthub/vitess/go/sqltypes"
 	querypb "github.com/dolthub/vitess/go/vt/proto/query"
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // handler stands between the protocol and the engine. Each statement is parsed once,
@@ -155,7 +156,7 @@ func (h *handler) ComPrepare(_ context.Context, c *mysql.Conn, query string, pre
 
 func (h *handler) ComStmtExecute(_ context.Context, c *mysql.Conn, prepare *mysql.PrepareData, callback func(*sqltypes.Result) error) error {
 	if prepare == nil {
-		return sqlError(erUnknownStatement, "Unknown prepared statement handler given to EXECUTE")
+		return sqlError(mysqlerr.UnknownStmtHandler, "Unknown prepared statement handler given to EXECUTE")
 	}
 	s := c.ClientData.(*session)
 	stmt, err := s.prepared(prepare.PrepareStmt)

@@ -9,8 +9,8 @@ import (
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/mysql_db"
 	"github.com/dolthub/go-mysql-server/sql/plan"
-	"github.com/dolthub/vitess/go/mysql"
 	ast "github.com/dolthub/vitess/go/vt/sqlparser"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // privileges is the engine's check of privileges with MySQL's answers, and without the
@@ -57,11 +57,11 @@ func (p privileges) mayGrant(ctx *sql.Context, n sql.AuthorizationCheckerNode, l
 			own.Database(database).Table(level.TableRoutine).Has(sql.PrivilegeType_GrantOption)
 	}
 	if !passes || !n.CheckAuth(ctx, grantCheck{p.accounts}) {
-		number := mysql.ERSpecifiedAccessDenied
+		number := mysqlerr.SpecificAccessDenied
 		if level.Database != "*" {
-			number = mysql.ERDBAccessDenied
+			number = mysqlerr.DBAccessDenied
 			if level.TableRoutine != "*" {
-				number = erTableAccessDenied
+				number = mysqlerr.TableAccessDenied
 			}
 		}
 		client := ctx.Session.Client()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/arm"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 // databases are those of the stack's backend.
@@ -39,12 +40,6 @@ func (d databases) List(ctx context.Context) ([]arm.Database, error) {
 	return all, rows.Err()
 }
 
-// unknownCollation and unknownCharset are MySQL's numbers.
-const (
-	unknownCharset   = 1115
-	unknownCollation = 1273
-)
-
 // Create implements arm.Databases. What clients of Azure call utf8 newer servers know as
 // utf8mb3 alone.
 func (d databases) Create(ctx context.Context, one arm.Database) error {
@@ -53,7 +48,7 @@ func (d databases) Create(ctx context.Context, one arm.Database) error {
 	}
 	err := d.create(ctx, one)
 	var refused *mysql.MySQLError
-	if errors.As(err, &refused) && (refused.Number == unknownCharset || refused.Number == unknownCollation) && one.Charset == "utf8" {
+	if errors.As(err, &refused) && (refused.Number == mysqlerr.UnknownCharacterSet || refused.Number == mysqlerr.UnknownCollation) && one.Charset == "utf8" {
 		one.Charset, one.Collation = "utf8mb3", strings.Replace(one.Collation, "utf8_", "utf8mb3_", 1)
 		err = d.create(ctx, one)
 	}

@@ -3,6 +3,8 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 const (
@@ -97,7 +99,7 @@ type ERR struct {
 
 // NewERR makes an ERR with the state that belongs to code.
 func NewERR(code uint16, format string, args ...any) ERR {
-	return ERR{Code: code, State: SQLState(code), Message: fmt.Sprintf(format, args...)}
+	return ERR{Code: code, State: mysqlerr.State(code), Message: fmt.Sprintf(format, args...)}
 }
 
 func (e ERR) Error() string {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
 func TestOK(t *testing.T) {
@@ -64,16 +65,16 @@ func TestERR(t *testing.T) {
 		},
 		{
 			"MariaDB 10.11", loadCapture(t, "mariadb-10.11-denied.txt")[2].payload,
-			NewERR(CodeAccessDenied, "Access denied for user '%s'@'%s' (using password: YES)", "t", "127.0.0.1"),
+			NewERR(mysqlerr.AccessDenied, "Access denied for user '%s'@'%s' (using password: YES)", "t", "127.0.0.1"),
 			"ERROR 1045 (28000): Access denied for user 't'@'127.0.0.1' (using password: YES)",
 		},
 		{
 			"in place of the greeting, without a state", []byte("\xff\x10\x04Too many connections"),
-			ERR{CodeConCount, "", "Too many connections"},
+			ERR{mysqlerr.ConCount, "", "Too many connections"},
 			"ERROR 1040: Too many connections",
 		},
-		{"no message", []byte("\xff\x10\x04#08004"), ERR{CodeConCount, "08004", ""}, "ERROR 1040 (08004): "},
-		{"mere hash", []byte("\xff\x10\x04#ab"), ERR{CodeConCount, "", "#ab"}, "ERROR 1040: #ab"},
+		{"no message", []byte("\xff\x10\x04#08004"), ERR{mysqlerr.ConCount, "08004", ""}, "ERROR 1040 (08004): "},
+		{"mere hash", []byte("\xff\x10\x04#ab"), ERR{mysqlerr.ConCount, "", "#ab"}, "ERROR 1040: #ab"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := ParseERR(test.payload)
@@ -118,11 +119,11 @@ func TestEOF(t *testing.T) {
 
 func TestSQLState(t *testing.T) {
 	for code, want := range map[uint16]string{
-		CodeAccessDenied: "28000", CodeConCount: "08004", CodeParse: "42000", CodeServerShutdown: "08S01",
-		CodeSecureTransport: "HY000", CodeAADTokenNotValid: "HY000", 60000: "HY000",
+		mysqlerr.AccessDenied: "28000", mysqlerr.ConCount: "08004", mysqlerr.Parse: "42000", mysqlerr.ServerShutdown: "08S01",
+		mysqlerr.SecureTransportRequired: "HY000", mysqlerr.AADTokenNotValid: "HY000", 60000: "HY000",
 	} {
-		if got := SQLState(code); got != want {
-			t.Errorf("SQLState(%d) = %s, want %s", code, got, want)
+		if got := mysqlerr.State(code); got != want {
+			t.Errorf("mysqlerr.State(%d) = %s, want %s", code, got, want)
 		}
 	}
 }
