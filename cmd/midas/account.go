@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 func (c *cli) newLogoutCommand() *cobra.Command {
@@ -100,7 +101,7 @@ func (c *cli) newAccessTokenCommand() *cobra.Command {
 			if kind != "" {
 				known, ok := resourceTypes[kind]
 				if !ok {
-					return usagef("--resource-type %q is not known", kind).WithHint("choose from arm, ms-graph, oss-rdbms, or name the resource with --resource")
+					return usage.Errorf("--resource-type %q is not known", kind).WithHint("choose from arm, ms-graph, oss-rdbms, or name the resource with --resource")
 				}
 				resource = known
 			}

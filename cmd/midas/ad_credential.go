@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 func (c *cli) newADCredentialCommand(kind principalKind) *cobra.Command {
@@ -35,9 +36,9 @@ func (f *credentialFlags) bind(cmd *cobra.Command) {
 func (f *credentialFlags) period(now time.Time) (starts, ends time.Time, err error) {
 	switch {
 	case f.years != 0 && f.end != "":
-		return now, ends, usagef("give --years or --end-date, not both")
+		return now, ends, usage.Errorf("give --years or --end-date, not both")
 	case f.years < 0:
-		return now, ends, usagef("--years %d is not a number of years", f.years)
+		return now, ends, usage.Errorf("--years %d is not a number of years", f.years)
 	case f.end == "":
 		return now, now.AddDate(max(f.years, 1), 0, 0), nil
 	}
@@ -46,7 +47,7 @@ func (f *credentialFlags) period(now time.Time) (starts, ends time.Time, err err
 			return now, ends, nil
 		}
 	}
-	return now, ends, usagef("--end-date %q is not a date", f.end).WithHint("a date looks like 2030-12-31 or 2030-12-31T11:59:59+00:00")
+	return now, ends, usage.Errorf("--end-date %q is not a date", f.end).WithHint("a date looks like 2030-12-31 or 2030-12-31T11:59:59+00:00")
 }
 
 // certificate reads --cert: a certificate in PEM, or the name of a file with one. What
@@ -64,7 +65,7 @@ func (f *credentialFlags) certificate() ([]byte, error) {
 			return block.Bytes, nil
 		}
 	}
-	return nil, usagef("--cert holds no certificate in PEM")
+	return nil, usage.Errorf("--cert holds no certificate in PEM")
 }
 
 func (c *cli) newADCredentialResetCommand(kind principalKind) *cobra.Command {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 func (c *cli) newADSPCommand() *cobra.Command {
@@ -73,7 +74,7 @@ func (c *cli) newADSPForRBACCommand() *cobra.Command {
     --scopes $(midas group show --name myResourceGroup --query id --output tsv)`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if (role == "") != (len(compact(scopes)) == 0) {
-				return usagef("a role needs scopes, and scopes a role").WithHint("give both --role and --scopes, or neither")
+				return usage.Errorf("a role needs scopes, and scopes a role").WithHint("give both --role and --scopes, or neither")
 			}
 			a, err := c.arm()
 			if err != nil {

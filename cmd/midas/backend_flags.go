@@ -8,6 +8,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/keyfile"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // passwordVariable holds the backend's password. There is no flag of that name: what is
@@ -33,7 +34,7 @@ func (b *backendFlags) password() (string, error) {
 		return given, nil
 	}
 	if given != "" {
-		return "", usagef("the backend's password is given twice: in %s and in --backend-password-file %s", passwordVariable, b.passwordFile).
+		return "", usage.Errorf("the backend's password is given twice: in %s and in --backend-password-file %s", passwordVariable, b.passwordFile).
 			WithHint("unset one of them")
 	}
 	text, err := keyfile.Read(b.passwordFile)

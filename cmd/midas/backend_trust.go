@@ -2,17 +2,14 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
+	"github.com/midas-mysql/midas/internal/statedir"
 )
-
-// knownBackends is the file that says who serves the backends on this machine.
-func knownBackends(stateDir string) string { return filepath.Join(stateDir, "known-backends.json") }
 
 func (c *cli) newBackendCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "backend", Short: "The MySQL server behind midas"}
@@ -43,7 +40,7 @@ A midas that is running heeds the change at its next connection.`,
 			if err := os.MkdirAll(c.stateDir, 0o700); err != nil {
 				return midas.Errorf(midas.Invalid, "make the state directory: %w", err)
 			}
-			trusted, err := backend.Trust(cmd.Context(), backend.ExternalConfig{URL: backendURL(args[0]), Known: knownBackends(c.stateDir)})
+			trusted, err := backend.Trust(cmd.Context(), backend.ExternalConfig{URL: backendURL(args[0]), Known: statedir.KnownBackends(c.stateDir)})
 			if err != nil {
 				return err
 			}

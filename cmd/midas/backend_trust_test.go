@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/midas-mysql/midas/internal/mysqltest"
+	"github.com/midas-mysql/midas/internal/statedir"
 )
 
 func TestBackendTrust(t *testing.T) {
@@ -18,7 +19,7 @@ func TestBackendTrust(t *testing.T) {
 			t.Errorf("%s: exit code %d:\n%s%s", name, code, stdout, stderr)
 		}
 	}
-	known, err := os.ReadFile(knownBackends(state))
+	known, err := os.ReadFile(statedir.KnownBackends(state))
 	if err != nil || strings.Count(string(known), `"user"`) != 2 || strings.Contains(string(known), "hush") {
 		t.Errorf("remembered %s, %v", known, err)
 	}

@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/statedir"
 )
-
-// caPath is where the certificate authority of a state is kept.
-func caPath(stateDir string) string { return filepath.Join(stateDir, "ca", "ca.pem") }
 
 func (c *cli) newCACommand() *cobra.Command {
 	var path bool
@@ -24,7 +21,7 @@ func (c *cli) newCACommand() *cobra.Command {
   mysql --ssl-ca=$(midas ca --path) --ssl-mode=VERIFY_CA …
   REQUESTS_CA_BUNDLE=$(midas ca --path) az login …`,
 		RunE: func(*cobra.Command, []string) error {
-			file := caPath(c.stateDir)
+			file := statedir.CAPath(c.stateDir)
 			certificate, err := os.ReadFile(file)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):

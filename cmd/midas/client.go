@@ -20,6 +20,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/statedir"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // armAudience is the resource that our tokens name when they mean ARM: Azure's own
@@ -33,7 +35,7 @@ const maxAnswer = 64 << 20
 type armConfig struct {
 	Control  string // https URL of the control endpoint
 	CA       string // path of the authority to trust, PEM; "" for the system's
-	Operator Operator
+	Operator statedir.Operator
 	Login    *Login    // who speaks, when it is not Operator
 	State    string    // where Login is kept
 	Trace    io.Writer // one line per request, nil for none
@@ -43,7 +45,7 @@ type armConfig struct {
 // the server's own code and message.
 type armClient struct {
 	base     string
-	operator Operator
+	operator statedir.Operator
 	login    *Login // who speaks, when it is not operator
 	pipeline runtime.Pipeline
 	wire     *armTransport
@@ -90,7 +92,7 @@ func (c *cli) arm() (*armClient, error) {
 	}
 	operator := cfg.Operator
 	if c.subscription != "" && !strings.EqualFold(c.subscription, operator.SubscriptionID) {
-		return nil, usagef("subscription %q is not this midas's", c.subscription).
+		return nil, usage.Errorf("subscription %q is not this midas's", c.subscription).
 			WithHint("leave --subscription out, or give %s", operator.SubscriptionID)
 	}
 	return newARMClient(cfg)

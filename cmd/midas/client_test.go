@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/midas-mysql/midas/internal/statedir"
 )
 
 const (
@@ -65,7 +66,7 @@ func newScriptedARM(t *testing.T, answer http.HandlerFunc) *scriptedARM {
 		s.answer(w, r)
 	})
 	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.RequestURI, machinePath+"/") { // whose proof is another, and whose paths stay as they are
+		if strings.HasPrefix(r.RequestURI, statedir.MachinePath+"/") { // whose proof is another, and whose paths stay as they are
 			s.answer(w, r)
 			return
 		}
@@ -84,14 +85,14 @@ func (s *scriptedARM) state(t *testing.T) string {
 	if err := os.WriteFile(ca, certificate, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeRunning(dir, Running{Control: s.URL, CA: ca, PID: os.Getpid()}); err != nil {
+	if err := statedir.WriteRunning(dir, statedir.Running{Control: s.URL, CA: ca, PID: os.Getpid()}); err != nil {
 		t.Fatal(err)
 	}
-	operator := Operator{
+	operator := statedir.Operator{
 		ClientID: "33333333-3333-3333-3333-333333333333", ClientSecret: testSecret,
 		TenantID: testTenant, SubscriptionID: testSubscription,
 	}
-	if err := writeOperator(dir, operator); err != nil {
+	if err := statedir.WriteOperator(dir, operator); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -167,7 +168,7 @@ func TestNoMidasRuns(t *testing.T) {
 		state := server.state(t)
 		other := httptest.NewTLSServer(nil)
 		defer other.Close()
-		if err := writeRunning(state, Running{Control: server.URL, CA: filepath.Join(state, "none.pem")}); err != nil {
+		if err := statedir.WriteRunning(state, statedir.Running{Control: server.URL, CA: filepath.Join(state, "none.pem")}); err != nil {
 			t.Fatal(err)
 		}
 		code, _, stderr := ran(t, state, "group", "list")
@@ -177,10 +178,10 @@ func TestNoMidasRuns(t *testing.T) {
 	})
 	t.Run("not https", func(t *testing.T) {
 		dir := t.TempDir()
-		if err := writeOperator(dir, Operator{TenantID: testTenant, ClientID: "c", ClientSecret: "s"}); err != nil {
+		if err := statedir.WriteOperator(dir, statedir.Operator{TenantID: testTenant, ClientID: "c", ClientSecret: "s"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeRunning(dir, Running{Control: "http://127.0.0.1:1"}); err != nil {
+		if err := statedir.WriteRunning(dir, statedir.Running{Control: "http://127.0.0.1:1"}); err != nil {
 			t.Fatal(err)
 		}
 		if code, _, stderr := ran(t, dir, "group", "list"); code != exitFailed || !strings.Contains(stderr, "not an https URL") {

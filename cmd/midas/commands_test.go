@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/midas-mysql/midas/arm"
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/graph"
+	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/token"
 )
@@ -47,7 +49,7 @@ func identityPlane(t *testing.T) string {
 	var api, people http.Handler
 	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case armPath(r.URL.Path):
+		case slices.Contains([]string{"subscriptions", "providers"}, strings.Split(r.URL.Path, "/")[1]):
 			api.ServeHTTP(w, r)
 		case graph.Serves(r.URL.Path):
 			people.ServeHTTP(w, r)
@@ -73,11 +75,11 @@ func identityPlane(t *testing.T) string {
 	})
 	fatal(err)
 
-	ca := caPath(state)
+	ca := statedir.CAPath(state)
 	fatal(os.MkdirAll(filepath.Dir(ca), 0o700))
 	fatal(os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
-	fatal(writeOperator(state, Operator{ClientID: app.ClientID, ClientSecret: secret, TenantID: tenant, SubscriptionID: subscription}))
-	fatal(writeRunning(state, Running{Control: server.URL, CA: ca, PID: os.Getpid()}))
+	fatal(statedir.WriteOperator(state, statedir.Operator{ClientID: app.ClientID, ClientSecret: secret, TenantID: tenant, SubscriptionID: subscription}))
+	fatal(statedir.WriteRunning(state, statedir.Running{Control: server.URL, CA: ca, PID: os.Getpid()}))
 	return state
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // envPrefix begins the environment variable of every flag: --resource-group is
@@ -85,14 +86,14 @@ func readSettings(cmd *cobra.Command, environment *koanf.Koanf) (*koanf.Koanf, e
 		return k, nil
 	}
 	if _, err := os.Stat(path); err != nil {
-		return nil, usagef("read settings: %v", err)
+		return nil, usage.Errorf("read settings: %v", err)
 	}
 	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
-		return nil, usagef("settings file %s is not YAML: %v", path, err)
+		return nil, usage.Errorf("settings file %s is not YAML: %v", path, err)
 	}
 	for _, key := range k.Keys() {
 		if !settingKnown(cmd.Root(), strings.Split(key, ".")) {
-			return nil, usagef("settings file %s: no command knows %q", path, key).
+			return nil, usage.Errorf("settings file %s: no command knows %q", path, key).
 				WithHint("a setting is a flag's name without dashes in front, alone or in a section named after its command")
 		}
 	}
@@ -145,7 +146,7 @@ func valuesAt(settings *koanf.Koanf, key string) []string {
 func setFlag(cmd *cobra.Command, f *pflag.Flag, values []string, from string) error {
 	for _, value := range values {
 		if err := cmd.Flags().Set(f.Name, value); err != nil {
-			return usagef("%s: %v", from, err)
+			return usage.Errorf("%s: %v", from, err)
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // confirm asks whether to go on with what cannot be undone. Without a terminal there
@@ -15,7 +16,7 @@ func (c *cli) confirm(yes bool, what string) error {
 		return nil
 	}
 	if !terminal(c.stdin) {
-		return usagef("cannot ask whether to %s: standard input is not a terminal", what).WithHint("add --yes")
+		return usage.Errorf("cannot ask whether to %s: standard input is not a terminal", what).WithHint("add --yes")
 	}
 	return c.ask(what)
 }

@@ -20,6 +20,8 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/connector"
+	"github.com/midas-mysql/midas/internal/statedir"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // connection is what `midas connect` is asked for.
@@ -95,7 +97,7 @@ func (c *cli) connectConfig(ctx context.Context, want connection, workload bool)
 	var address string
 	if workload {
 		if want.user == "" {
-			return nil, usagef("missing --user/-u").WithHint("it is the name that CREATE AADUSER was given for this identity")
+			return nil, usage.Errorf("missing --user/-u").WithHint("it is the name that CREATE AADUSER was given for this identity")
 		}
 	} else if err := c.completeAsOperator(ctx, &want, &address); err != nil {
 		return nil, err
@@ -119,7 +121,7 @@ func (c *cli) connectConfig(ctx context.Context, want connection, workload bool)
 // addressOf is where a name leads to without asking the control endpoint.
 func (c *cli) addressOf(want connection) string {
 	if want.host == "" && os.Getenv("MIDAS_VM") == "" {
-		if running, err := readRunning(c.stateDir); err == nil {
+		if running, err := statedir.ReadRunning(c.stateDir); err == nil {
 			return running.MySQL
 		}
 	}
@@ -136,7 +138,7 @@ func (c *cli) addressOf(want connection) string {
 // completeAsOperator knows what only the control endpoint tells: that a server's name
 // is at the gateway here, and who its administrator is.
 func (c *cli) completeAsOperator(ctx context.Context, want *connection, address *string) error {
-	running, err := readRunning(c.stateDir)
+	running, err := statedir.ReadRunning(c.stateDir)
 	if err != nil {
 		return notRunning(err)
 	}
@@ -167,7 +169,7 @@ func (c *cli) completeAsOperator(ctx context.Context, want *connection, address 
 		return midas.Errorf(midas.NotFound, "there is no MySQL server yet").
 			WithHint("for one: midas mysql flexible-server create --resource-group myResourceGroup --name mydb")
 	default:
-		return usagef("there are %d MySQL servers", len(servers)).WithHint("say which with --host, for one -h %s", servers[0].name)
+		return usage.Errorf("there are %d MySQL servers", len(servers)).WithHint("say which with --host, for one -h %s", servers[0].name)
 	}
 	r, err := serverKind.parseID(chosen.id)
 	if err != nil {
@@ -188,9 +190,9 @@ func (c *cli) roots() (*x509.CertPool, error) {
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	authority, err := os.ReadFile(caPath(c.stateDir))
+	authority, err := os.ReadFile(statedir.CAPath(c.stateDir))
 	if err == nil && !roots.AppendCertsFromPEM(authority) {
-		return nil, midas.Errorf(midas.Invalid, "certificate authority %s: no PEM certificate", caPath(c.stateDir))
+		return nil, midas.Errorf(midas.Invalid, "certificate authority %s: no PEM certificate", statedir.CAPath(c.stateDir))
 	}
 	return roots, nil
 }

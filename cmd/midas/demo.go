@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/stack"
 )
 
 func (c *cli) newDemoCommand() *cobra.Command {
@@ -51,9 +51,9 @@ func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
 	}
 	d := &demo{out: c.stdout, now: c.now}
 	names := chooseNames(behind.choice)
-	var s *stack
+	var s *stack.Stack
 	err = d.step("midas up", func() (detail string, err error) {
-		s, err = openStack(ctx, stackConfig{
+		s, err = stack.Open(ctx, stack.Config{
 			State: dir, Control: "127.0.0.1:0", Metadata: "127.0.0.1:0", MySQL: "127.0.0.1:0",
 			Backend: behind.choice, BackendPassword: password,
 			AdminLogin: names.admin,
@@ -62,12 +62,12 @@ func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
 		if err != nil {
 			return "", err
 		}
-		return s.backend.Describe(), nil
+		return s.Backend().Describe(), nil
 	})
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.Close()
 	version, err := d.on(ctx, s, names)
 	if err != nil {
 		return err
@@ -77,12 +77,12 @@ func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
 }
 
 // on serves the stack while the story is told, and leaves the backend as it was.
-func (d *demo) on(ctx context.Context, s *stack, names demoNames) (version string, err error) {
+func (d *demo) on(ctx context.Context, s *stack.Stack, names demoNames) (version string, err error) {
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- s.run(serving, serving) }()
-	t := &tale{demo: d, stack: s, demoNames: names, midasWasThere: account.Installed(ctx, s.backend.DB())}
+	go func() { ended <- s.Run(serving, serving) }()
+	t := &tale{demo: d, stack: s, at: s.Running(), demoNames: names, midasWasThere: s.Installed(ctx)}
 	err = t.tell(ctx)
 	// Also when a step failed or was interrupted: the server may be somebody's.
 	cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -99,12 +99,12 @@ type demoNames struct{ admin, user, schema string }
 // use.
 func chooseNames(backend string) demoNames {
 	if backend == "embedded" {
-		return demoNames{operatorLogin, "myuser", "demo"}
+		return demoNames{stack.OperatorLogin, "myuser", "demo"}
 	}
 	var random [4]byte
 	rand.Read(random[:])
 	suffix := "_" + hex.EncodeToString(random[:])
-	return demoNames{operatorLogin + suffix, "myuser" + suffix, "midas_demo" + suffix}
+	return demoNames{stack.OperatorLogin + suffix, "myuser" + suffix, "midas_demo" + suffix}
 }
 
 // demo prints steps as they are done.

@@ -16,6 +16,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/stack"
+	"github.com/midas-mysql/midas/internal/statedir"
 )
 
 // The names that the demo gives, those of Azure's page where it has some.
@@ -32,7 +34,8 @@ const (
 type tale struct {
 	*demo
 	demoNames
-	stack         *stack
+	stack         *stack.Stack
+	at            statedir.Running
 	arm           *armClient
 	midasWasThere bool // on the backend, before the demo
 
@@ -44,7 +47,7 @@ type tale struct {
 }
 
 func (t *tale) tell(ctx context.Context) (err error) {
-	t.arm, err = newARMClient(armConfig{Control: t.stack.controlURL(), CA: t.stack.ca.CertPath(), Operator: t.stack.operator})
+	t.arm, err = newARMClient(armConfig{Control: t.at.Control, CA: t.at.CA, Operator: t.stack.Operator()})
 	if err != nil {
 		return err
 	}
@@ -107,7 +110,7 @@ func (t *tale) path(resource string) string {
 func (t *tale) createUser(ctx context.Context) error {
 	var db *sql.DB
 	err := t.step("sign in as the Microsoft Entra administrator", func() (string, error) {
-		token, err := operatorToken(ctx, t.stack.controlURL(), t.stack.ca.CertPath(), t.stack.operator, midas.Resource)
+		token, err := operatorToken(ctx, t.at.Control, t.at.CA, t.stack.Operator(), midas.Resource)
 		if err != nil {
 			return "", err
 		}
@@ -145,7 +148,7 @@ func (t *tale) createUser(ctx context.Context) error {
 func (t *tale) getToken(ctx context.Context) error {
 	return t.step("curl …/metadata/identity/oauth2/token?…&client_id=CLIENT_ID -H Metadata:true", func() (string, error) {
 		query := url.Values{"api-version": {"2018-02-01"}, "resource": {midas.Resource}, "client_id": {t.clientID}}
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.stack.metadataURL()+"/metadata/identity/oauth2/token?"+query.Encode(), nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, t.at.Metadata+"/metadata/identity/oauth2/token?"+query.Encode(), nil)
 		if err != nil {
 			return "", err
 		}
@@ -207,25 +210,17 @@ func (t *tale) checkGrants(ctx context.Context) error {
 // cleanUp takes away all that the demo made on the backend.
 func (t *tale) cleanUp(ctx context.Context) error {
 	return t.step("clean up", func() (string, error) {
-		_, err := t.stack.backend.DB().ExecContext(ctx, "DROP DATABASE IF EXISTS "+t.schema)
-		server, missing := t.stack.directory.Server(ctx, demoServer)
-		if missing != nil {
-			return "", err // it did not get that far
-		}
-		store, storeErr := t.stack.account(ctx, server)
-		if storeErr == nil {
-			storeErr = store.Uninstall(ctx, !t.midasWasThere)
-		}
-		return "", errors.Join(err, storeErr)
+		_, err := t.stack.Backend().DB().ExecContext(ctx, "DROP DATABASE IF EXISTS "+t.schema)
+		return "", errors.Join(err, t.stack.Uninstall(ctx, demoServer, !t.midasWasThere))
 	})
 }
 
 // open prepares connections through the gateway, verifying its certificate.
 func (t *tale) open(user, token string) (*sql.DB, error) {
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(t.stack.ca.PEM())
+	roots.AppendCertsFromPEM(t.stack.Authority())
 	config := mysql.NewConfig()
-	config.Net, config.Addr = "tcp", t.stack.mysqlLn.Addr().String()
+	config.Net, config.Addr = "tcp", t.at.MySQL
 	config.User, config.Passwd = user, token
 	config.Timeout, config.ReadTimeout = 5*time.Second, 20*time.Second
 	config.TLS = &tls.Config{RootCAs: roots, ServerName: demoServer, MinVersion: tls.VersionTLS12}

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/statedir"
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/midas-mysql/midas/metadata"
 )
 
@@ -59,7 +61,7 @@ func (c *cli) newEnvCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dialect, ok := shells[shell]
 			if !ok {
-				return usagef("--shell %q is not a shell", shell).WithHint("shells: sh, fish, powershell")
+				return usage.Errorf("--shell %q is not a shell", shell).WithHint("shells: sh, fish, powershell")
 			}
 			if err := vm.checkSource(az); err != nil {
 				return err
@@ -67,17 +69,17 @@ func (c *cli) newEnvCommand() *cobra.Command {
 			if way == "" {
 				way = wayCloud
 			} else if !az || !slices.Contains(ways, way) {
-				return usagef("--way %q is not a way to point az here", way).WithHint("with --az, one of: %s", strings.Join(ways, ", "))
+				return usage.Errorf("--way %q is not a way to point az here", way).WithHint("with --az, one of: %s", strings.Join(ways, ", "))
 			}
 			if vm.lifetime < 0 || vm.lifetime > 0 && vm.name == "" {
-				return usagef("--lifetime %s needs --vm: without a VM there is no secret that could end", vm.lifetime).WithHint("for one: --vm myVM --lifetime 8h")
+				return usage.Errorf("--lifetime %s needs --vm: without a VM there is no secret that could end", vm.lifetime).WithHint("for one: --vm myVM --lifetime 8h")
 			}
 			name := vm.name // as it was given
 			vars, err := c.environment(cmd.Context(), &vm)
 			if err != nil {
 				return err
 			}
-			use := usage{vm: name, source: vm.source, shell: shell, until: vm.until}
+			use := envRequest{vm: name, source: vm.source, shell: shell, until: vm.until}
 			var commands [][]string
 			if az {
 				use.way = way
@@ -104,7 +106,7 @@ func (c *cli) newEnvCommand() *cobra.Command {
 // environment is what makes a program act as vm, or as nobody when it has no name,
 // through the addresses of the running midas.
 func (c *cli) environment(ctx context.Context, vm *machine) ([]variable, error) {
-	running, err := readRunning(c.stateDir)
+	running, err := statedir.ReadRunning(c.stateDir)
 	if err != nil {
 		return nil, notRunning(err)
 	}
@@ -135,21 +137,21 @@ func (c *cli) environment(ctx context.Context, vm *machine) ([]variable, error) 
 	return append(vars, trust...), err
 }
 
-// usage is what env was asked, for the line that says how to use its output.
-type usage struct {
+// envRequest is what env was asked, for the line that says how to use its output.
+type envRequest struct {
 	vm, source, way, shell string
 	until                  time.Time // of the VM's secret
 }
 
 // asThisVM is what a secret is good for.
-func (u usage) asThisVM() string {
+func (u envRequest) asThisVM() string {
 	if u.until.IsZero() {
 		return "its holder gets tokens as this VM"
 	}
 	return "its holder gets tokens as this VM until " + u.until.UTC().Format(time.RFC3339) + "; midas env prints the next"
 }
 
-func (u usage) String() string {
+func (u envRequest) String() string {
 	command := "midas env"
 	if u.vm != "" {
 		command += " --vm " + oneLine(u.vm)
@@ -178,7 +180,7 @@ var secretVariables = map[string]string{
 var plainArgument = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 
 // exports is what env prints: how to use it, then a line for each variable and command.
-func exports(d shellDialect, u usage, vars []variable, commands [][]string) string {
+func exports(d shellDialect, u envRequest, vars []variable, commands [][]string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Use it with: "+d.use+"\n", u)
 	for _, v := range vars {

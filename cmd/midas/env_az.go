@@ -12,6 +12,8 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/arm"
+	"github.com/midas-mysql/midas/internal/publicnames"
+	"github.com/midas-mysql/midas/internal/statedir"
 )
 
 // The ways in which az can be pointed here.
@@ -29,12 +31,12 @@ const cloudName = "midas"
 // azEnvironment adds what points az at the running midas: variables, then commands that
 // sign it in as the operator, or as the VM when there is one.
 func (c *cli) azEnvironment(way, vm string, vars []variable) ([]variable, [][]string, error) {
-	running, err := readRunning(c.stateDir)
+	running, err := statedir.ReadRunning(c.stateDir)
 	if err != nil {
 		return nil, nil, notRunning(err)
 	}
 	// az keeps who is signed in here, apart from the user's own ~/.azure.
-	dir := filepath.Join(c.stateDir, clientDir, "az-"+way)
+	dir := filepath.Join(c.stateDir, statedir.ClientDir, "az-"+way)
 	if vm != "" {
 		dir += "-vm-" + vm
 	}
@@ -94,12 +96,12 @@ func (c *cli) azLogin(vm, clientID string) ([]string, error) {
 		}
 		return login, nil
 	}
-	operator, err := readOperator(c.stateDir)
+	operator, err := statedir.ReadOperator(c.stateDir)
 	if err != nil {
 		return nil, notRunning(err)
 	}
-	secret := filepath.Join(c.stateDir, clientDir, "az-secret")
-	if err := writeClientFile(secret, []byte(operator.ClientSecret)); err != nil {
+	secret := filepath.Join(c.stateDir, statedir.ClientDir, "az-secret")
+	if err := statedir.WriteClientFile(secret, []byte(operator.ClientSecret)); err != nil {
 		return nil, err
 	}
 	return []string{
@@ -119,8 +121,8 @@ func (c *cli) registerCloud(dir, control string) ([][]string, error) {
 	if err != nil {
 		return nil, midas.Errorf(midas.Internal, "describe the cloud: %w", err)
 	}
-	file := filepath.Join(c.stateDir, clientDir, "az-cloud.json")
-	if err := writeClientFile(file, append(text, '\n')); err != nil {
+	file := filepath.Join(c.stateDir, statedir.ClientDir, "az-cloud.json")
+	if err := statedir.WriteClientFile(file, append(text, '\n')); err != nil {
 		return nil, err
 	}
 	verb := "register"
@@ -135,12 +137,12 @@ func (c *cli) registerCloud(dir, control string) ([][]string, error) {
 
 // proxyVariables send programs through the proxy for Azure's public names and, when they
 // act as a VM, for its metadata endpoint.
-func (c *cli) proxyVariables(vars []variable, running Running, vm string) ([]variable, error) {
+func (c *cli) proxyVariables(vars []variable, running statedir.Running, vm string) ([]variable, error) {
 	if running.Proxy == "" {
 		return nil, midas.Errorf(midas.Unavailable, "the running midas has no proxy").
 			WithHint("start it with: midas up --proxy 127.0.0.1:7128")
 	}
-	authority, err := azureAuthority(c.stateDir)
+	authority, err := publicnames.OpenAuthority(statedir.AzurePath(c.stateDir))
 	if err != nil {
 		return nil, err
 	}

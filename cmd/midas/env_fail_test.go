@@ -112,7 +112,7 @@ func TestAFailedEnvThrowsInPowerShell(t *testing.T) {
 	if _, out, _ := ran(t, t.TempDir(), "env"); out != "throw 'midas env failed'\n" {
 		t.Errorf("by the environment: %q", out)
 	}
-	script := exports(shells["powershell"], usage{shell: "powershell"}, nil, [][]string{{"az", "a"}, {"az", "b"}})
+	script := exports(shells["powershell"], envRequest{shell: "powershell"}, nil, [][]string{{"az", "a"}, {"az", "b"}})
 	const az, check = "& (Get-Command -ErrorAction Stop -CommandType Application -TotalCount 1 az) ", "\nif ($LASTEXITCODE -ne 0) { throw 'midas env: az failed' }\n"
 	if !strings.HasSuffix(script, "\n"+az+"a"+check+az+"b"+check) {
 		t.Errorf("%s", script)

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/statedir"
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/midas-mysql/midas/metadata"
 )
 
@@ -22,27 +24,27 @@ const defaultSource = "appservice"
 
 // identitySources are the places on which SDKs think that they are, each with the
 // variables by which they do: what is not set there must not be set at all.
-var identitySources = map[string]func(ctx context.Context, m machine, r Running) ([]variable, error){
-	defaultSource: func(_ context.Context, m machine, _ Running) ([]variable, error) {
+var identitySources = map[string]func(ctx context.Context, m machine, r statedir.Running) ([]variable, error){
+	defaultSource: func(_ context.Context, m machine, _ statedir.Running) ([]variable, error) {
 		return append([]variable{{"IDENTITY_ENDPOINT", m.endpoint}, {"IDENTITY_HEADER", m.secret}}, m.clientID("AZURE_CLIENT_ID")...), nil
 	},
-	"ml": func(_ context.Context, m machine, _ Running) ([]variable, error) {
+	"ml": func(_ context.Context, m machine, _ statedir.Running) ([]variable, error) {
 		return append([]variable{{"MSI_ENDPOINT", m.endpoint}, {"MSI_SECRET", m.secret}}, m.clientID("AZURE_CLIENT_ID", "DEFAULT_IDENTITY_CLIENT_ID")...), nil
 	},
-	"cloudshell": func(_ context.Context, m machine, r Running) ([]variable, error) {
+	"cloudshell": func(_ context.Context, m machine, r statedir.Running) ([]variable, error) {
 		return []variable{{"MSI_ENDPOINT", m.as(r) + "/cloudshell/oauth2/token"}}, nil
 	},
-	"arc": func(_ context.Context, m machine, r Running) ([]variable, error) {
+	"arc": func(_ context.Context, m machine, r statedir.Running) ([]variable, error) {
 		// The SDK for Python takes the name of a user-assigned identity for a mistake here.
 		return []variable{{"IDENTITY_ENDPOINT", m.as(r) + "/arc/metadata/identity/oauth2/token"}, {"IMDS_ENDPOINT", r.Metadata}}, nil
 	},
-	"servicefabric": func(ctx context.Context, m machine, r Running) ([]variable, error) {
+	"servicefabric": func(ctx context.Context, m machine, r statedir.Running) ([]variable, error) {
 		thumbprint, err := thumbprint(ctx, r)
 		return []variable{
 			{"IDENTITY_ENDPOINT", r.Control + "/servicefabric/token"}, {"IDENTITY_HEADER", m.secret}, {"IDENTITY_SERVER_THUMBPRINT", thumbprint},
 		}, err
 	},
-	"imds": func(_ context.Context, m machine, r Running) ([]variable, error) {
+	"imds": func(_ context.Context, m machine, r statedir.Running) ([]variable, error) {
 		return append([]variable{
 			{"AZURE_POD_IDENTITY_AUTHORITY_HOST", m.as(r)}, {"MSAL_MANAGED_IDENTITY_ENDPOINT", m.as(r) + "/metadata/identity/oauth2/token"},
 		}, m.clientID("AZURE_CLIENT_ID")...), nil
@@ -83,14 +85,14 @@ func bindSource(cmd *cobra.Command, m *machine) {
 // checkSource refuses a dialect that there is not, or one where it means nothing.
 func (m machine) checkSource(az bool) error {
 	if _, known := identitySources[m.source]; m.source != "" && (!known || m.name == "" || az) {
-		return usagef("--source %q is not a dialect of the metadata endpoint", m.source).
+		return usage.Errorf("--source %q is not a dialect of the metadata endpoint", m.source).
 			WithHint("with --vm and without --az, one of: %s", strings.Join(sourceNames(), ", "))
 	}
 	return nil
 }
 
 // as is the base address at which whoever asks is the machine.
-func (m machine) as(r Running) string { return r.Metadata + metadata.SecretPath + m.secret }
+func (m machine) as(r statedir.Running) string { return r.Metadata + metadata.SecretPath + m.secret }
 
 // clientID sets variables to the client id of the machine's only identity: these dialects
 // pick no user-assigned one by themselves.
@@ -106,7 +108,7 @@ func (m machine) clientID(names ...string) []variable {
 
 // identityVariables are what makes SDKs get the machine's tokens in its dialect, and the
 // names of those that are set here and would lead them elsewhere.
-func (m machine) identityVariables(ctx context.Context, r Running) (vars []variable, unset []string, err error) {
+func (m machine) identityVariables(ctx context.Context, r statedir.Running) (vars []variable, unset []string, err error) {
 	source := m.source
 	if source == "" {
 		source = defaultSource
@@ -125,7 +127,7 @@ func (m machine) identityVariables(ctx context.Context, r Running) (vars []varia
 
 // thumbprint is the SHA-1 digest of the control address's certificate, by which alone a
 // client in Service Fabric's dialect knows it.
-func thumbprint(ctx context.Context, r Running) (string, error) {
+func thumbprint(ctx context.Context, r statedir.Running) (string, error) {
 	control, err := url.Parse(r.Control)
 	if err != nil {
 		return "", midas.Errorf(midas.Internal, "control endpoint %q: %w", r.Control, err)

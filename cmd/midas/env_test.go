@@ -30,7 +30,7 @@ func TestExportsAreReadBackByTheShells(t *testing.T) {
 			if !ok {
 				return
 			}
-			script := exports(shells[shell], usage{vm: "myVM", shell: shell}, vars, nil) + "\nenv\n"
+			script := exports(shells[shell], envRequest{vm: "myVM", shell: shell}, vars, nil) + "\nenv\n"
 			out, err := exec.Command(path, append(program[1:], script)...).Output()
 			if err != nil {
 				t.Fatal(err)
@@ -77,7 +77,7 @@ $env:IDENTITY_HEADER = 'it''s'
 `,
 	} {
 		t.Run(shell, func(t *testing.T) {
-			if diff := cmp.Diff(want, exports(shells[shell], usage{vm: "myVM", shell: shell}, vars, nil)); diff != "" {
+			if diff := cmp.Diff(want, exports(shells[shell], envRequest{vm: "myVM", shell: shell}, vars, nil)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -99,7 +99,7 @@ func TestCommandsAreNobodysAlias(t *testing.T) {
 		"powershell": {"& (Get-Command -ErrorAction Stop -CommandType Application -TotalCount 1 az) ", []string{"pwsh", "-NoProfile", "-Command", `Set-Alias az echo; $env:SCRIPT | Invoke-Expression`}},
 	} {
 		t.Run(shell, func(t *testing.T) {
-			script := exports(shells[shell], usage{shell: shell}, nil, [][]string{{"az", "login", "--password", "@it's"}})
+			script := exports(shells[shell], envRequest{shell: shell}, nil, [][]string{{"az", "login", "--password", "@it's"}})
 			if !strings.Contains(script, "\n"+test.begins) {
 				t.Errorf("printed:\n%s", script)
 			}

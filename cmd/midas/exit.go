@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // The exit codes of the program.
@@ -16,14 +17,6 @@ const (
 	exitUsage    = 2
 	exitNotFound = 3
 )
-
-// errUsage marks an error that the command line itself caused.
-var errUsage = errors.New("wrong usage")
-
-// usagef makes an error about the command line: exit code 2.
-func usagef(format string, args ...any) *midas.Error {
-	return &midas.Error{Code: midas.Invalid, Message: fmt.Sprintf(format, args...), Err: errUsage}
-}
 
 // exitStatus ends the program with a given status and prints nothing: the command
 // that was run on the caller's behalf has already said what there is to say.
@@ -39,7 +32,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &status):
 		return int(status)
-	case errors.Is(err, errUsage):
+	case usage.Is(err):
 		return exitUsage
 	case midas.CodeOf(err) == midas.NotFound:
 		return exitNotFound

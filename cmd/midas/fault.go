@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // faultVersion is the api-version of the switch for faults, which is not Azure's.
@@ -31,7 +32,7 @@ func (t *faultTarget) bind(cmd *cobra.Command) {
 func (t *faultTarget) path(ctx context.Context, a *armClient, word string) (string, error) {
 	switch {
 	case t.all == (t.vm.name != ""):
-		return "", usagef("say which VM with --vm, or --all")
+		return "", usage.Errorf("say which VM with --vm, or --all")
 	case t.all:
 		return resourcePath(a.operator.SubscriptionID, faultVersion, "providers", "Microsoft.Compute", word), nil
 	}
@@ -105,7 +106,7 @@ func (c *cli) newFaultSetCommand() *cobra.Command {
   midas fault set --all --kind slow --delay 5s --count 100 --duration 10m`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !slices.Contains(faultKinds(), kind) {
-				return usagef("--kind %q is not a fault", kind).WithHint("kinds: %s", strings.Join(faultKinds(), ", "))
+				return usage.Errorf("--kind %q is not a fault", kind).WithHint("kinds: %s", strings.Join(faultKinds(), ", "))
 			}
 			a, err := c.arm()
 			if err != nil {

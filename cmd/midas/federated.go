@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/spf13/cobra"
 )
 
@@ -73,7 +74,7 @@ OpenID Connect discovery document, from the public internet unless midas runs wi
 				return err
 			}
 			if issuer == "" || subject == "" {
-				return usagef("--issuer and --subject are needed")
+				return usage.Errorf("--issuer and --subject are needed")
 			}
 			a, err := c.arm()
 			if err != nil {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/keyfile"
+	"github.com/midas-mysql/midas/internal/stack"
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/midas-mysql/midas/issuer"
 )
 
@@ -20,16 +22,7 @@ import (
 // that name, as for passwordVariable.
 const keyVariable = envPrefix + "KEY_ENCRYPTION_KEY"
 
-// issuerSettings say how the token issuer keeps its keys and whom it believes.
-type issuerSettings struct {
-	KeyLifetime time.Duration
-	// KeyProtectors come before the one that is derived from the master key.
-	KeyProtectors []issuer.KeyProtector
-	AdoptPlain    bool
-	Federation    issuer.FederationConfig
-}
-
-// issuerFlags are issuerSettings as people write them.
+// issuerFlags are stack.IssuerSettings as people write them.
 type issuerFlags struct {
 	lifetime     time.Duration
 	keyFile      string
@@ -50,10 +43,10 @@ func (f *issuerFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.insecureHTTP, "insecure-federation-http", false, "fetch the keys of outside token issuers over http, too: whoever is on the way can then sign in as every identity that trusts them")
 }
 
-func (f *issuerFlags) settings() (issuerSettings, error) {
-	s := issuerSettings{KeyLifetime: f.lifetime, AdoptPlain: f.adoptPlain}
+func (f *issuerFlags) settings() (stack.IssuerSettings, error) {
+	s := stack.IssuerSettings{KeyLifetime: f.lifetime, AdoptPlain: f.adoptPlain}
 	if f.lifetime < 3*24*time.Hour {
-		return s, usagef("--key-lifetime %s is shorter than 72h: a key is published for two days before it signs", f.lifetime)
+		return s, usage.Errorf("--key-lifetime %s is shorter than 72h: a key is published for two days before it signs", f.lifetime)
 	}
 	if err := f.protectors(&s); err != nil {
 		return s, err
@@ -64,7 +57,7 @@ func (f *issuerFlags) settings() (issuerSettings, error) {
 		if err != nil {
 			ip, ipErr := netip.ParseAddr(text)
 			if ipErr != nil {
-				return s, usagef("--federation-allow %q is neither an address nor a network", text)
+				return s, usage.Errorf("--federation-allow %q is neither an address nor a network", text)
 			}
 			network = netip.PrefixFrom(ip, ip.BitLen())
 		}
@@ -83,10 +76,10 @@ func (f *issuerFlags) settings() (issuerSettings, error) {
 	return s, nil
 }
 
-func (f *issuerFlags) protectors(s *issuerSettings) error {
+func (f *issuerFlags) protectors(s *stack.IssuerSettings) error {
 	text := os.Getenv(keyVariable)
 	if text != "" && f.keyFile != "" {
-		return usagef("the key encryption key is given twice: in %s and in --key-encryption-key-file %s", keyVariable, f.keyFile).WithHint("unset one of them")
+		return usage.Errorf("the key encryption key is given twice: in %s and in --key-encryption-key-file %s", keyVariable, f.keyFile).WithHint("unset one of them")
 	}
 	if f.keyCommand != "" {
 		command, err := issuer.NewCommandProtector(strings.Fields(f.keyCommand))

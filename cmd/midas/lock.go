@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/spf13/cobra"
 )
 
@@ -51,7 +52,7 @@ func (f *lockFlags) scope(a *armClient) (string, error) {
 			kind = f.namespace + "/" + kind
 		}
 		if f.group == "" || strings.Count(kind, "/") != 1 {
-			return "", usagef("--resource needs --resource-group and --resource-type").WithHint("a type looks like Microsoft.Compute/virtualMachines")
+			return "", usage.Errorf("--resource needs --resource-group and --resource-type").WithHint("a type looks like Microsoft.Compute/virtualMachines")
 		}
 		scope += "/providers/" + kind + "/" + f.resource
 	}

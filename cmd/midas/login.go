@@ -14,6 +14,8 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/keyfile"
+	"github.com/midas-mysql/midas/internal/statedir"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // loginFlags are az's, and where to sign in.
@@ -71,7 +73,7 @@ func (c *cli) login(ctx context.Context, f loginFlags) error {
 	if err != nil {
 		return err
 	}
-	cfg := armConfig{Control: l.Control, CA: l.CA, Login: l, State: c.stateDir, Operator: Operator{TenantID: l.TenantID, ClientID: l.ClientID}}
+	cfg := armConfig{Control: l.Control, CA: l.CA, Login: l, State: c.stateDir, Operator: statedir.Operator{TenantID: l.TenantID, ClientID: l.ClientID}}
 	if c.verbose {
 		cfg.Trace = c.stderr
 	}
@@ -116,7 +118,7 @@ func (c *cli) newLogin(ctx context.Context, f *loginFlags) (*Login, error) {
 	}
 	switch {
 	case f.principal && f.identity, f.identity && proofs > 0, !f.principal && (f.certificate != "" || f.federatedToken != "" || f.fileName != ""):
-		return nil, usagef("these flags do not go together").WithHint("see: midas login --help")
+		return nil, usage.Errorf("these flags do not go together").WithHint("see: midas login --help")
 	case f.identity:
 		l.Kind, l.Identity, l.ClientID = loginIdentity, f.username, ""
 		l.Name = "systemAssignedIdentity"
@@ -125,13 +127,13 @@ func (c *cli) newLogin(ctx context.Context, f *loginFlags) (*Login, error) {
 		}
 	case f.principal:
 		if f.username == "" || proofs != 1 {
-			return nil, usagef("--service-principal needs --username CLIENT_ID and one of --password, --password-file, --certificate, --federated-token and --federated-token-file")
+			return nil, usage.Errorf("--service-principal needs --username CLIENT_ID and one of --password, --password-file, --certificate, --federated-token and --federated-token-file")
 		}
 		if err := l.asApplication(*f); err != nil {
 			return nil, err
 		}
 	case f.username != "" && f.password == "" && !f.deviceCode:
-		return nil, usagef("--username needs --password or --password-file").WithHint("or sign in with a browser: midas login --use-device-code")
+		return nil, usage.Errorf("--username needs --password or --password-file").WithHint("or sign in with a browser: midas login --use-device-code")
 	default:
 		l.Kind, l.ClientID = loginPerson, cliClientID
 	}
@@ -143,7 +145,7 @@ func (f *loginFlags) secret() (string, error) {
 		return f.password, nil
 	}
 	if f.password != "" {
-		return "", usagef("--password and --password-file are two passwords")
+		return "", usage.Errorf("--password and --password-file are two passwords")
 	}
 	text, err := keyfile.Read(f.passwordFile)
 	if err != nil {
@@ -179,7 +181,7 @@ func (l *Login) asApplication(f loginFlags) (err error) {
 // locate finds the control endpoint and its tenant. The authority is copied: the file may
 // be gone later.
 func (c *cli) locate(ctx context.Context, l *Login, f loginFlags) error {
-	running, err := readRunning(c.stateDir)
+	running, err := statedir.ReadRunning(c.stateDir)
 	if err == nil {
 		l.Control, l.CA = running.Control, running.CA
 	}
@@ -193,7 +195,7 @@ func (c *cli) locate(ctx context.Context, l *Login, f loginFlags) error {
 		}
 		l.Control = strings.TrimRight(control, "/")
 	} else if err != nil {
-		return usagef("which control endpoint to sign in to? None runs with state %s", c.stateDir).WithHint("name it with --control https://HOST:PORT, and its authority with --ca")
+		return usage.Errorf("which control endpoint to sign in to? None runs with state %s", c.stateDir).WithHint("name it with --control https://HOST:PORT, and its authority with --ca")
 	}
 	if f.authority != "" {
 		raw, err := os.ReadFile(f.authority)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/statedir"
 )
 
 // Names of the files of a login in the state directory, all for their owner alone.
@@ -54,10 +55,10 @@ func readLogin(dir string) (*Login, error) {
 		return nil, nil
 	}
 	l := &Login{}
-	return l, readState(dir, loginFile, l)
+	return l, statedir.Read(dir, loginFile, l)
 }
 
-func writeLogin(dir string, l *Login) error { return writeState(dir, loginFile, l) }
+func writeLogin(dir string, l *Login) error { return statedir.Write(dir, loginFile, l) }
 
 // assignee is what `midas role assignment create` takes for who is signed in. A managed
 // identity is known here by where it runs alone.
@@ -96,13 +97,13 @@ func (c *cli) signedIn() (armConfig, error) {
 	var cfg armConfig
 	if login != nil {
 		cfg = armConfig{Control: login.Control, CA: login.CA, Login: login, State: c.stateDir}
-		cfg.Operator = Operator{ClientID: login.ClientID, TenantID: login.TenantID, SubscriptionID: login.SubscriptionID}
+		cfg.Operator = statedir.Operator{ClientID: login.ClientID, TenantID: login.TenantID, SubscriptionID: login.SubscriptionID}
 	} else {
-		running, err := readRunning(c.stateDir)
+		running, err := statedir.ReadRunning(c.stateDir)
 		if err != nil {
 			return armConfig{}, notRunning(err)
 		}
-		operator, err := readOperator(c.stateDir)
+		operator, err := statedir.ReadOperator(c.stateDir)
 		if err != nil {
 			return armConfig{}, notRunning(err)
 		}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/statedir"
 )
 
 // plane is identityPlane with its directory open a second time, to put into it what the
@@ -173,7 +174,7 @@ func TestLoginWithADeviceCode(t *testing.T) {
 	case exit := <-code:
 		t.Fatalf("exit code %d: %s", exit, &stderr.text)
 	}
-	authority, err := os.ReadFile(caPath(state))
+	authority, err := os.ReadFile(statedir.CAPath(state))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // machine is a VM that a program is to act as.
@@ -69,7 +70,7 @@ func (m *machine) prove(ctx context.Context, a *armClient) error {
 // look finds the VM in its group, or the one of that name in any.
 func (m *machine) look(ctx context.Context, a *armClient) (any, error) {
 	if !segment(m.name) {
-		return nil, usagef("%q is not the name of a VM", m.name)
+		return nil, usage.Errorf("%q is not the name of a VM", m.name)
 	}
 	if m.group != "" {
 		r := ref{subscription: a.operator.SubscriptionID, group: m.group, name: m.name}

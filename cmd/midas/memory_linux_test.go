@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/midas-mysql/midas/internal/stack"
+	"github.com/midas-mysql/midas/internal/statedir"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 )
@@ -36,10 +38,10 @@ func TestPortsUnderAttack(t *testing.T) {
 }
 
 // attacked starts a midas.
-func attacked(t *testing.T) (*upProcess, Running) {
+func attacked(t *testing.T) (*upProcess, statedir.Running) {
 	t.Helper()
 	state, backend := filepath.Join(t.TempDir(), "state"), "embedded"
-	if openEmbedded == nil {
+	if !stack.HasEmbedded() {
 		backend = "mysqld"
 	}
 	up, err := startUp(t.TempDir(), []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir()}, "--state", state, "--backend", backend,
@@ -52,7 +54,7 @@ func attacked(t *testing.T) (*upProcess, Running) {
 			t.Error(err)
 		}
 	})
-	running, err := readRunning(state)
+	running, err := statedir.ReadRunning(state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +179,7 @@ const (
 
 // run opens all streams, whatever the server says that it takes, and sends on each of them
 // for as long as the server's windows allow.
-func (s streams) run(t *testing.T, running Running) {
+func (s streams) run(t *testing.T, running statedir.Running) {
 	t.Helper()
 	conn := dialControl(t, running, "h2")
 	defer conn.Close()
@@ -185,7 +187,7 @@ func (s streams) run(t *testing.T, running Running) {
 }
 
 // open sends the headers of so many requests. It grants the server no window for its answers.
-func (s streams) open(t *testing.T, running Running, conn net.Conn, count uint32) *attacker {
+func (s streams) open(t *testing.T, running statedir.Running, conn net.Conn, count uint32) *attacker {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -215,7 +217,7 @@ func (s streams) open(t *testing.T, running Running, conn net.Conn, count uint32
 	return a
 }
 
-func (s streams) fields(running Running) []hpack.HeaderField {
+func (s streams) fields(running statedir.Running) []hpack.HeaderField {
 	u, _ := url.Parse(running.Control)
 	all := []hpack.HeaderField{
 		{Name: ":method", Value: s.method},
@@ -281,7 +283,7 @@ func (a *attacker) take(frame http2.Frame) {
 	}
 }
 
-func dialControl(t *testing.T, running Running, protocol string) *tls.Conn {
+func dialControl(t *testing.T, running statedir.Running, protocol string) *tls.Conn {
 	t.Helper()
 	u, err := url.Parse(running.Control)
 	if err != nil {
@@ -297,7 +299,7 @@ func dialControl(t *testing.T, running Running, protocol string) *tls.Conn {
 	return conn
 }
 
-func controlRoots(t *testing.T, running Running) *x509.CertPool {
+func controlRoots(t *testing.T, running statedir.Running) *x509.CertPool {
 	t.Helper()
 	pem, err := os.ReadFile(running.CA)
 	if err != nil {
@@ -309,7 +311,7 @@ func controlRoots(t *testing.T, running Running) *x509.CertPool {
 }
 
 // askKeys is another client, which is served.
-func askKeys(t *testing.T, running Running) {
+func askKeys(t *testing.T, running statedir.Running) {
 	t.Helper()
 	client := &http.Client{
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: controlRoots(t, running)}},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/spf13/cobra"
 )
 
@@ -78,7 +79,7 @@ func (c *cli) span(start, end string, offset time.Duration) (from, to time.Time,
 			continue
 		}
 		if *one.into, err = time.Parse(time.RFC3339, one.text); err != nil {
-			return from, to, usagef("--%s %q is not a time", one.flag, one.text).WithHint("a time looks like 2026-01-31T12:00:00Z")
+			return from, to, usage.Errorf("--%s %q is not a time", one.flag, one.text).WithHint("a time looks like 2026-01-31T12:00:00Z")
 		}
 	}
 	switch {

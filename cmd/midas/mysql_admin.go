@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // adminChild is the path of the one administrator below a server: ARM knows no other.
@@ -91,7 +92,7 @@ func (a *armClient) giveServer(ctx context.Context, server ref, identity string)
 		return "", err
 	}
 	if wanted.system {
-		return "", usagef("--identity %s: a server has no identity of its own", identity)
+		return "", usage.Errorf("--identity %s: a server has no identity of its own", identity)
 	}
 	before, err := a.do(ctx, http.MethodGet, serverKind.path(server), nil)
 	if err != nil {

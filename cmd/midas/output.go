@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // outputFormats are the values of --output. The formats are az's, down to what a
@@ -26,7 +27,7 @@ var outputFormats = []string{"json", "jsonc", "tsv", "table", "yaml", "yamlc", "
 func outputFormat(name string) (string, error) {
 	name = strings.ToLower(name)
 	if !slices.Contains(outputFormats, name) {
-		return "", usagef("--output %q is not a format", name).
+		return "", usage.Errorf("--output %q is not a format", name).
 			WithHint("formats: %s", strings.Join(outputFormats, ", "))
 	}
 	return name, nil

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/spf13/cobra"
 )
 
@@ -60,7 +61,7 @@ func resourcePath(subscription, apiVersion string, segments ...string) string {
 // parseID reads an ARM id of this kind.
 func (k kind) parseID(id string) (ref, error) {
 	parts := strings.Split(strings.Trim(id, "/"), "/")
-	wrong := usagef("%q is not the id of a %s", id, k.word).
+	wrong := usage.Errorf("%q is not the id of a %s", id, k.word).
 		WithHint("an id looks like %s", k.id(ref{"SUBSCRIPTION", "GROUP", "NAME"}))
 	if len(parts) != 8 || !strings.EqualFold(parts[0], "subscriptions") || !strings.EqualFold(parts[2], "resourceGroups") ||
 		!strings.EqualFold(strings.Join(parts[4:7], "/"), "providers/"+k.provider) {
@@ -109,7 +110,7 @@ func (t *target) refs(cmd *cobra.Command, a *armClient, k kind) ([]ref, error) {
 		return []ref{r}, err
 	}
 	if t.group != "" || t.name != "" {
-		return nil, usagef("--ids stands in place of --resource-group and --name")
+		return nil, usage.Errorf("--ids stands in place of --resource-group and --name")
 	}
 	var refs []ref
 	for _, id := range t.ids {
@@ -136,13 +137,13 @@ func need(cmd *cobra.Command, flags ...string) error {
 			}
 			missing = append(missing, text)
 		case !segment(value):
-			return usagef("--%s %q is not a name", name, value)
+			return usage.Errorf("--%s %q is not a name", name, value)
 		}
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	return usagef("missing %s", strings.Join(missing, ", ")).WithHint("see: %s --help", cmd.CommandPath())
+	return usage.Errorf("missing %s", strings.Join(missing, ", ")).WithHint("see: %s --help", cmd.CommandPath())
 }
 
 // printEach prints what one request per resource answers: an object for one

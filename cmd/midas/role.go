@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 const (
@@ -41,7 +42,7 @@ func (f *scopeFlags) bind(cmd *cobra.Command) {
 // id returns the ARM id, with each of its segments fit to stand in a path.
 func (f *scopeFlags) id(a *armClient) (string, error) {
 	if f.scope != "" && f.group != "" {
-		return "", usagef("--scope stands in place of --resource-group")
+		return "", usage.Errorf("--scope stands in place of --resource-group")
 	}
 	scope := f.scope
 	if scope == "" {
@@ -62,11 +63,11 @@ func cleanScope(scope string) (string, error) {
 	trimmed := strings.Trim(scope, "/")
 	for part := range strings.SplitSeq(trimmed, "/") {
 		if !segment(part) || strings.ContainsAny(part, "?#%") {
-			return "", usagef("%q is not the id of a scope", scope).WithHint("an id begins with /subscriptions/")
+			return "", usage.Errorf("%q is not the id of a scope", scope).WithHint("an id begins with /subscriptions/")
 		}
 	}
 	if !strings.HasPrefix(strings.ToLower(trimmed), "subscriptions/") {
-		return "", usagef("%q is not the id of a scope", scope).WithHint("an id begins with /subscriptions/")
+		return "", usage.Errorf("%q is not the id of a scope", scope).WithHint("an id begins with /subscriptions/")
 	}
 	return "/" + trimmed, nil
 }

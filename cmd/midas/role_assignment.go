@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 func isGUID(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }
@@ -27,7 +28,7 @@ func (c *cli) newRoleAssignmentCreateCommand() *cobra.Command {
 				return err
 			}
 			if (assignee == "") == (objectID == "") {
-				return usagef("give --assignee or --assignee-object-id, and not both")
+				return usage.Errorf("give --assignee or --assignee-object-id, and not both")
 			}
 			a, err := c.arm()
 			if err != nil {
@@ -74,7 +75,7 @@ func (c *cli) newRoleAssignmentCreateCommand() *cobra.Command {
 // another name is printed, as az does.
 func (c *cli) assignRole(ctx context.Context, a *armClient, scope, name string, properties map[string]any) error {
 	if !isGUID(name) {
-		return usagef("--name %q is not a GUID", name)
+		return usage.Errorf("--name %q is not a GUID", name)
 	}
 	answer, err := a.do(ctx, http.MethodPut, scope+roleAssignments+"/"+name+authorizationQuery(""), map[string]any{"properties": properties})
 	if midas.CodeOf(err) == midas.Conflict {
@@ -160,7 +161,7 @@ func (c *cli) newRoleAssignmentListCommand() *cobra.Command {
 		Use: "list", Short: "List who has roles, at the subscription unless you say where",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if s.all && (s.at.scope != "" || s.at.group != "") {
-				return usagef("--all stands in place of --scope and --resource-group")
+				return usage.Errorf("--all stands in place of --scope and --resource-group")
 			}
 			a, err := c.arm()
 			if err != nil {

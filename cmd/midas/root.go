@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/statedir"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // cli is what every command works with: the streams of the process and the values of
@@ -164,7 +166,7 @@ func (c *cli) prepare(cmd *cobra.Command) (err error) {
 	}
 	if c.query != "" {
 		if c.selection, err = compileQuery(c.query); err != nil {
-			return usagef("--query %q: %v", c.query, err).WithHint("the language is described at https://jmespath.site")
+			return usage.Errorf("--query %q: %v", c.query, err).WithHint("the language is described at https://jmespath.site")
 		}
 	}
 	if c.stateDir == "" {
@@ -176,7 +178,7 @@ func (c *cli) prepare(cmd *cobra.Command) (err error) {
 	if err != nil || !readsState(cmd) {
 		return err
 	}
-	return checkState(c.stateDir, c.sharedState)
+	return statedir.Check(c.stateDir, c.sharedState)
 }
 
 // defaultState is $XDG_STATE_HOME/midas.
@@ -220,7 +222,7 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 			names = append(names, child.Name())
 		}
 	}
-	err := usagef("unknown command %q for %q", word, cmd.CommandPath())
+	err := usage.Errorf("unknown command %q for %q", word, cmd.CommandPath())
 	if like := nearest(word, names); like != "" {
 		return err.WithHint("did you mean: %s %s", cmd.CommandPath(), like)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/midas-mysql/midas/internal/mysqltest"
+	"github.com/midas-mysql/midas/internal/stack"
 	"github.com/midas-mysql/midas/internal/vmns"
 )
 
@@ -32,7 +33,7 @@ func TestScriptsOnEachBackend(t *testing.T) {
 	clearEnvironment(t)
 	program := built(t)
 	t.Run("embedded", func(t *testing.T) {
-		if openEmbedded == nil && os.Getenv("CI") == "" {
+		if !stack.HasEmbedded() && os.Getenv("CI") == "" {
 			t.Skip("left out: this test was built without the tag gms_pure_go")
 		}
 		testscript.Run(t, scripts("each-backend", program, func() string { return "embedded" }))
@@ -54,7 +55,7 @@ func built(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	args := []string{"build", "-o", dir + "/midas"}
-	if openEmbedded != nil {
+	if stack.HasEmbedded() {
 		args = append(args, "-tags", "gms_pure_go")
 	}
 	build := exec.Command("go", append(args, ".")...)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // flagError explains a flag that cmd does not know or could not read. Where a command is
@@ -16,7 +17,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
 		return unknownCommand(cmd, words[0])
 	}
-	wrong := usagef("%v", err)
+	wrong := usage.Errorf("%v", err)
 	var missing *pflag.NotExistError
 	if !errors.As(err, &missing) {
 		return wrong.WithHint("see: %s --help", cmd.CommandPath())
@@ -35,7 +36,7 @@ func asUsage(err error) error {
 	if errors.As(err, &known) {
 		return err
 	}
-	return usagef("%v", err)
+	return usage.Errorf("%v", err)
 }
 
 // nearest returns the one of names that word was probably meant to be, or "".

@@ -13,6 +13,8 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/rest"
+	"github.com/midas-mysql/midas/internal/statedir"
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/midas-mysql/midas/tokensource"
 )
 
@@ -67,7 +69,7 @@ func (c *cli) credential(clientID string) (_ azcore.TokenCredential, workload bo
 		return credential, true, err
 	}
 	if clientID != "" {
-		return nil, false, usagef("--client-id chooses among the identities of a workload, and this is none").
+		return nil, false, usage.Errorf("--client-id chooses among the identities of a workload, and this is none").
 			WithHint("run it on a VM: midas vm run NAME -- midas token --client-id %s", clientID)
 	}
 	cfg, err := c.signedIn()
@@ -109,7 +111,7 @@ func (o *operatorCredential) GetToken(ctx context.Context, options policy.TokenR
 }
 
 // operatorToken gets a token of the operator for resource.
-func operatorToken(ctx context.Context, control, authority string, operator Operator, resource string) (string, error) {
+func operatorToken(ctx context.Context, control, authority string, operator statedir.Operator, resource string) (string, error) {
 	credential, err := newOperatorCredential(armConfig{Control: control, CA: authority, Operator: operator})
 	if err != nil {
 		return "", err

@@ -5,21 +5,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/midas-mysql/midas/internal/stack"
 	"github.com/spf13/cobra"
 )
 
 func (c *cli) newUpCommand() *cobra.Command {
-	cfg := stackConfig{}
+	cfg := stack.Config{}
 	var behind backendFlags
 	var tokens issuerFlags
 	var endpoint metadataFlags
-	var door gatewaySettings
+	var door gatewayFlags
 	var accessLog bool
 	cmd := &cobra.Command{
 		Use:   "up",
@@ -41,12 +40,12 @@ the Microsoft Entra administrator of servers that are created without one.`,
   midas up --backend mysql://root@127.0.0.1:3306 --backend-password-file ~/mysql-root
   MIDAS_BACKEND_PASSWORD=… midas up --backend 'mysql://midas@db.example.com?ca=/etc/ssl/db-ca.pem'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := cfg.checkAddresses(); err != nil {
+			if err := checkAddresses(cfg); err != nil {
 				return err
 			}
 			cfg.State, cfg.SharedState = c.stateDir, c.sharedState
-			cfg.AdminLogin, cfg.Backend = operatorLogin, behind.choice
-			if err := cfg.read(&behind, &tokens, &endpoint, door); err != nil {
+			cfg.AdminLogin, cfg.Backend = stack.OperatorLogin, behind.choice
+			if err := completeConfig(&cfg, &behind, &tokens, &endpoint, door); err != nil {
 				return err
 			}
 			level := slog.LevelWarn
@@ -73,8 +72,8 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	return cmd
 }
 
-// read completes the settings with what flags name and files hold.
-func (cfg *stackConfig) read(behind *backendFlags, tokens *issuerFlags, endpoint *metadataFlags, door gatewaySettings) (err error) {
+// completeConfig completes cfg with what flags name and files hold.
+func completeConfig(cfg *stack.Config, behind *backendFlags, tokens *issuerFlags, endpoint *metadataFlags, door gatewayFlags) (err error) {
 	if cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); err != nil {
 		return err
 	}
@@ -94,16 +93,16 @@ func (cfg *stackConfig) read(behind *backendFlags, tokens *issuerFlags, endpoint
 	return err
 }
 
-func (c *cli) up(ctx context.Context, cfg stackConfig) error {
-	s, err := openStack(ctx, cfg)
+func (c *cli) up(ctx context.Context, cfg stack.Config) error {
+	s, err := stack.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer s.close()
-	s.welcome(c.stdout)
+	defer s.Close()
+	welcome(c.stdout, s)
 	endNow, cancel := secondInterrupt()
 	defer cancel()
-	if err := s.run(ctx, endNow); err != nil {
+	if err := s.Run(ctx, endNow); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.stdout, "midas is down")
@@ -130,52 +129,30 @@ func secondInterrupt() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// announce tells the other commands where this stack is, until it closes.
-func (s *stack) announce(context.Context) error {
-	r := Running{
-		Control: s.controlURL(), Metadata: s.metadataURL(), MySQL: s.mysqlLn.Addr().String(),
-		PID: os.Getpid(), CA: s.ca.CertPath(),
-	}
-	if s.opsLn != nil {
-		r.Ops = "http://" + s.opsLn.Addr().String()
-	}
-	if s.proxyLn != nil {
-		r.Proxy = "http://" + s.proxyLn.Addr().String()
-	}
-	if err := writeRunning(s.State, r); err != nil {
-		return err
-	}
-	s.onClose(func() {
-		if err := removeRunning(s.State); err != nil {
-			s.Log.Warn("could not remove the announcement", "error", err)
-		}
-	})
-	return nil
-}
-
 // welcome says what runs where and what to do next.
-func (s *stack) welcome(w io.Writer) {
+func welcome(w io.Writer, s *stack.Stack) {
+	at := s.Running()
 	lines := [][2]string{
-		{"control", s.controlURL()},
-		{"metadata", s.metadataURL()},
-		{"mysql", s.mysqlLn.Addr().String() + "  (TLS; midas ca --path prints the authority)"},
-		{"backend", s.backend.Describe()},
-		{"state", s.State},
+		{"control", at.Control},
+		{"metadata", at.Metadata},
+		{"mysql", at.MySQL + "  (TLS; midas ca --path prints the authority)"},
+		{"backend", s.Backend().Describe()},
+		{"state", s.State()},
 	}
-	if s.proxyLn != nil {
-		lines = append(lines, [2]string{"proxy", "http://" + s.proxyLn.Addr().String() + "  (Azure's public names)"})
+	if at.Proxy != "" {
+		lines = append(lines, [2]string{"proxy", at.Proxy + "  (Azure's public names)"})
 	}
-	if left := s.names.leftOut(); left != "" {
+	if left := s.NamesLeftOut(); left != "" {
 		lines = append(lines, [2]string{"names", left})
 	}
 	fmt.Fprintln(w, "midas is up")
 	for _, line := range lines {
 		fmt.Fprintf(w, "  %-9s %s\n", line[0], printable(line[1]))
 	}
-	for _, what := range s.seeded {
+	for _, what := range s.Seeded() {
 		fmt.Fprintf(w, "  %-9s %s\n", "seed", printable(what))
 	}
-	fmt.Fprintf(w, nextSteps, exportState(s.State))
+	fmt.Fprintf(w, nextSteps, exportState(s.State()))
 }
 
 // nextSteps begin with what exportState says.
@@ -198,46 +175,4 @@ func exportState(state string) string {
 		return ""
 	}
 	return "  export " + envName("state") + "=" + shells["sh"].quote(state) + "\n"
-}
-
-// checkAddresses refuses what nothing can listen on, before the state is touched.
-func (cfg *stackConfig) checkAddresses() error {
-	for _, a := range []struct {
-		flag, address   string
-		optional, plain bool
-	}{
-		{flag: "control", address: cfg.Control},
-		{flag: "metadata", address: cfg.Metadata, plain: true},
-		{flag: "mysql", address: cfg.MySQL},
-		{flag: "ops", address: cfg.Ops, optional: true, plain: true},
-		{flag: "proxy", address: cfg.Proxy, optional: true, plain: true},
-	} {
-		if a.address == "" && a.optional {
-			continue
-		}
-		host, port, err := net.SplitHostPort(a.address)
-		if err == nil {
-			_, err = net.LookupPort("tcp", port)
-		}
-		if err != nil {
-			return usagef("--%s %q: %v", a.flag, a.address, err).WithHint("an address is host:port, such as 127.0.0.1:7169")
-		}
-		if !a.plain {
-			continue
-		}
-		if err := requireLoopback(a.flag, host, a.address); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// requireLoopback refuses an address that others can reach for what is served there
-// in plain text: the metadata endpoint answers with tokens.
-func requireLoopback(flag, host, address string) error {
-	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return usagef("--%s %s is plain text and would be reachable from outside this machine", flag, address).
-			WithHint("use a loopback address, such as 127.0.0.1:7169")
-	}
-	return nil
 }

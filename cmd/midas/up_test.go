@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/midas-mysql/midas/internal/statedir"
 )
 
 func TestUpRefusesAddresses(t *testing.T) {
 	clearEnvironment(t)
 	state := t.TempDir()
-	unlock, err := lockState(state) // another midas runs: the address is what is wrong all the same
+	unlock, err := statedir.Lock(state) // another midas runs: the address is what is wrong all the same
 	if err != nil {
 		t.Fatal(err)
 	}

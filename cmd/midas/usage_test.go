@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -25,7 +26,7 @@ func TestExitCodes(t *testing.T) {
 		{midas.Errorf(midas.NotFound, "gone"), exitNotFound},
 		{fmt.Errorf("step: %w", midas.Errorf(midas.NotFound, "gone")), exitNotFound},
 		{fs.ErrNotExist, exitFailed},
-		{usagef("no such flag"), exitUsage},
+		{usage.Errorf("no such flag"), exitUsage},
 		{exitStatus(42), 42},
 		{context.Canceled, exitFailed},
 	} {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/midas-mysql/midas/internal/ca"
+	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/internal/vmns"
 )
 
@@ -50,8 +51,8 @@ func newFakeVM(t *testing.T, identity string) *fakeVM {
 			fmt.Fprintf(w, `{"value": [{"id": "%sMicrosoft.Compute/virtualMachines/myVM", "name": "myVM", "identity": %s}]}`, group, identity)
 		case strings.HasSuffix(path, "/virtualMachines/myVM/listIdentityEndpoint") && r.Method == http.MethodPost:
 			fmt.Fprintf(w, `{"identityEndpoint": "%s/msi/token", "identityHeader": "id.secret", "expiresOn": "2100-01-01T00:00:00Z"}`, f.metadata.URL)
-		case strings.HasPrefix(r.RequestURI, machinePath+"/"):
-			fmt.Fprintf(w, "%s %s secret=%s forwarded=%q metadata=%s\n", r.Method, strings.TrimPrefix(r.RequestURI, machinePath),
+		case strings.HasPrefix(r.RequestURI, statedir.MachinePath+"/"):
+			fmt.Fprintf(w, "%s %s secret=%s forwarded=%q metadata=%s\n", r.Method, strings.TrimPrefix(r.RequestURI, statedir.MachinePath),
 				r.Header.Get("X-Identity-Header"), r.Header["X-Forwarded-For"], r.Header.Get("Metadata"))
 		case strings.HasSuffix(path, "/flexibleServers"):
 			fmt.Fprintf(w, `{"value": [{"id": "%sMicrosoft.DBforMySQL/flexibleServers/mydb", "name": "mydb",
@@ -63,12 +64,12 @@ func newFakeVM(t *testing.T, identity string) *fakeVM {
 		}
 	})
 	f.state = arm.state(t)
-	running, err := readRunning(f.state)
+	running, err := statedir.ReadRunning(f.state)
 	if err != nil {
 		t.Fatal(err)
 	}
 	running.Metadata, running.MySQL = f.metadata.URL, f.gateway.Addr().String()
-	if err := writeRunning(f.state, running); err != nil {
+	if err := statedir.WriteRunning(f.state, running); err != nil {
 		t.Fatal(err)
 	}
 	if f.ca, err = ca.Open(ca.Config{Dir: filepath.Join(f.state, "ca")}); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // systemIdentity is az's word for the identity that belongs to the VM itself.
@@ -134,7 +135,7 @@ func identitiesOf(vm ref, values []string) (holdings, error) {
 		case segment(value):
 			h.assigned = append(h.assigned, identityKind.id(ref{vm.subscription, vm.group, value}))
 		default:
-			return h, usagef("%q is not an identity", value).WithHint("is the variable in your command empty?")
+			return h, usage.Errorf("%q is not an identity", value).WithHint("is the variable in your command empty?")
 		}
 	}
 	return h, nil

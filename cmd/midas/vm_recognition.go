@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/spf13/cobra"
 )
 
@@ -77,7 +78,7 @@ func (c *cli) newVMRecognitionCreateCommand() *cobra.Command {
 				}
 			}
 			if len(properties) != 1 {
-				return usagef("give one of --cidr, --uid and --cgroup")
+				return usage.Errorf("give one of --cidr, --uid and --cgroup")
 			}
 			if own {
 				properties["insecureOwnAddresses"] = true

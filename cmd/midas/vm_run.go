@@ -15,6 +15,8 @@ import (
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/connections"
 	"github.com/midas-mysql/midas/internal/relay"
+	"github.com/midas-mysql/midas/internal/statedir"
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/midas-mysql/midas/internal/vmns"
 )
 
@@ -48,7 +50,7 @@ there all the same, with the variables of "midas env".`,
   midas vm run myVM -g myResourceGroup -- bash -c 'az login --identity && az group list'`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usagef("vm run needs the name of a VM and a command").WithHint("for one: midas vm run myVM -- midas token")
+				return usage.Errorf("vm run needs the name of a VM and a command").WithHint("for one: midas vm run myVM -- midas token")
 			}
 			return nil
 		},
@@ -68,7 +70,7 @@ func (c *cli) vmRun(ctx context.Context, vm machine, onHost bool, command []stri
 		code, err := c.vmRunPlain(context.WithoutCancel(ctx), vm, command)
 		return commandEnded(c, code, err)
 	}
-	running, err := readRunning(c.stateDir)
+	running, err := statedir.ReadRunning(c.stateDir)
 	if err != nil {
 		return notRunning(err)
 	}
@@ -148,7 +150,7 @@ func commandEnded(c *cli, code int, err error) error {
 // client's own. It passes Host, X-Forwarded-For and the query on as they came, so that the
 // endpoint itself can refuse what it refuses anywhere; it logs nothing, since answers hold
 // tokens.
-func metadataProxy(running Running, lease *secretLease) (http.Handler, error) {
+func metadataProxy(running statedir.Running, lease *secretLease) (http.Handler, error) {
 	target, transport, err := controlTransport(running)
 	if err != nil {
 		return nil, err
@@ -157,9 +159,9 @@ func metadataProxy(running Running, lease *secretLease) (http.Handler, error) {
 	return withSecret(lease, &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = target.Scheme, target.Host
-			r.Out.URL.Path = machinePath + r.In.URL.Path
+			r.Out.URL.Path = statedir.MachinePath + r.In.URL.Path
 			if r.In.URL.RawPath != "" {
-				r.Out.URL.RawPath = machinePath + r.In.URL.RawPath
+				r.Out.URL.RawPath = statedir.MachinePath + r.In.URL.RawPath
 			}
 			r.Out.URL.RawQuery = r.In.URL.RawQuery
 			r.Out.Host = r.In.Host

@@ -14,6 +14,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/publicnames"
+	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/internal/vmns"
 )
 
@@ -65,8 +66,8 @@ func learnServers(a *armClient, at []server) func(context.Context, func(map[stri
 // azureNames serves Azure's public names on port 443 of the VM: it ends TLS for them and
 // passes requests on to the control address, which is told the name. trust are variables
 // with which programs believe both authorities.
-func azureNames(stateDir string, running Running) (serve func(net.Listener) error, trust []variable, err error) {
-	authority, err := azureAuthority(stateDir)
+func azureNames(stateDir string, running statedir.Running) (serve func(net.Listener) error, trust []variable, err error) {
+	authority, err := publicnames.OpenAuthority(statedir.AzurePath(stateDir))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,7 +85,7 @@ func azureNames(stateDir string, running Running) (serve func(net.Listener) erro
 }
 
 // controlTransport reaches the control address, and believes nobody else there.
-func controlTransport(running Running) (*url.URL, *http.Transport, error) {
+func controlTransport(running statedir.Running) (*url.URL, *http.Transport, error) {
 	target, err := url.Parse(running.Control)
 	if err != nil || target.Host == "" {
 		return nil, nil, midas.Errorf(midas.Internal, "address of the control endpoint: %q", running.Control)

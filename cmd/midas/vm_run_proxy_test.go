@@ -16,23 +16,24 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas/internal/ca"
+	"github.com/midas-mysql/midas/internal/statedir"
 )
 
 // lent is a secret that needs no renewal.
 func lent(secret string) *secretLease { return &secretLease{secret: secret, now: time.Now} }
 
 // controlAt is a running midas whose control address is a server's.
-func controlAt(t *testing.T, s *httptest.Server) Running {
+func controlAt(t *testing.T, s *httptest.Server) statedir.Running {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Running{Control: s.URL, CA: path}
+	return statedir.Running{Control: s.URL, CA: path}
 }
 
 func TestMetadataProxyWithoutAnEndpoint(t *testing.T) {
-	proxy, err := metadataProxy(Running{Control: "https://127.0.0.1:1"}, lent("id.secret"))
+	proxy, err := metadataProxy(statedir.Running{Control: "https://127.0.0.1:1"}, lent("id.secret"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func TestVMRunLendsNoSecretOutsideIMDS(t *testing.T) {
 	var seen []http.Header
 	upstream := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		seen = append(seen, r.Header)
-		if r.Host != "169.254.169.254" || !strings.HasPrefix(r.RequestURI, machinePath+"/") {
+		if r.Host != "169.254.169.254" || !strings.HasPrefix(r.RequestURI, statedir.MachinePath+"/") {
 			t.Errorf("Host %q, %s", r.Host, r.RequestURI)
 		}
 	}))

@@ -56,7 +56,8 @@ func sameMachine(a, b string) bool {
 // withSecret adds the machine's secret to requests below /metadata/.
 func withSecret(lease *secretLease, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if firstSegment(r.URL.EscapedPath()) == "metadata" {
+		first, _, _ := strings.Cut(strings.TrimLeft(r.URL.EscapedPath(), "/"), "/")
+		if strings.EqualFold(first, "metadata") {
 			r = r.WithContext(context.WithValue(r.Context(), secretKey{}, lease.get(r.Context())))
 		}
 		next.ServeHTTP(w, r)

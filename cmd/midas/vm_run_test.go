@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/midas-mysql/midas/internal/publicnames"
+	"github.com/midas-mysql/midas/internal/statedir"
 )
 
 func TestVMRunServesTheMetadataEndpoint(t *testing.T) {
@@ -97,7 +98,7 @@ func TestVMRunReachesTheControlAddress(t *testing.T) {
 	needProgram(t, "curl")
 	clearEnvironment(t)
 	vm := newFakeVM(t, `null`)
-	running, err := readRunning(vm.state)
+	running, err := statedir.ReadRunning(vm.state)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/ca"
 )
 
 // Host names of Azure's public cloud, by what answers them.
@@ -57,4 +59,11 @@ func hostName(host string) string {
 		host = name
 	}
 	return strings.ToLower(host)
+}
+
+// OpenAuthority opens the authority that vouches for the names, kept in dir. Only the proxy
+// and vm run use it, and only their clients are told to trust it: it is not the authority of
+// the gateway and the control address, which people may have made their machine trust.
+func OpenAuthority(dir string) (*ca.CA, error) {
+	return ca.Open(ca.Config{Dir: dir, Only: All()})
 }

@@ -1,0 +1,73 @@
+package stack
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/arm"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
+)
+
+// databases are those of the stack's backend.
+type databases struct{ db func() *sql.DB }
+
+// reserved are databases of MySQL, MariaDB and midas themselves.
+var reserved = []string{"mysql", "sys", "information_schema", "performance_schema", "midas"}
+
+// List implements arm.Databases.
+func (d databases) List(ctx context.Context) ([]arm.Database, error) {
+	rows, err := d.db().QueryContext(ctx, `SELECT schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata ORDER BY schema_name`)
+	if err != nil {
+		return nil, midas.Errorf(midas.Unavailable, "list the databases: %w", err)
+	}
+	defer rows.Close()
+	var all []arm.Database
+	for rows.Next() {
+		var one arm.Database
+		if err := rows.Scan(&one.Name, &one.Charset, &one.Collation); err != nil {
+			return nil, midas.Errorf(midas.Internal, "list the databases: %w", err)
+		}
+		if !slices.Contains(reserved, strings.ToLower(one.Name)) {
+			all = append(all, one)
+		}
+	}
+	return all, rows.Err()
+}
+
+// Create implements arm.Databases. What clients of Azure call utf8 newer servers know as
+// utf8mb3 alone.
+func (d databases) Create(ctx context.Context, one arm.Database) error {
+	if slices.Contains(reserved, strings.ToLower(one.Name)) {
+		return midas.Errorf(midas.Invalid, "The database '%s' is the server's own.", one.Name)
+	}
+	err := d.create(ctx, one)
+	var refused *mysql.MySQLError
+	if errors.As(err, &refused) && (refused.Number == mysqlerr.UnknownCharacterSet || refused.Number == mysqlerr.UnknownCollation) && one.Charset == "utf8" {
+		one.Charset, one.Collation = "utf8mb3", strings.Replace(one.Collation, "utf8_", "utf8mb3_", 1)
+		err = d.create(ctx, one)
+	}
+	if errors.As(err, &refused) {
+		return midas.Errorf(midas.Invalid, "The database was not created: %s.", refused.Message)
+	} else if err != nil {
+		return midas.Errorf(midas.Unavailable, "create a database: %w", err)
+	}
+	return nil
+}
+
+func (d databases) create(ctx context.Context, one arm.Database) error {
+	statement := "CREATE DATABASE IF NOT EXISTS `" + one.Name + "`"
+	if one.Charset != "" {
+		statement += " CHARACTER SET " + one.Charset
+	}
+	if one.Collation != "" {
+		statement += " COLLATE " + one.Collation
+	}
+	_, err := d.db().ExecContext(ctx, statement)
+	return err
+}

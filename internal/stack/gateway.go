@@ -1,0 +1,70 @@
+package stack
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/gateway"
+)
+
+// GatewaySettings are what an operator decides about the gateway.
+type GatewaySettings struct {
+	MaxSigningIn          int // connections
+	MaxSigningInPerSource int
+	WriteTimeout          time.Duration
+	// DrainTime is how long sessions may finish their transactions when midas is stopped.
+	DrainTime time.Duration
+}
+
+func (s *Stack) openGateway(ctx context.Context) error {
+	verifier, err := s.verifier(midas.Resource, midas.Resource+"/", midas.ResourceAppID)
+	if err != nil {
+		return err
+	}
+	s.names = &certificateNames{servers: s.directory, now: time.Now, log: s.refusals}
+	s.gateway, err = gateway.New(ctx, gateway.Config{
+		Verifier: verifier, Servers: s.directory, Backend: s.backend,
+		Accounts: func(ctx context.Context, server midas.Server) (gateway.Accounts, error) {
+			return s.account(ctx, server)
+		},
+
+		MaxSigningIn: s.config.Gateway.MaxSigningIn, MaxSigningInPerSource: s.config.Gateway.MaxSigningInPerSource, WriteTimeout: s.config.Gateway.WriteTimeout,
+		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Feed: s.directory, Audit: s.auditSignIn, Log: s.log,
+	})
+	return err
+}
+
+// groups asks the directory for the groups of a principal of our own issuer.
+func (s *Stack) groups(ctx context.Context, p midas.Principal) (ids []string, known bool, err error) {
+	if !slices.Contains(s.issuer.IssuerURLs(), p.Issuer) {
+		return nil, false, nil
+	}
+	ids, err = s.directory.MemberGroups(ctx, p.ObjectID)
+	return ids, err == nil, err
+}
+
+// exists tells whether the directory still has the principal that a token of our own
+// issuer is for, and it is not disabled. Other issuers' principals are theirs to know.
+func (s *Stack) exists(ctx context.Context, p midas.Principal) (bool, error) {
+	if !slices.Contains(s.issuer.IssuerURLs(), p.Issuer) {
+		return true, nil
+	}
+	return s.directory.Active(ctx, p.ObjectID)
+}
+
+func (s *Stack) auditSignIn(r midas.SignIn) {
+	s.metrics.signIn(r)
+	about := []any{
+		"outcome", r.Outcome, "remote", r.Remote, "server", r.Server, "user", r.User,
+		"account", r.Account, "oid", r.Principal.ObjectID, "appid", r.Principal.ClientID,
+		"uti", r.Principal.TokenID, "reason", r.Reason,
+	}
+	if r.Outcome == midas.Admitted {
+		s.log.Info("sign-in", about...)
+		return
+	}
+	// Strangers may be refused as often as they like.
+	s.refusals.Info(r.Remote, "sign-in "+string(r.Outcome), about...)
+}
