@@ -2,6 +2,7 @@ package arm
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/armtemplate"
 	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/rest"
 )
@@ -23,11 +25,11 @@ func (a *API) routeDeployments(t *routes) {
 	t.add(http.MethodDelete, all+"/{name}", deploymentType+"/delete", p.del)
 }
 
-// deployment is one that has been understood, and nothing of it done.
+// deployment is one that has been read and checked; nothing of it has been done.
 type deployment struct {
-	*evaluation
-	template template
-	steps    []step
+	evaluation *armtemplate.Evaluation
+	template   armtemplate.Template
+	steps      []armtemplate.Step
 }
 
 // putDeployment makes what a template describes, each resource as if the caller had put it
@@ -42,20 +44,20 @@ func (a *API) putDeployment(c *call) (answer, error) {
 	for _, s := range d.steps {
 		body, err := d.body(s)
 		if err == nil {
-			_, err = a.inner(c, http.MethodPut, s.id, body)
+			_, err = a.inner(c, http.MethodPut, s.ID, body)
 		}
 		if err != nil {
 			return answer{}, failedDeployment(s, err)
 		}
-		done = append(done, object{"id": s.id})
+		done = append(done, object{"id": s.ID})
 	}
-	outputs, err := d.outputs()
+	outputs, err := d.template.OutputValues(d.evaluation)
 	if err != nil {
 		return answer{}, errTemplate(err)
 	}
 	text, err := json.Marshal(object{"properties": object{
 		"mode": "Incremental", "timestamp": azureTime(a.Now()), "correlationId": c.id, "duration": "PT0S",
-		"parameters": d.shown(), "outputs": outputs, "outputResources": done,
+		"parameters": d.publicParameters(), "outputs": outputs, "outputResources": done,
 	}})
 	if err != nil {
 		return answer{}, err
@@ -73,16 +75,16 @@ func (a *API) validateDeployment(c *call) (answer, error) {
 	}
 	var ids []object
 	for _, s := range d.steps {
-		ids = append(ids, object{"id": s.id})
+		ids = append(ids, object{"id": s.ID})
 	}
 	return answer{status: http.StatusOK, body: object{"properties": object{
 		"mode": "Incremental", "provisioningState": "Succeeded", "timestamp": azureTime(a.Now()), "correlationId": c.id,
-		"parameters": d.shown(), "validatedResources": ids,
+		"parameters": d.publicParameters(), "validatedResources": ids,
 	}}}, nil
 }
 
 // understand reads a deployment and refuses what cannot be done: a template with something
-// unknown, a resource of another type, or one that the caller may not make.
+// unknown, a resource of another type, or one that the caller may not create.
 func (a *API) understand(c *call) (*deployment, error) {
 	var body struct {
 		Properties map[string]json.RawMessage `json:"properties"`
@@ -106,46 +108,46 @@ func (a *API) understand(c *call) (*deployment, error) {
 			return nil, errTemplate(fmt.Errorf("the property '%s' of a deployment is not supported here", clip.To(name, 200)))
 		}
 	}
-	t, err := parseTemplate(body.Properties["template"])
+	t, err := armtemplate.Parse(body.Properties["template"])
 	if err != nil {
-		return nil, errTemplate(err)
+		return nil, errTemplate(errors.New(jsonWords(body.Properties["template"], err)))
 	}
 	d := &deployment{template: t}
 	if d.evaluation, err = a.evaluation(c, t, given); err != nil {
 		return nil, err
 	}
-	if d.steps, err = t.steps(d.evaluation); err != nil {
+	if d.steps, err = t.Steps(d.evaluation); err != nil {
 		return nil, errTemplate(err)
 	}
 	// Who may not make a resource learns so before the template costs more.
 	for _, s := range d.steps {
-		if strings.EqualFold(s.kind, deploymentType) {
+		if strings.EqualFold(s.Kind, deploymentType) {
 			return nil, errTemplate(fmt.Errorf("a deployment within a deployment is not supported here"))
 		}
-		if _, err := a.prepare(c, http.MethodPut, s.id); err != nil {
+		if _, err := a.prepare(c, http.MethodPut, s.ID); err != nil {
 			return nil, err
 		}
 	}
-	if d.steps, err = ordered(d.evaluation, d.steps); err != nil {
+	if d.steps, err = armtemplate.Order(d.evaluation, d.steps); err != nil {
 		return nil, errTemplate(err)
 	}
 	return d, nil
 }
 
-func (a *API) evaluation(c *call, t template, given map[string]any) (*evaluation, error) {
+func (a *API) evaluation(c *call, t armtemplate.Template, given map[string]any) (*armtemplate.Evaluation, error) {
 	g, err := a.Directory.GetGroup(c.Context(), c.vars["group"])
 	if err != nil {
 		return nil, err
 	}
-	values, err := t.parametersOf(given)
+	values, err := t.ParameterValues(given)
 	if err != nil {
 		return nil, errTemplate(err)
 	}
 	_, sub := a.Directory.Tenant()
-	return &evaluation{
-		subscription:  object{"id": "/subscriptions/" + sub, "subscriptionId": sub, "tenantId": a.showSubscription()["tenantId"], "displayName": "midas"},
-		resourceGroup: showGroup(g).(object), parameters: values, variables: t.Variables,
-		reference: func(id string) (object, error) {
+	return &armtemplate.Evaluation{
+		Subscription:  object{"id": "/subscriptions/" + sub, "subscriptionId": sub, "tenantId": a.showSubscription()["tenantId"], "displayName": "midas"},
+		ResourceGroup: showGroup(g).(object), Parameters: values, Variables: t.Variables,
+		Reference: func(id string) (object, error) {
 			ans, err := a.inner(c, http.MethodGet, id, nil)
 			found, ok := ans.body.(object)
 			if err == nil && !ok {
@@ -207,72 +209,25 @@ func (a *API) prepare(c *call, method, id string) (*call, error) {
 	return in, nil
 }
 
-// body is a resource as its own PUT takes it.
-func (d *deployment) body(s step) ([]byte, error) {
-	r := s.resource
-	out := object{}
-	for name, value := range map[string]any{
-		"location": r.Location, "tags": r.Tags, "properties": r.Properties, "sku": r.SKU, "plan": r.Plan, "zones": r.Zones, "kind": r.Kind,
-	} {
-		if value == nil {
-			continue
-		}
-		evaluated, err := d.value(value, 0)
-		if err != nil {
-			return nil, err
-		}
-		out[name] = evaluated
-	}
-	if r.Identity != nil {
-		evaluated, err := d.value(r.Identity, 0)
-		if err != nil {
-			return nil, err
-		}
-		out["identity"] = identityMap(evaluated.(object))
+// body returns a resource as its own PUT takes it.
+func (d *deployment) body(s armtemplate.Step) ([]byte, error) {
+	out, err := s.Resource.Body(d.evaluation)
+	if err != nil {
+		return nil, err
 	}
 	text, err := json.Marshal(out)
 	if len(text) > maxBody {
-		return nil, errTooMuch
+		return nil, armtemplate.ErrTooMuch
 	}
 	return text, err
 }
 
-// identityMap takes the older form of user-assigned identities, a list, for the newer.
-func identityMap(identity object) object {
-	if ids, ok := identity["identityIds"].([]any); ok {
-		byID := object{}
-		for _, id := range ids {
-			if text, ok := id.(string); ok {
-				byID[text] = object{}
-			}
-		}
-		delete(identity, "identityIds")
-		identity["userAssignedIdentities"] = byID
-	}
-	return identity
-}
-
-func (d *deployment) outputs() (object, error) {
-	out := object{}
-	for name, o := range d.template.Outputs {
-		value, err := d.value(o.Value, 0)
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasPrefix(strings.ToLower(o.Type), "secure") {
-			value = nil
-		}
-		out[name] = object{"type": o.Type, "value": value}
-	}
-	return out, nil
-}
-
-// shown are the parameters, without those that are secret.
-func (d *deployment) shown() object {
+// publicParameters returns the parameters, the secret ones without their values.
+func (d *deployment) publicParameters() object {
 	out := object{}
 	for name, declared := range d.template.Parameters {
 		entry := object{"type": declared.Type}
-		if value, ok := lookUp(d.parameters, name); ok && !declared.secret() && !slices.Contains(secret, strings.ToLower(name)) {
+		if value, ok := armtemplate.LookUp(d.evaluation.Parameters, name); ok && !declared.Secret() && !slices.Contains(secret, strings.ToLower(name)) {
 			entry["value"] = value
 		}
 		out[name] = entry
@@ -280,13 +235,20 @@ func (d *deployment) shown() object {
 	return out
 }
 
-func failedDeployment(s step, err error) error {
+func failedDeployment(s armtemplate.Step, err error) error {
 	f := faultOf(err)
 	if _, known := err.(*fault); !known && f.status >= http.StatusInternalServerError {
 		return err // ours to mend, and to log
 	}
 	return &fault{
 		status: f.status, code: "DeploymentFailed",
-		message: fmt.Sprintf("At least one resource deployment operation failed. The resource '%s': (%s) %s", s.id, f.code, f.message),
+		message: fmt.Sprintf("At least one resource deployment operation failed. The resource '%s': (%s) %s", s.ID, f.code, f.message),
+	}
+}
+
+func errTemplate(why error) *fault {
+	return &fault{
+		status: http.StatusBadRequest, code: "InvalidTemplate",
+		message: "Deployment template validation failed: '" + why.Error() + "'.",
 	}
 }

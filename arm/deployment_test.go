@@ -3,29 +3,21 @@ package arm
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// vmTemplate is of the form that az makes: a network, and a machine on it.
-const vmTemplate = `{
-	"$schema": "https://schema.management.azure.com/schemas/2015-01-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0",
-	"parameters": {"adminPassword": {"type": "securestring"}, "size": {"type": "string", "defaultValue": "Standard_B1s", "allowedValues": ["Standard_B1s", "Standard_B2s"]}},
-	"variables": {"network": "vmVNET"},
-	"resources": [
-		{"type": "Microsoft.Compute/virtualMachines", "name": "vm", "apiVersion": "2020-06-01", "location": "[resourceGroup().location]", "tags": {"kind": "test"},
-			"dependsOn": ["Microsoft.Network/networkInterfaces/vmNIC"], "identity": {"type": "SystemAssigned"},
-			"properties": {"hardwareProfile": {"vmSize": "[parameters('size')]"}, "osProfile": {"adminPassword": "[parameters('adminPassword')]"},
-				"networkProfile": {"networkInterfaces": [{"id": "[resourceId('Microsoft.Network/networkInterfaces', 'vmNIC')]"}]}}},
-		{"type": "Microsoft.Network/networkInterfaces", "name": "vmNIC", "apiVersion": "2015-06-15", "location": "eastus",
-			"dependsOn": ["[resourceId('Microsoft.Network/virtualNetworks', variables('network'))]"], "properties": {}},
-		{"type": "Microsoft.Network/virtualNetworks", "name": "[variables('network')]", "apiVersion": "2015-06-15", "location": "eastus", "tags": {}, "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/16"]}}}
-	],
-	"outputs": {"who": {"type": "string", "value": "[reference(resourceId('Microsoft.Compute/virtualMachines', 'vm'), '2020-06-01', 'Full').identity.principalId]"},
-		"hidden": {"type": "securestring", "value": "[parameters('adminPassword')]"}}
-}`
+// vmTemplate has the form that az gives it: a network, and a machine in it.
+var vmTemplate = func() string {
+	text, err := os.ReadFile("../internal/armtemplate/testdata/vm.json")
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(string(text))
+}()
 
 const deployments = rg + "/providers/Microsoft.Resources/deployments/"
 

@@ -1,25 +1,26 @@
-package arm
+package armtemplate
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-func testEvaluation() *evaluation {
-	return &evaluation{
-		subscription:  object{"id": "/subscriptions/s", "subscriptionId": "s", "tenantId": "t"},
-		resourceGroup: object{"id": "/subscriptions/s/resourceGroups/g", "name": "g", "location": "eastus"},
-		parameters:    map[string]any{"Name": "vm", "list": []any{"a", "b"}},
-		variables: map[string]any{
+func testEvaluation() *Evaluation {
+	return &Evaluation{
+		Subscription:  object{"id": "/subscriptions/s", "subscriptionId": "s", "tenantId": "t"},
+		ResourceGroup: object{"id": "/subscriptions/s/resourceGroups/g", "name": "g", "location": "eastus"},
+		Parameters:    map[string]any{"Name": "vm", "list": []any{"a", "b"}},
+		Variables: map[string]any{
 			"prefix": "[concat(parameters('name'), '-')]", "loop": "[variables('loop')]",
 			"d0": strings.Repeat("x", 1000), "d1": "[concat(variables('d0'), variables('d0'))]", "d2": "[concat(variables('d1'), variables('d1'))]",
 			"d3": "[concat(variables('d2'), variables('d2'))]", "d4": "[concat(variables('d3'), variables('d3'))]", "d5": "[concat(variables('d4'), variables('d4'))]",
 			"d6": "[concat(variables('d5'), variables('d5'))]", "d7": "[concat(variables('d6'), variables('d6'))]", "d8": "[concat(variables('d7'), variables('d7'))]",
 		},
-		reference: func(id string) (object, error) {
+		Reference: func(id string) (object, error) {
 			return object{"id": id, "properties": object{"color": "red"}, "identity": object{"principalId": "p"}}, nil
 		},
 	}
@@ -44,14 +45,14 @@ func TestExpressions(t *testing.T) {
 		"[concat(reference('/x').color, '!')]":                         "red!",
 		"[-3]":                                                         int64(-3),
 	} {
-		got, err := testEvaluation().value(text, 0)
+		got, err := testEvaluation().Value(text)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", text, err, diff)
 		}
 	}
 }
 
-func TestExpressionsThatAreRefused(t *testing.T) {
+func TestRefusedExpressions(t *testing.T) {
 	for text, want := range map[string]string{
 		"[uniqueString('x')]":                      "the function 'uniqueString' is not known here",
 		"[copyIndex()]":                            "the function 'copyIndex' is not known here",
@@ -78,34 +79,39 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 		"[" + strings.Repeat("toLower(", 99) + "]": "nests too deep",
 		"[a()" + strings.Repeat(".a", 99) + "]":    "nests too deep",
 	} {
-		got, err := testEvaluation().value(text, 0)
+		got, err := testEvaluation().Value(text)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v; want %q", text, got, err, want)
 		}
 	}
 }
 
-// A template is a stranger's; whatever it holds must end in a value or an error.
+// Clients write templates: whatever one holds must end in a value or an error.
 func FuzzTemplate(f *testing.F) {
+	vm, err := os.ReadFile("testdata/vm.json")
+	if err != nil {
+		f.Fatal(err)
+	}
 	for _, seed := range []string{
-		vmTemplate, `{"resources": [{"type": "A/b", "name": "[concat('a', 'b')]", "dependsOn": ["ab"]}]}`,
+		string(vm), `{"resources": [{"type": "A/b", "name": "[concat('a', 'b')]", "dependsOn": ["ab"]}]}`,
 		`{"variables": {"a": "[variables('a')]"}, "outputs": {"o": {"type": "string", "value": "[variables('a')]"}}}`,
 	} {
 		f.Add(seed, "[concat(parameters('a'), resourceId('A/b', 'c').x[1])]")
 	}
 	f.Fuzz(func(_ *testing.T, text, expression string) {
 		e := testEvaluation()
-		_, _ = e.value(expression, 0)
-		t, err := parseTemplate(json.RawMessage(text))
+		_, _ = e.Value(expression)
+		t, err := Parse(json.RawMessage(text))
 		if err != nil {
 			return
 		}
-		_, _ = t.parametersOf(nil)
-		e.variables = t.Variables
-		steps, _ := t.steps(e)
-		steps, _ = ordered(e, steps)
+		_, _ = t.ParameterValues(nil)
+		_, _ = t.OutputValues(e)
+		e.Variables = t.Variables
+		steps, _ := t.Steps(e)
+		steps, _ = Order(e, steps)
 		for _, s := range steps {
-			_, _ = (&deployment{evaluation: e, template: t}).body(s)
+			_, _ = s.Resource.Body(e)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package arm
+package armtemplate
 
 import (
 	"fmt"
@@ -8,44 +8,44 @@ import (
 	"github.com/midas-mysql/midas/internal/clip"
 )
 
-// step is one resource of a deployment that is about to be made.
-type step struct {
-	resource templateResource
-	id       string // ARM id
-	kind     string
+// Step is one resource of a deployment that is about to be created.
+type Step struct {
+	Resource Resource
+	ID       string // ARM id
+	Kind     string
 	name     string
 }
 
-// steps returns the resources in the template's order. Names and types are evaluated; the
+// Steps returns the resources in the template's order. Names and types are evaluated; the
 // rest is later, when those before are there.
-func (t template) steps(e *evaluation) ([]step, error) {
-	var all []step
-	scope, _ := e.resourceGroup["id"].(string)
+func (t Template) Steps(e *Evaluation) ([]Step, error) {
+	var all []Step
+	scope, _ := e.ResourceGroup["id"].(string)
 	for _, r := range t.Resources {
-		s := step{resource: r}
+		s := Step{Resource: r}
 		var err error
-		if s.kind, err = e.text(r.Type); err != nil {
+		if s.Kind, err = e.text(r.Type); err != nil {
 			return nil, err
 		}
 		if s.name, err = e.text(r.Name); err != nil {
 			return nil, err
 		}
-		path, err := typedPath(s.kind, strings.Split(s.name, "/"))
+		path, err := typedPath(s.Kind, strings.Split(s.name, "/"))
 		if err != nil {
 			return nil, err
 		}
-		s.id = scope + path
+		s.ID = scope + path
 		all = append(all, s)
 	}
 	return all, nil
 }
 
-// called is by which names a template may call its resources: by id, by type and name, or
-// by name. A name may be that of several.
-func called(all []step) map[string][]int {
+// called maps each name that a template may call its resources by to their positions: the
+// id, type and name, or the name alone, which several may share.
+func called(all []Step) map[string][]int {
 	names := map[string][]int{}
 	for i, s := range all {
-		id := strings.ToLower(s.id)
+		id := strings.ToLower(s.ID)
 		mine := []string{id, strings.ToLower(s.name)}
 		segments := strings.Split(id[1:], "/")
 		for from := 1; from < len(segments)-1; from++ {
@@ -60,12 +60,12 @@ func called(all []step) map[string][]int {
 }
 
 // dependencies are, for each of the resources, those that come before it, each once.
-func dependencies(e *evaluation, all []step) ([][]int, error) {
+func dependencies(e *Evaluation, all []Step) ([][]int, error) {
 	names := called(all)
 	after := make([][]int, len(all))
 	for i, s := range all {
 		seen := map[string]bool{}
-		for _, on := range s.resource.DependsOn {
+		for _, on := range s.Resource.DependsOn {
 			text, err := e.text(on)
 			if err != nil {
 				return nil, err
@@ -80,7 +80,7 @@ func dependencies(e *evaluation, all []step) ([][]int, error) {
 				found = names[strings.TrimPrefix(name, "/")]
 			}
 			if found == nil {
-				return nil, fmt.Errorf("the resource '%s' depends on '%s', which is not in the template", s.id, clip.To(text, 200))
+				return nil, fmt.Errorf("the resource '%s' depends on '%s', which is not in the template", s.ID, clip.To(text, 200))
 			}
 			after[i] = append(after[i], found...)
 		}
@@ -90,14 +90,14 @@ func dependencies(e *evaluation, all []step) ([][]int, error) {
 	return after, nil
 }
 
-// ordered sorts by dependencies, keeping the template's order where it can: each time, the
+// Order sorts by dependencies, keeping the template's order where it can: each time, the
 // first resource that waits for none (A. B. Kahn, "Topological sorting of large networks").
-func ordered(e *evaluation, all []step) ([]step, error) {
+func Order(e *Evaluation, all []Step) ([]Step, error) {
 	ids := map[string]bool{}
 	for _, s := range all {
-		id := strings.ToLower(s.id)
+		id := strings.ToLower(s.ID)
 		if ids[id] {
-			return nil, fmt.Errorf("the resource '%s' is defined twice", s.id)
+			return nil, fmt.Errorf("the resource '%s' is defined twice", s.ID)
 		}
 		ids[id] = true
 	}
@@ -113,12 +113,12 @@ func ordered(e *evaluation, all []step) ([]step, error) {
 			before[j] = append(before[j], i)
 		}
 	}
-	out := make([]step, 0, len(all))
+	out := make([]Step, 0, len(all))
 	for len(out) < len(all) {
 		ready := slices.Index(waits, 0)
 		if ready < 0 {
 			stuck := slices.IndexFunc(waits, func(n int) bool { return n > 0 })
-			return nil, fmt.Errorf("the resources depend on each other in a circle: '%s'", all[stuck].id)
+			return nil, fmt.Errorf("the resources depend on each other in a circle: '%s'", all[stuck].ID)
 		}
 		waits[ready] = -1
 		for _, i := range before[ready] {

@@ -1,24 +1,26 @@
-package arm
+package armtemplate
 
 import (
 	"fmt"
 	"strings"
 )
 
-// What the values of one deployment may come to, together: a template that is small, and
-// names its variables often enough, is as large as it likes.
+// The values of one deployment are bounded together: a small template that names its
+// variables often enough would else grow without end.
 const (
 	maxValueBytes = 4 << 20
 	maxValueNodes = 100_000
 )
 
-// value returns v with the expressions within it evaluated.
-func (e *evaluation) value(v any, depth int) (any, error) {
+// Value returns v with the expressions within it evaluated.
+func (e *Evaluation) Value(v any) (any, error) { return e.value(v, 0) }
+
+func (e *Evaluation) value(v any, depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("the template nests too deep")
 	}
 	if e.nodes++; e.nodes > maxValueNodes {
-		return nil, errTooMuch
+		return nil, ErrTooMuch
 	}
 	switch v := v.(type) {
 	case string:
@@ -61,8 +63,8 @@ func (e *evaluation) value(v any, depth int) (any, error) {
 	return v, nil
 }
 
-// text is value for what must be one.
-func (e *evaluation) text(v any) (string, error) {
+// text evaluates v, which must come to a text.
+func (e *Evaluation) text(v any) (string, error) {
 	out, err := e.value(v, 0)
 	text, ok := out.(string)
 	if err == nil && !ok {
@@ -71,10 +73,10 @@ func (e *evaluation) text(v any) (string, error) {
 	return text, err
 }
 
-// spend charges the deployment for a value with all that is in it.
-func (e *evaluation) spend(v any) error {
+// spend counts a value, with all that is in it, against the bounds of the deployment.
+func (e *Evaluation) spend(v any) error {
 	if e.nodes++; e.nodes > maxValueNodes {
-		return errTooMuch
+		return ErrTooMuch
 	}
 	switch v := v.(type) {
 	case string:
@@ -98,11 +100,12 @@ func (e *evaluation) spend(v any) error {
 	return nil
 }
 
-func (e *evaluation) spendText(text string) error {
+func (e *Evaluation) spendText(text string) error {
 	if e.bytes += len(text); e.bytes > maxValueBytes {
-		return errTooMuch
+		return ErrTooMuch
 	}
 	return nil
 }
 
-var errTooMuch = fmt.Errorf("the values of the template come to more than %d MiB or %d parts", maxValueBytes>>20, maxValueNodes)
+// ErrTooMuch is returned where the values of one deployment exceed the bounds.
+var ErrTooMuch = fmt.Errorf("the values of the template come to more than %d MiB or %d parts", maxValueBytes>>20, maxValueNodes)

@@ -1,4 +1,4 @@
-package arm
+package armtemplate
 
 import (
 	"encoding/json"
@@ -10,14 +10,17 @@ import (
 	"github.com/midas-mysql/midas/internal/clip"
 )
 
-// evaluation gives the expressions of one deployment their values.
-type evaluation struct {
-	subscription  object // what subscription() is
-	resourceGroup object // what resourceGroup() is
-	parameters    map[string]any
-	variables     map[string]any
-	// reference returns a resource as GET shows it.
-	reference func(id string) (object, error)
+type object = map[string]any
+
+// Evaluation evaluates the expressions of one deployment. What all of them make together is
+// bounded, so each deployment needs one of its own.
+type Evaluation struct {
+	Subscription  map[string]any // the value of subscription()
+	ResourceGroup map[string]any // the value of resourceGroup()
+	Parameters    map[string]any
+	Variables     map[string]any
+	// Reference returns a resource as GET shows it.
+	Reference func(id string) (map[string]any, error)
 
 	depth int // of variables that name variables
 	steps int // done so far
@@ -25,13 +28,17 @@ type evaluation struct {
 	bytes int // of texts in them
 }
 
-// Variables that name each other twice would double the work, or a text, at each level.
+// Variables that name each other twice would double the work, or a text, at each level:
+// these bounds end such a template early.
 const (
 	maxSteps = 100_000
 	maxText  = 128 << 10
 )
 
-func (e *evaluation) evaluate(parsed any) (any, error) {
+// maxID is how many bytes an ARM id may have: the API takes no longer path.
+const maxID = 2048
+
+func (e *Evaluation) evaluate(parsed any) (any, error) {
 	if e.steps++; e.steps > maxSteps {
 		return nil, fmt.Errorf("the template takes too long to evaluate")
 	}
@@ -73,7 +80,7 @@ func pick(of, member any) (any, error) {
 	switch of := of.(type) {
 	case object:
 		if name, ok := member.(string); ok {
-			if value, ok := lookUp(of, name); ok {
+			if value, ok := LookUp(of, name); ok {
 				return value, nil
 			}
 		}
@@ -85,7 +92,8 @@ func pick(of, member any) (any, error) {
 	return nil, fmt.Errorf("there is no member '%v'", member)
 }
 
-func lookUp(of map[string]any, name string) (any, bool) {
+// LookUp returns the member with that name, which compares without case.
+func LookUp(of map[string]any, name string) (any, bool) {
 	for known, value := range of {
 		if strings.EqualFold(known, name) {
 			return value, true
@@ -94,18 +102,18 @@ func lookUp(of map[string]any, name string) (any, bool) {
 	return nil, false
 }
 
-// functions are those that az's templates use, and a few that stand beside them in most
-// others. Any other is an error, never a guess.
+// functions are those that az's templates use, and a few that most other templates use too.
+// Any other is an error, never a guess.
 // Source: Microsoft, "ARM template functions".
-var functions map[string]func(e *evaluation, args []any) (any, error)
+var functions map[string]func(e *Evaluation, args []any) (any, error)
 
 func init() {
-	functions = map[string]func(*evaluation, []any) (any, error){
+	functions = map[string]func(*Evaluation, []any) (any, error){
 		"concat": concat, "resourceid": resourceID, "parameters": parameter, "variables": variableOf, "reference": reference,
-		"resourcegroup": func(e *evaluation, args []any) (any, error) { return e.resourceGroup, none("resourceGroup", args) },
-		"subscription":  func(e *evaluation, args []any) (any, error) { return e.subscription, none("subscription", args) },
-		"tolower":       func(_ *evaluation, args []any) (any, error) { return mapText("toLower", args, strings.ToLower) },
-		"toupper":       func(_ *evaluation, args []any) (any, error) { return mapText("toUpper", args, strings.ToUpper) },
+		"resourcegroup": func(e *Evaluation, args []any) (any, error) { return e.ResourceGroup, none("resourceGroup", args) },
+		"subscription":  func(e *Evaluation, args []any) (any, error) { return e.Subscription, none("subscription", args) },
+		"tolower":       func(_ *Evaluation, args []any) (any, error) { return mapText("toLower", args, strings.ToLower) },
+		"toupper":       func(_ *Evaluation, args []any) (any, error) { return mapText("toUpper", args, strings.ToUpper) },
 	}
 }
 
@@ -137,7 +145,7 @@ func allTexts(args []any) ([]string, bool) {
 }
 
 // concat joins texts and numbers, or arrays.
-func concat(_ *evaluation, args []any) (any, error) {
+func concat(_ *Evaluation, args []any) (any, error) {
 	var b strings.Builder
 	var all []any
 	arrays := 0
@@ -169,15 +177,15 @@ func concat(_ *evaluation, args []any) (any, error) {
 }
 
 // resourceID is resourceId([subscription], [group], type, name…).
-func resourceID(e *evaluation, args []any) (any, error) {
+func resourceID(e *Evaluation, args []any) (any, error) {
 	texts, ok := allTexts(args)
 	kind := slices.IndexFunc(texts, func(text string) bool { return strings.Contains(text, "/") })
 	if !ok || kind < 0 || kind > 2 {
 		return nil, fmt.Errorf("the function 'resourceId' takes a type such as 'Microsoft.Network/virtualNetworks', and names")
 	}
-	scope, _ := e.resourceGroup["id"].(string)
+	scope, _ := e.ResourceGroup["id"].(string)
 	if kind > 0 {
-		sub, _ := e.subscription["id"].(string)
+		sub, _ := e.Subscription["id"].(string)
 		if kind == 2 {
 			sub = "/subscriptions/" + texts[0]
 		}
@@ -193,7 +201,7 @@ func typedPath(kind string, names []string) (string, error) {
 	if len(types) != len(names)+1 || slices.Contains(types, "") || slices.Contains(names, "") {
 		return "", fmt.Errorf("the type '%s' and the name '%s' are not of as many parts", clip.To(kind, 200), clip.To(strings.Join(names, "/"), 200))
 	}
-	if len(kind) > maxPath {
+	if len(kind) > maxID {
 		return "", fmt.Errorf("the type '%s' is too long", clip.To(kind, 200))
 	}
 	var path strings.Builder
@@ -201,16 +209,16 @@ func typedPath(kind string, names []string) (string, error) {
 	for i, name := range names {
 		path.WriteString("/" + types[i+1] + "/" + name)
 	}
-	if path.Len() > maxPath {
+	if path.Len() > maxID {
 		return "", fmt.Errorf("the name '%s' is too long", clip.To(strings.Join(names, "/"), 200))
 	}
 	return path.String(), nil
 }
 
-func parameter(e *evaluation, args []any) (any, error) {
+func parameter(e *Evaluation, args []any) (any, error) {
 	texts, ok := allTexts(args)
 	if ok && len(texts) == 1 {
-		if value, ok := lookUp(e.parameters, texts[0]); ok {
+		if value, ok := LookUp(e.Parameters, texts[0]); ok {
 			return value, nil
 		}
 	}
@@ -218,10 +226,10 @@ func parameter(e *evaluation, args []any) (any, error) {
 }
 
 // variableOf evaluates a variable, which may name others.
-func variableOf(e *evaluation, args []any) (any, error) {
+func variableOf(e *Evaluation, args []any) (any, error) {
 	texts, ok := allTexts(args)
 	if ok && len(texts) == 1 {
-		if value, ok := lookUp(e.variables, texts[0]); ok {
+		if value, ok := LookUp(e.Variables, texts[0]); ok {
 			if e.depth++; e.depth > maxDepth {
 				return nil, fmt.Errorf("the variables nest too deep")
 			}
@@ -234,12 +242,12 @@ func variableOf(e *evaluation, args []any) (any, error) {
 
 // reference is reference(id, [apiVersion], ['Full']): the properties of a resource, or all
 // of it.
-func reference(e *evaluation, args []any) (any, error) {
+func reference(e *Evaluation, args []any) (any, error) {
 	texts, ok := allTexts(args)
 	if !ok || len(texts) == 0 || len(texts) > 3 || len(texts) == 3 && !strings.EqualFold(texts[2], "Full") || !strings.HasPrefix(texts[0], "/") {
 		return nil, fmt.Errorf("the function 'reference' takes a resource's id, a version and 'Full'")
 	}
-	found, err := e.reference(texts[0])
+	found, err := e.Reference(texts[0])
 	if err != nil || len(texts) == 3 {
 		return found, err
 	}

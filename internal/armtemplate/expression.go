@@ -1,4 +1,4 @@
-package arm
+package armtemplate
 
 import (
 	"fmt"
@@ -19,8 +19,8 @@ type (
 	memberOf struct{ of, member any }
 )
 
-// maxDepth is how deep expressions and values may nest, so that a stranger's cannot
-// exhaust the stack.
+// maxDepth is how deep expressions and values may nest, so that no template can exhaust the
+// stack.
 const maxDepth = 32
 
 // isExpression tells whether a template's text is to be evaluated, and returns what is

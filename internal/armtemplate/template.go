@@ -1,53 +1,54 @@
-package arm
+package armtemplate
 
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/midas-mysql/midas/internal/clip"
 )
 
-// template is a Resource Manager template. A member that is not here is refused: what
+// Template is a Resource Manager template. A member that is not here is refused: what
 // midas does not understand it must not pass over.
 // Source: Microsoft, "Understand the structure and syntax of ARM templates".
-type template struct {
-	Schema         string                       `json:"$schema"`
-	ContentVersion string                       `json:"contentVersion"`
-	Metadata       any                          `json:"metadata"`
-	Parameters     map[string]templateParameter `json:"parameters"`
-	Variables      map[string]any               `json:"variables"`
-	Resources      []templateResource           `json:"resources"`
-	Outputs        map[string]templateOutput    `json:"outputs"`
+type Template struct {
+	Schema         string               `json:"$schema"`
+	ContentVersion string               `json:"contentVersion"`
+	Metadata       any                  `json:"metadata"`
+	Parameters     map[string]Parameter `json:"parameters"`
+	Variables      map[string]any       `json:"variables"`
+	Resources      []Resource           `json:"resources"`
+	Outputs        map[string]Output    `json:"outputs"`
 }
 
-type templateParameter struct {
+// Parameter is a parameter that a template declares.
+type Parameter struct {
 	Type          string `json:"type"`
 	DefaultValue  any    `json:"defaultValue"`
 	AllowedValues []any  `json:"allowedValues"`
 	Metadata      any    `json:"metadata"`
 }
 
-// secret tells whether the value must never be shown.
-func (p templateParameter) secret() bool {
-	return strings.HasPrefix(strings.ToLower(p.Type), "secure")
-}
+// Secret reports whether the value must never be shown.
+func (p Parameter) Secret() bool { return secure(p.Type) }
 
-func (p templateParameter) allows(value any) bool {
+func secure(kind string) bool { return strings.HasPrefix(strings.ToLower(kind), "secure") }
+
+func (p Parameter) allows(value any) bool {
 	text := fmt.Sprint(value)
 	return slices.ContainsFunc(p.AllowedValues, func(a any) bool { return fmt.Sprint(a) == text })
 }
 
-type templateOutput struct {
+// Output is an output that a template declares.
+type Output struct {
 	Type  string `json:"type"`
 	Value any    `json:"value"`
 }
 
-type templateResource struct {
+// Resource is a resource of a template, with nothing evaluated.
+type Resource struct {
 	Type       string         `json:"type"`
 	APIVersion string         `json:"apiVersion"`
 	Name       string         `json:"name"`
@@ -73,16 +74,10 @@ const (
 	maxDependencies       = 10_000
 )
 
-func errTemplate(why error) *fault {
-	return &fault{
-		status: http.StatusBadRequest, code: "InvalidTemplate",
-		message: "Deployment template validation failed: '" + why.Error() + "'.",
-	}
-}
-
-// parseTemplate reads a template strictly.
-func parseTemplate(text json.RawMessage) (template, error) {
-	var t template
+// Parse reads a template. A member that it does not know is an error; errors of
+// encoding/json are returned as they are.
+func Parse(text json.RawMessage) (Template, error) {
+	var t Template
 	if len(bytes.TrimSpace(text)) == 0 || bytes.TrimSpace(text)[0] != '{' {
 		return t, fmt.Errorf("the template is missing")
 	}
@@ -90,12 +85,12 @@ func parseTemplate(text json.RawMessage) (template, error) {
 	decoder.UseNumber()
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&t); err != nil {
-		return t, errors.New(jsonWords(text, err))
+		return t, err
 	}
 	return t, t.withinLimits()
 }
 
-func (t template) withinLimits() error {
+func (t Template) withinLimits() error {
 	on := 0
 	for _, r := range t.Resources {
 		on += len(r.DependsOn)
@@ -117,8 +112,8 @@ func (t template) withinLimits() error {
 	return nil
 }
 
-// parametersOf are the values of the template's parameters: those given, or the defaults.
-func (t template) parametersOf(given map[string]any) (map[string]any, error) {
+// ParameterValues returns the values of the template's parameters: those given, or the defaults.
+func (t Template) ParameterValues(given map[string]any) (map[string]any, error) {
 	values := map[string]any{}
 	if len(given) > maxTemplateParameters {
 		return nil, fmt.Errorf("more than %d parameters are given", maxTemplateParameters)
@@ -126,7 +121,7 @@ func (t template) parametersOf(given map[string]any) (map[string]any, error) {
 	for name, value := range given {
 		declared, ok := lookUpParameter(t.Parameters, name)
 		holder, isObject := value.(object)
-		inner, hasValue := lookUp(holder, "value")
+		inner, hasValue := LookUp(holder, "value")
 		switch {
 		case !ok:
 			return nil, fmt.Errorf("the template parameter '%s' is not in the template", clip.To(name, 200))
@@ -138,7 +133,7 @@ func (t template) parametersOf(given map[string]any) (map[string]any, error) {
 		values[name] = inner
 	}
 	for name, declared := range t.Parameters {
-		if _, ok := lookUp(values, name); ok {
+		if _, ok := LookUp(values, name); ok {
 			continue
 		}
 		if declared.DefaultValue == nil {
@@ -154,11 +149,67 @@ func (t template) parametersOf(given map[string]any) (map[string]any, error) {
 	return values, nil
 }
 
-func lookUpParameter(of map[string]templateParameter, name string) (templateParameter, bool) {
+func lookUpParameter(of map[string]Parameter, name string) (Parameter, bool) {
 	for known, p := range of {
 		if strings.EqualFold(known, name) {
 			return p, true
 		}
 	}
-	return templateParameter{}, false
+	return Parameter{}, false
+}
+
+// Body returns the resource as its own PUT takes it, with its expressions evaluated.
+func (r Resource) Body(e *Evaluation) (map[string]any, error) {
+	out := object{}
+	for name, value := range map[string]any{
+		"location": r.Location, "tags": r.Tags, "properties": r.Properties, "sku": r.SKU, "plan": r.Plan, "zones": r.Zones, "kind": r.Kind,
+	} {
+		if value == nil {
+			continue
+		}
+		evaluated, err := e.Value(value)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = evaluated
+	}
+	if r.Identity != nil {
+		evaluated, err := e.Value(r.Identity)
+		if err != nil {
+			return nil, err
+		}
+		out["identity"] = identityMap(evaluated.(object))
+	}
+	return out, nil
+}
+
+// identityMap turns the older form of user-assigned identities, a list, into the newer one.
+func identityMap(identity object) object {
+	if ids, ok := identity["identityIds"].([]any); ok {
+		byID := object{}
+		for _, id := range ids {
+			if text, ok := id.(string); ok {
+				byID[text] = object{}
+			}
+		}
+		delete(identity, "identityIds")
+		identity["userAssignedIdentities"] = byID
+	}
+	return identity
+}
+
+// OutputValues returns the template's outputs, those that are secret without their values.
+func (t Template) OutputValues(e *Evaluation) (map[string]any, error) {
+	out := object{}
+	for name, o := range t.Outputs {
+		value, err := e.Value(o.Value)
+		if err != nil {
+			return nil, err
+		}
+		if secure(o.Type) {
+			value = nil
+		}
+		out[name] = object{"type": o.Type, "value": value}
+	}
+	return out, nil
 }
