@@ -38,10 +38,10 @@ var levels = []struct {
 			"internal/keyfile",
 			"internal/keystrength",
 			"internal/mysqlerr",
+			"internal/peer",
 			"internal/publicnames",
 			"internal/relay",
 			"internal/rest",
-			"internal/socketowner",
 			"internal/statedir",
 			"internal/throttledlog",
 			"internal/usage",
@@ -94,7 +94,7 @@ var allowed = map[[2]string]string{
 }
 
 // Packages of level 0 that speak to the kernel in the words of a library.
-var ofTheSystem = []string{"internal/vmns", "internal/confine", "internal/socketowner", "internal/keystrength"}
+var ofTheSystem = []string{"internal/vmns", "internal/confine", "internal/peer", "internal/keystrength"}
 
 type pkg struct {
 	ImportPath   string

@@ -44,7 +44,7 @@ type target struct {
 	tls              *tls.Config // nil: plain
 	plain            bool        // the URL says tls=disabled
 	local            bool        // on this machine, so that peer can be found out
-	peer             *peer       // nil: not verified apart from TLS
+	peer             *localPeer  // nil: not verified apart from TLS
 }
 
 // Dial opens a raw connection, before the server's greeting. Errors are Unavailable

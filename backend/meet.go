@@ -12,7 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/internal/socketowner"
+	"github.com/midas-mysql/midas/internal/peer"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -81,7 +81,7 @@ func (t *target) recognise(m met, file string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	p := &peer{address: t.address, file: file, known: all[t.address]}
+	p := &localPeer{address: t.address, file: file, known: all[t.address]}
 	who, first := identity{User: &m.user}, p.known == identity{}
 	switch {
 	case m.unknown == nil && (trustedUser(m.user) || p.known.isUser(m.user)):
@@ -115,7 +115,7 @@ func (t *target) recognise(m met, file string, log *slog.Logger) error {
 
 // remember keeps who served the address at the first contact, and says so. Root and midas's
 // own user are remembered too: else the next to take the address would be met as the first.
-func (p *peer) remember(log *slog.Logger) error {
+func (p *localPeer) remember(log *slog.Logger) error {
 	ours := p.known.User != nil && trustedUser(*p.known.User)
 	if ours && p.file == "" {
 		return nil
@@ -132,7 +132,7 @@ func (p *peer) remember(log *slog.Logger) error {
 // firstContact is by what a server will be known that was never met before.
 func (t target) firstContact(m met) (identity, error) {
 	switch {
-	case t.network == "unix" && (m.unknown != nil || socketowner.Ambiguous(m.user) || !kept(t.address, m.user)):
+	case t.network == "unix" && (m.unknown != nil || peer.Ambiguous(m.user) || !kept(t.address, m.user)):
 		return identity{}, midas.Errorf(midas.Forbidden, "socket %s is served by user %s, and others could have put it there", t.address, userName(m.user)).
 			WithHint("if that is your database server: midas backend trust %s", t.address)
 	case m.unknown == nil:
@@ -166,7 +166,7 @@ func (t target) certificate(m met) (string, error) {
 
 // localTLS is for servers whose certificate names no host and has no authority. Either the
 // kernel has told whose process it is, or the certificate's key is compared.
-func (t target) localTLS(p *peer) *tls.Config {
+func (t target) localTLS(p *localPeer) *tls.Config {
 	host, _, _ := net.SplitHostPort(t.address)
 	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, ClientSessionCache: sessionCache()}
 	if p.byCertificate {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/internal/socketowner"
+	"github.com/midas-mysql/midas/internal/peer"
 )
 
 // A port of this machine, and a socket in a folder that others can write to, is anyone's
@@ -21,10 +21,10 @@ import (
 // the user's place.
 
 // userBehind is replaced by tests, for systems that do not tell.
-var userBehind = socketowner.Behind
+var userBehind = peer.Behind
 
-// peer verifies who is at the other end of connections to one address.
-type peer struct {
+// localPeer verifies which process or key serves one address of this machine.
+type localPeer struct {
 	address, file string
 	byCertificate bool
 
@@ -37,7 +37,7 @@ type peer struct {
 func trustedUser(id uint32) bool { return id == 0 || id == uint32(os.Geteuid()) }
 
 // verifyUser refuses a connection that a process of an unknown user has accepted.
-func (p *peer) verifyUser(ctx context.Context, conn net.Conn) error {
+func (p *localPeer) verifyUser(ctx context.Context, conn net.Conn) error {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(dialTimeout)
@@ -60,7 +60,7 @@ func (p *peer) verifyUser(ctx context.Context, conn net.Conn) error {
 }
 
 // verifyCertificate is a tls.Config's VerifyConnection.
-func (p *peer) verifyCertificate(s tls.ConnectionState) error {
+func (p *localPeer) verifyCertificate(s tls.ConnectionState) error {
 	if len(s.PeerCertificates) == 0 {
 		return errors.New("the server shows no certificate")
 	}
@@ -73,7 +73,7 @@ func (p *peer) verifyCertificate(s tls.ConnectionState) error {
 
 // knows asks the file again when the answer is no: the operator may have said meanwhile that
 // another is to be trusted.
-func (p *peer) knows(matches func(identity) bool) bool {
+func (p *localPeer) knows(matches func(identity) bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if matches(p.known) {
@@ -87,7 +87,7 @@ func (p *peer) knows(matches func(identity) bool) bool {
 	return true
 }
 
-func (p *peer) stranger(who identity) error {
+func (p *localPeer) stranger(who identity) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return midas.Errorf(midas.Forbidden, "backend %s is served by %s, and not by %s any more: nothing was sent to it", p.address, who, p.known).

@@ -10,7 +10,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/feed"
-	"github.com/midas-mysql/midas/internal/socketowner"
+	"github.com/midas-mysql/midas/internal/peer"
 	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/token"
 )
@@ -64,13 +64,13 @@ type Endpoint struct {
 	now       func() time.Time
 	log       *slog.Logger
 	refusals  *throttledlog.Log
-	peer      func(source, here netip.AddrPort) (socketowner.Owner, error)
+	peer      func(source, here netip.AddrPort) (peer.Owner, error)
 
 	changes   *feed.Follower
 	machines  *machines
 	listeners listeners
 	marks     markCache
-	cgroups   *cgroups
+	cgroups   *peer.Cgroups
 	arc       *arc
 	faults    faults
 }
@@ -85,7 +85,7 @@ func New(cfg Config) (*Endpoint, error) {
 	}
 	e := &Endpoint{
 		workloads: cfg.Workloads, limits: AzureLimits, names: append([]string{"localhost"}, cfg.Names...),
-		now: cfg.Now, log: cfg.Log, peer: socketowner.Of, changes: feed.NewFollower(cfg.Workloads),
+		now: cfg.Now, log: cfg.Log, peer: peer.Of, changes: feed.NewFollower(cfg.Workloads),
 	}
 	if cfg.Limits != nil {
 		e.limits = *cfg.Limits
@@ -100,7 +100,7 @@ func New(cfg Config) (*Endpoint, error) {
 	e.faults.now = e.now
 	e.secrets = secrets{cfg.Secret, cfg.SecretLifetime, e.now}
 	var err error
-	if e.cgroups, err = newCgroups(newCgroupFS()); err != nil {
+	if e.cgroups, err = peer.NewCgroups(); err != nil {
 		return nil, err
 	}
 	if e.arc, err = newArc(cfg.Arc, e.now); err != nil {

@@ -162,7 +162,7 @@ func (e *Endpoint) vmOfCgroup(ctx context.Context, known *marks, id uint64) (str
 	if id == 0 {
 		return "", errors.New("this kernel does not tell the control group of a socket")
 	}
-	path, err := e.cgroups.path(ctx, known.paths, id)
+	path, err := e.cgroups.Path(ctx, known.paths, id)
 	if err != nil || path == "" {
 		return "", err
 	}

@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package socketowner
+package peer
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package metadata
+package peer
 
 import (
 	"os"
@@ -17,8 +17,8 @@ func inode(t *testing.T, path string) uint64 {
 	return info.Sys().(*syscall.Stat_t).Ino
 }
 
-// The walk sees what is below the marks and nothing else, and says when there is more
-// than it can see.
+// The walk returns what is below its paths and nothing else, and an error when there is a
+// folder that it cannot read.
 func TestCgroupWalk(t *testing.T) {
 	m := cgroupMount{t.TempDir()}
 	for _, path := range []string{"app/inner", "app-not", "user"} {
@@ -32,7 +32,7 @@ func TestCgroupWalk(t *testing.T) {
 	}
 	for _, path := range []string{"/app", "/app/inner"} {
 		id := inode(t, m.root+path)
-		if paths[id] != path || !m.stands(path, id) || m.stands(path, id+1) {
+		if paths[id] != path || !m.isAt(path, id) || m.isAt(path, id+1) {
 			t.Errorf("%s: %q", path, paths[id])
 		}
 	}
@@ -64,7 +64,7 @@ func deepen(t *testing.T, path string) {
 	at.Close()
 }
 
-// The kernel, asked for a group by its id, and the walk say the same.
+// Opening a group by its id gives the same path as the walk.
 func TestCgroupOpenedByID(t *testing.T) {
 	m, there := newCgroupFS().(cgroupMount)
 	if (!there || os.Geteuid() != 0) && os.Getenv("CI") == "" {
@@ -75,7 +75,7 @@ func TestCgroupOpenedByID(t *testing.T) {
 		t.Fatalf("%d groups, %v", len(paths), err)
 	}
 	for id, want := range paths {
-		if path, err := m.open(id); (path != want || err != nil) && m.stands(want, id) {
+		if path, err := m.open(id); (path != want || err != nil) && m.isAt(want, id) {
 			t.Errorf("group %d: %q, %v, want %q", id, path, err, want)
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package socketowner
+package peer
 
 import "net"
 

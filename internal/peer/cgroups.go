@@ -1,4 +1,4 @@
-package metadata
+package peer
 
 import (
 	"context"
@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	// walkInterval is the least rest between two walks, and walkRest that as a multiple
-	// of the last: who asks from ever new groups must not keep a processor busy.
+	// walkInterval is the least rest between two walks, and walkRest the least as a multiple
+	// of the last one's time: a client that makes ever new groups must not keep a processor
+	// busy.
 	walkInterval = 200 * time.Millisecond
 	walkRest     = 4
-	// maxAbsent is how many ids that are below no mark are remembered.
+	// maxAbsent is how many ids that are below none of the paths are remembered.
 	maxAbsent = 4096
 )
 
@@ -32,50 +33,52 @@ type cgroupFS interface {
 	// walk returns the paths of the groups at and below those, by id. With an error it
 	// returns what it found all the same.
 	walk(below []string) (map[uint64]string, error)
-	// stands reports whether the group with that id is at that path now.
-	stands(path string, id uint64) bool
+	// isAt reports whether the group with that id is at that path now.
+	isAt(path string, id uint64) bool
 }
 
-// cgroups tells where a control group is: by asking the kernel where that is allowed,
-// else by looking for it below the paths that are marks, where alone it matters.
-type cgroups struct {
+// Cgroups finds the path of a control group: by asking the kernel where that is allowed,
+// else by looking for it below the paths that the caller is interested in. It is safe for
+// concurrent use.
+type Cgroups struct {
 	fs   cgroupFS
 	turn chan struct{} // one walk at a time
-	rest time.Time     // until then no walk begins; of whoever has the turn
+	rest time.Time     // until then no walk begins; guarded by turn
 
 	mu     sync.Mutex
-	marked []string          // what the rest is of
+	below  []string          // the paths that what follows was found for
 	paths  map[uint64]string // as the last walk found them
 	absent *lru.LRU[uint64, struct{}]
-	next   *cgroupWalk // one that has not begun, and that whoever comes now may wait for
+	next   *cgroupWalk // a walk that has not begun, for callers to wait for
 }
 
-// cgroupWalk is one look below the marked paths. What it found may be read once it is
-// done.
+// cgroupWalk is one walk below the paths. Its results may be read once done is closed.
 type cgroupWalk struct {
-	marked []string
-	done   chan struct{}
-	paths  map[uint64]string
-	err    error
+	below []string
+	done  chan struct{}
+	paths map[uint64]string
+	err   error
 }
 
-func newCgroups(fs cgroupFS) (*cgroups, error) {
+// NewCgroups returns the control groups of this machine.
+func NewCgroups() (*Cgroups, error) { return newCgroups(newCgroupFS()) }
+
+func newCgroups(fs cgroupFS) (*Cgroups, error) {
 	absent, err := lru.NewLRU[uint64, struct{}](maxAbsent, nil)
 	if err != nil {
 		return nil, midas.Errorf(midas.Internal, "make the cache of control groups: %w", err)
 	}
-	return &cgroups{fs: fs, turn: make(chan struct{}, 1), absent: absent}, nil
+	return &Cgroups{fs: fs, turn: make(chan struct{}, 1), absent: absent}, nil
 }
 
-// path returns the path of the control group with that id, or "" when it is not to be
-// seen or at and below none of those paths. Where it may be, and that cannot be told, it
-// is an error.
-func (c *cgroups) path(ctx context.Context, marked []string, id uint64) (string, error) {
+// Path returns the path of the control group with that id, or "" when there is none in sight
+// or it is at or below none of the paths of below. Where that cannot be told it is an error.
+func (c *Cgroups) Path(ctx context.Context, below []string, id uint64) (string, error) {
 	path, err := c.fs.open(id)
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return path, err
 	}
-	path, w := c.lookUp(marked, id)
+	path, w := c.lookUp(below, id)
 	if w == nil {
 		return path, nil
 	}
@@ -92,36 +95,36 @@ func (c *cgroups) path(ctx context.Context, marked []string, id uint64) (string,
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if slices.Equal(c.marked, w.marked) {
+	if slices.Equal(c.below, w.below) {
 		c.absent.Add(id, struct{}{})
 	}
 	return "", nil
 }
 
-// lookUp returns what is known of id, or a walk to wait for, which begins after now: a
-// group that it does not find has no folder there, and will have none.
-func (c *cgroups) lookUp(marked []string, id uint64) (string, *cgroupWalk) {
+// lookUp returns the path of id if it is known, or a walk to wait for, which begins after
+// now: a group that the walk does not find has no folder there, and will have none.
+func (c *Cgroups) lookUp(below []string, id uint64) (string, *cgroupWalk) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !slices.Equal(c.marked, marked) {
-		c.marked, c.paths, c.next = marked, nil, nil
+	if !slices.Equal(c.below, below) {
+		c.below, c.paths, c.next = below, nil, nil
 		c.absent.Purge()
 	}
 	if _, known := c.absent.Get(id); known {
 		return "", nil
 	}
-	if path, known := c.paths[id]; known && c.fs.stands(path, id) {
+	if path, known := c.paths[id]; known && c.fs.isAt(path, id) {
 		return path, nil
 	}
 	if c.next == nil {
-		c.next = &cgroupWalk{marked: marked, done: make(chan struct{})}
+		c.next = &cgroupWalk{below: below, done: make(chan struct{})}
 		go c.take(c.next)
 	}
 	return "", c.next
 }
 
-// take walks when it is w's turn, and ends.
-func (c *cgroups) take(w *cgroupWalk) {
+// take runs w once it has the turn.
+func (c *Cgroups) take(w *cgroupWalk) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
 	time.Sleep(time.Until(c.rest))
@@ -131,10 +134,10 @@ func (c *cgroups) take(w *cgroupWalk) {
 	}
 	c.mu.Unlock()
 	began := time.Now()
-	w.paths, w.err = c.fs.walk(w.marked)
+	w.paths, w.err = c.fs.walk(w.below)
 	c.rest = time.Now().Add(max(walkInterval, walkRest*time.Since(began)))
 	c.mu.Lock()
-	if slices.Equal(c.marked, w.marked) {
+	if slices.Equal(c.below, w.below) {
 		c.paths = w.paths
 	}
 	c.mu.Unlock()

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package socketowner
+package peer
 
 import (
 	"errors"

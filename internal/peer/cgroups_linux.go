@@ -1,4 +1,4 @@
-package metadata
+package peer
 
 import (
 	"encoding/binary"
@@ -23,12 +23,12 @@ func newCgroupFS() cgroupFS {
 	return cgroupMount{root}
 }
 
-// noCgroups stands for those that cannot be seen, and says why.
+// noCgroups is what a system has whose control groups cannot be seen, with the reason.
 type noCgroups struct{ why error }
 
 func (n noCgroups) open(uint64) (string, error)              { return "", n.why }
 func (n noCgroups) walk([]string) (map[uint64]string, error) { return nil, n.why }
-func (n noCgroups) stands(string, uint64) bool               { return false }
+func (n noCgroups) isAt(string, uint64) bool               { return false }
 
 // handleOfKernfs is the type of a handle that holds a kernfs node's id.
 // Source: Linux, include/linux/exportfs.h, FILEID_KERNFS.
@@ -60,19 +60,19 @@ func (m cgroupMount) open(id uint64) (string, error) {
 		return "", fmt.Errorf("path of a control group: %w", err)
 	}
 	below, is := strings.CutPrefix(path, m.root)
-	if !is || !m.stands(below, id) {
+	if !is || !m.isAt(below, id) {
 		return "", nil
 	}
 	return "/" + strings.TrimPrefix(below, "/"), nil
 }
 
 // walk leaves out what goes while it looks. A folder that cannot be read is an error:
-// whoever runs below it may have the mark.
+// the group that is looked for may be below it.
 func (m cgroupMount) walk(below []string) (map[uint64]string, error) {
 	paths := map[uint64]string{}
 	var failed error
-	for _, mark := range below {
-		_ = filepath.WalkDir(filepath.Join(m.root, mark), func(folder string, d fs.DirEntry, err error) error {
+	for _, from := range below {
+		_ = filepath.WalkDir(filepath.Join(m.root, from), func(folder string, d fs.DirEntry, err error) error {
 			if err == nil && !d.IsDir() {
 				return nil
 			}
@@ -92,7 +92,7 @@ func (m cgroupMount) walk(below []string) (map[uint64]string, error) {
 	return paths, failed
 }
 
-func (m cgroupMount) stands(path string, id uint64) bool {
+func (m cgroupMount) isAt(path string, id uint64) bool {
 	var stat unix.Stat_t
 	return unix.Lstat(filepath.Join(m.root, path), &stat) == nil && stat.Ino == id
 }

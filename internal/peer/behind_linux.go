@@ -1,4 +1,4 @@
-package socketowner
+package peer
 
 import (
 	"errors"

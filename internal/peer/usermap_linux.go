@@ -1,4 +1,4 @@
-package socketowner
+package peer
 
 import (
 	"os"
@@ -7,10 +7,11 @@ import (
 	"sync"
 )
 
-// nobodyInParticular is the user id by which the kernel tells every user that has none in
-// our user namespace; it is ambiguous unless each user has one there. In a rootless container many users look like this one.
+// overflowUser is the user id that the kernel reports for every user that has none in our
+// user namespace. It is ambiguous unless each user has one there: in a rootless container
+// many users look like this one.
 // Source: user_namespaces(7), "Unmapped user and group IDs"; proc(5).
-var nobodyInParticular = sync.OnceValues(func() (id uint32, ambiguous bool) {
+var overflowUser = sync.OnceValues(func() (id uint32, ambiguous bool) {
 	text, err := os.ReadFile("/proc/self/uid_map")
 	if err == nil && wholeMap(string(text)) {
 		return 0, false
@@ -23,10 +24,10 @@ var nobodyInParticular = sync.OnceValues(func() (id uint32, ambiguous bool) {
 	return uint32(n), true
 })
 
-// Ambiguous tells whether that user id may stand for any user who has none in our user
-// namespace.
+// Ambiguous reports whether the kernel may report that user id for several users, those that
+// have none in our user namespace.
 func Ambiguous(userID uint32) bool {
-	id, ambiguous := nobodyInParticular()
+	id, ambiguous := overflowUser()
 	return ambiguous && userID == id
 }
 

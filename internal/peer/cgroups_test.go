@@ -1,4 +1,4 @@
-package metadata
+package peer
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// groupTree is control groups that a test makes, for somebody who may not open them by
-// id, and a count of the walks through them.
+// groupTree holds control groups that a test makes, as a user sees them that may not open
+// them by id, and counts the walks through them.
 type groupTree struct {
 	mu    sync.Mutex
 	paths map[uint64]string
@@ -31,7 +31,7 @@ func (f *groupTree) walk([]string) (map[uint64]string, error) {
 	return paths, err
 }
 
-func (f *groupTree) stands(path string, id uint64) bool {
+func (f *groupTree) isAt(path string, id uint64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.paths[id] == path
@@ -43,7 +43,7 @@ func (f *groupTree) change(change func()) {
 	change()
 }
 
-// inGroups runs a test among groups with the ids 1 and 2, the latter marked.
+// inGroups runs a test with groups of ids 1 and 2, the latter being the one looked below.
 func inGroups(t *testing.T, test func(t *testing.T, f *groupTree, want func(id uint64, path string))) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &groupTree{paths: map[uint64]string{1: "/", 2: "/app"}}
@@ -53,15 +53,15 @@ func inGroups(t *testing.T, test func(t *testing.T, f *groupTree, want func(id u
 		}
 		test(t, f, func(id uint64, want string) {
 			t.Helper()
-			if got, err := c.path(t.Context(), []string{"/app"}, id); got != want || err != nil {
+			if got, err := c.Path(t.Context(), []string{"/app"}, id); got != want || err != nil {
 				t.Errorf("group %d: %q, %v, want %q", id, got, err, want)
 			}
 		})
 	})
 }
 
-// A flood from a group that is not to be seen costs one walk; from ever new ones, at most
-// five a second, and a fifth of the time if they take long.
+// A flood of calls from one group that does not exist costs one walk. A flood from ever new
+// groups costs at most five walks a second, and a fifth of the time if each takes long.
 func TestCgroupWalksAreRare(t *testing.T) {
 	for _, takes := range []time.Duration{0, time.Second} {
 		inGroups(t, func(t *testing.T, f *groupTree, want func(uint64, string)) {
@@ -89,8 +89,8 @@ func TestCgroupWalksAreRare(t *testing.T) {
 	}
 }
 
-// A group made while a walk is under way is found by the next one, which its asker
-// waits for.
+// A group made while a walk is under way is found by the next one, which the caller waits
+// for.
 func TestCgroupMadeDuringAWalk(t *testing.T) {
 	inGroups(t, func(t *testing.T, f *groupTree, want func(uint64, string)) {
 		f.takes = time.Second
@@ -104,7 +104,7 @@ func TestCgroupMadeDuringAWalk(t *testing.T) {
 	})
 }
 
-// A group that has been removed is nobody's, though its sockets live on.
+// A group that has been removed has no path, though its sockets live on.
 func TestCgroupThatWasRemoved(t *testing.T) {
 	inGroups(t, func(_ *testing.T, f *groupTree, want func(uint64, string)) {
 		want(2, "/app")
@@ -113,8 +113,8 @@ func TestCgroupThatWasRemoved(t *testing.T) {
 	})
 }
 
-// A walk that could not see everything tells what it saw, and is nobody's absence; who
-// leaves does not wait.
+// A walk that fails returns what it found and proves no group absent. A caller whose context
+// ends does not wait.
 func TestCgroupWalkThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &groupTree{paths: map[uint64]string{2: "/app"}, err: errors.New("too deep")}
@@ -122,42 +122,42 @@ func TestCgroupWalkThatFails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		marked := []string{"/app"}
-		if path, err := c.path(t.Context(), marked, 2); path != "/app" || err != nil {
-			t.Errorf("who waited for it: %q, %v", path, err)
+		below := []string{"/app"}
+		if path, err := c.Path(t.Context(), below, 2); path != "/app" || err != nil {
+			t.Errorf("a caller that waited for it: %q, %v", path, err)
 		}
-		if _, err := c.path(t.Context(), marked, 3); err == nil {
+		if _, err := c.Path(t.Context(), below, 3); err == nil {
 			t.Error("no error")
 		}
-		if path, err := c.path(t.Context(), marked, 2); path != "/app" || err != nil {
+		if path, err := c.Path(t.Context(), below, 2); path != "/app" || err != nil {
 			t.Errorf("%q, %v", path, err)
 		}
 		ctx, leave := context.WithCancel(t.Context())
 		leave()
-		if _, err := c.path(ctx, marked, 3); !errors.Is(err, context.Canceled) {
-			t.Errorf("who left: %v", err)
+		if _, err := c.Path(ctx, below, 3); !errors.Is(err, context.Canceled) {
+			t.Errorf("a caller that left: %v", err)
 		}
 		time.Sleep(time.Second)
 		f.change(func() { f.err, f.paths[3] = nil, "/app/deep" })
-		if path, err := c.path(t.Context(), marked, 3); path != "/app/deep" || err != nil {
+		if path, err := c.Path(t.Context(), below, 3); path != "/app/deep" || err != nil {
 			t.Errorf("%q, %v", path, err)
 		}
 	})
 }
 
-// What was not to be found below the marks of before may be below those of now.
-func TestCgroupMarksThatChange(t *testing.T) {
+// A group that was not below the former paths may be below the new ones.
+func TestCgroupPathsThatChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &groupTree{paths: map[uint64]string{2: "/app"}}
 		c, err := newCgroups(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if path, err := c.path(t.Context(), []string{"/app"}, 3); path != "" || err != nil {
+		if path, err := c.Path(t.Context(), []string{"/app"}, 3); path != "" || err != nil {
 			t.Errorf("%q, %v", path, err)
 		}
 		f.change(func() { f.paths[3] = "/other" })
-		if path, err := c.path(t.Context(), []string{"/app", "/other"}, 3); path != "/other" || err != nil {
+		if path, err := c.Path(t.Context(), []string{"/app", "/other"}, 3); path != "/other" || err != nil {
 			t.Errorf("%q, %v", path, err)
 		}
 	})
