@@ -125,6 +125,7 @@ type Principal struct {
 // Token is a signed access token, ready to be carried.
 type Token struct {
 	Raw       string
+	KeyID     string // of the key that signed it, from a Minter; "" where it is not known
 	Resource  string
 	NotBefore time.Time
 	Expiry    time.Time
@@ -184,23 +185,4 @@ type FederatedCredential struct {
 	Issuer    string
 	Subject   string
 	Audiences []string
-}
-
-// Grant is what a person let a client program do in their name, until it ends or is
-// revoked. A refresh token stands for it.
-type Grant struct {
-	Family   string // all refresh tokens that one sign-in led to
-	ClientID string // the program
-	UserID   string // object id of the person
-	Begun    time.Time
-	Ends     time.Time
-}
-
-// KeyInfo is one of the keys that the issuer publishes.
-type KeyInfo struct {
-	ID        string
-	State     string // "next", "signing" or "retired"
-	Published time.Time
-	Signing   time.Time // since when it signs; zero when it does not yet
-	Until     time.Time // how long it stays published; zero while it signs or will
 }

@@ -266,7 +266,7 @@ func (a *API) getOperationResult(c *call) (answer, error) {
 
 func (a *API) operation(c *call) (directory.Activity, error) {
 	id := c.vars["operation"]
-	unknown := &fault{status: http.StatusNotFound, code: "NotFound", message: "The operation '" + clip.To(id, 64) + "' could not be found."}
+	unknown := &armError{status: http.StatusNotFound, code: "NotFound", message: "The operation '" + clip.To(id, 64) + "' could not be found."}
 	if uuid.Validate(id) != nil {
 		return directory.Activity{}, unknown
 	}

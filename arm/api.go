@@ -163,7 +163,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ans, err := a.handle(w, c)
 	code := ""
 	if err != nil {
-		ans, code = a.fault(w, c, err)
+		ans, code = a.render(w, c, err)
 	}
 	a.note(c, ans, code)
 	ans.header(h)

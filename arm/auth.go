@@ -100,13 +100,13 @@ func (a *API) mayAssign(c *call, identities map[string]bool) (map[string]bool, e
 		return checked, nil
 	}
 	slices.Sort(denied)
-	return nil, &fault{status: http.StatusForbidden, code: "LinkedAuthorizationFailed", message: fmt.Sprintf(
+	return nil, &armError{status: http.StatusForbidden, code: "LinkedAuthorizationFailed", message: fmt.Sprintf(
 		"The client '%s' with object id '%s' has permission to perform action '%s' on scope '%s'; however, it does not have permission to perform action(s) '%s' on the linked scope(s) '%s' (respectively) or the linked scope(s) are invalid.",
 		c.who.ClientID, c.who.ObjectID, c.route.action, c.scope, assign, clip.To(strings.Join(denied, "', '"), 2048))}
 }
 
 // challenge tells a client where tokens are had (RFC 6750, section 3).
-func (a *API) challenge(f *fault) string {
+func (a *API) challenge(f *armError) string {
 	tenant, _ := a.Directory.Tenant()
 	quoted := strings.NewReplacer(`\`, "", `"`, "'")
 	return fmt.Sprintf(`Bearer authorization_uri="%s/%s", error="invalid_token", error_description="%s"`, a.LoginURL(), tenant, quoted.Replace(f.message))

@@ -117,7 +117,7 @@ func (a *API) putFirewallRule(c *call) (answer, error) {
 	if _, err := a.loadServer(c); err != nil {
 		return answer{}, err
 	}
-	return answer{}, &fault{
+	return answer{}, &armError{
 		status: http.StatusBadRequest, code: "FirewallRulesNotSupported",
 		message: "midas enforces no firewall rules: who can reach the address of its gateway may try to sign in. Create the server with '--public-access none'.",
 	}

@@ -169,7 +169,7 @@ func (a *API) inner(c *call, method, id string, body []byte) (answer, error) {
 	ans, err := a.run(in)
 	code := ""
 	if err != nil {
-		f := faultOf(err)
+		f := armErrorOf(err)
 		ans.status, code = f.status, f.code
 	}
 	a.note(in, ans, code)
@@ -236,18 +236,18 @@ func (d *deployment) publicParameters() object {
 }
 
 func failedDeployment(s armtemplate.Step, err error) error {
-	f := faultOf(err)
-	if _, known := err.(*fault); !known && f.status >= http.StatusInternalServerError {
-		return err // ours to mend, and to log
+	f := armErrorOf(err)
+	if _, known := err.(*armError); !known && f.status >= http.StatusInternalServerError {
+		return err // an error of midas, which render logs
 	}
-	return &fault{
+	return &armError{
 		status: f.status, code: "DeploymentFailed",
 		message: fmt.Sprintf("At least one resource deployment operation failed. The resource '%s': (%s) %s", s.ID, f.code, f.message),
 	}
 }
 
-func errTemplate(why error) *fault {
-	return &fault{
+func errTemplate(why error) *armError {
+	return &armError{
 		status: http.StatusBadRequest, code: "InvalidTemplate",
 		message: "Deployment template validation failed: '" + why.Error() + "'.",
 	}

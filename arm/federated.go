@@ -86,7 +86,7 @@ func (a *API) putFederated(c *call) (answer, error) {
 	})
 	switch midas.CodeOf(err) {
 	case midas.Invalid:
-		return answer{}, &fault{status: http.StatusBadRequest, code: "BadRequest", message: err.Error()}
+		return answer{}, &armError{status: http.StatusBadRequest, code: "BadRequest", message: err.Error()}
 	}
 	if err != nil {
 		return answer{}, err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/token"
 )
 
 const (
@@ -96,11 +97,11 @@ func TestFederatedCredentialsRefuse(t *testing.T) {
 // keysOf stands for the issuer.
 type keysOf struct{ now, revoke bool }
 
-func (*keysOf) PublishedKeys() []midas.KeyInfo {
-	return []midas.KeyInfo{{ID: "k2", State: "next", Published: time.Unix(1, 0).UTC()}, {ID: "k1", State: "signing", Published: time.Unix(1, 0).UTC(), Signing: time.Unix(2, 0).UTC()}}
+func (*keysOf) PublishedKeys() []token.KeyInfo {
+	return []token.KeyInfo{{ID: "k2", State: "next", Published: time.Unix(1, 0).UTC()}, {ID: "k1", State: "signing", Published: time.Unix(1, 0).UTC(), Signing: time.Unix(2, 0).UTC()}}
 }
 
-func (k *keysOf) RotateKeys(_ context.Context, now, revoke bool) ([]midas.KeyInfo, error) {
+func (k *keysOf) RotateKeys(_ context.Context, now, revoke bool) ([]token.KeyInfo, error) {
 	if !now {
 		return nil, midas.Errorf(midas.Conflict, "too new")
 	}

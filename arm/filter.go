@@ -106,6 +106,6 @@ func byTag(conditions []clause) error {
 	return nil
 }
 
-func errFilter(why string) *fault {
-	return &fault{status: http.StatusBadRequest, code: "InvalidFilterInQueryString", message: "Invalid $filter in the query string: " + why + "."}
+func errFilter(why string) *armError {
+	return &armError{status: http.StatusBadRequest, code: "InvalidFilterInQueryString", message: "Invalid $filter in the query string: " + why + "."}
 }

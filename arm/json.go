@@ -24,7 +24,7 @@ func (c *call) decode(v any) error {
 	return unambiguous(c.body)
 }
 
-func errJSON(body []byte, err error) *fault { return errContent(jsonWords(body, err)) }
+func errJSON(body []byte, err error) *armError { return errContent(jsonWords(body, err)) }
 
 // jsonWords says in words what encoding/json says in Go's.
 func jsonWords(body []byte, err error) string {

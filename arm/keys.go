@@ -5,14 +5,14 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/token"
 )
 
 // SigningKeys are the keys that the token issuer signs with.
 type SigningKeys interface {
-	PublishedKeys() []midas.KeyInfo
+	PublishedKeys() []token.KeyInfo
 	// RotateKeys is a Conflict when the next key is too new, unless now.
-	RotateKeys(ctx context.Context, now, revoke bool) ([]midas.KeyInfo, error)
+	RotateKeys(ctx context.Context, now, revoke bool) ([]token.KeyInfo, error)
 }
 
 // routeKeys adds the care of the signing keys. It is not Azure's. Whoever changes them
@@ -48,7 +48,7 @@ func (a *API) rotateKeys(c *call) (answer, error) {
 	return ans, err
 }
 
-func showKey(k midas.KeyInfo) any {
+func showKey(k token.KeyInfo) any {
 	out := object{"keyId": k.ID, "state": k.State, "published": k.Published.Format(time.RFC3339)}
 	if !k.Signing.IsZero() {
 		out["signingSince"] = k.Signing.Format(time.RFC3339)

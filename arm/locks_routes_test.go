@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/injection"
 )
 
 // unlocked are the routes that a ReadOnly lock lets through, by a segment of theirs, with
@@ -23,7 +23,7 @@ var unlocked = map[string]string{
 // ReadOnly lock forbids it.
 func TestLocksHoldOnEveryRoute(t *testing.T) {
 	w := newWorld(t)
-	shop, keys, faults := shelf{{Name: "shop"}}, &keysOf{}, faultOrders{{Kind: midas.FaultGone}}
+	shop, keys, faults := shelf{{Name: "shop"}}, &keysOf{}, faultOrders{{Kind: injection.Gone}}
 	cfg := w.api.Config
 	cfg.Databases, cfg.SigningKeys, cfg.Faults = &shop, keys, &faults
 	changed, err := New(cfg)
@@ -36,7 +36,7 @@ func TestLocksHoldOnEveryRoute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	faults = append(faults, midas.Fault{VMID: vm.VMID, Kind: midas.FaultGone})
+	faults = append(faults, injection.Fault{VMID: vm.VMID, Kind: injection.Gone})
 	before := w.dump(t)
 	held := map[string]int{}
 	for _, r := range w.api.routes {

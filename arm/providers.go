@@ -60,5 +60,5 @@ func (a *API) getProvider(c *call) (answer, error) {
 			return answer{status: http.StatusOK, body: a.showProvider(p)}, nil
 		}
 	}
-	return answer{}, &fault{status: http.StatusNotFound, code: "InvalidResourceNamespace", message: "The resource namespace '" + clip.To(c.vars["namespace"], 128) + "' is invalid."}
+	return answer{}, &armError{status: http.StatusNotFound, code: "InvalidResourceNamespace", message: "The resource namespace '" + clip.To(c.vars["namespace"], 128) + "' is invalid."}
 }

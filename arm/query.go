@@ -36,7 +36,7 @@ func readQuery(c *call) error {
 	case version == "":
 		return errMissingVersion
 	case len(version) > maxVersion || !versionPattern.MatchString(version) || !dated(version):
-		return &fault{status: http.StatusBadRequest, code: "InvalidApiVersionParameter", message: "The api-version '" + clip.To(version, maxVersion) +
+		return &armError{status: http.StatusBadRequest, code: "InvalidApiVersionParameter", message: "The api-version '" + clip.To(version, maxVersion) +
 			"' is invalid. It must be a date as 2022-09-01, with '-preview' behind it or not."}
 	}
 	return nil
@@ -51,6 +51,6 @@ func dated(version string) bool {
 	return err == nil
 }
 
-func errQuery(why string) *fault {
-	return &fault{status: http.StatusBadRequest, code: "InvalidQueryString", message: "The query string of the request is invalid: " + why + "."}
+func errQuery(why string) *armError {
+	return &armError{status: http.StatusBadRequest, code: "InvalidQueryString", message: "The query string of the request is invalid: " + why + "."}
 }

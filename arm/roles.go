@@ -102,7 +102,7 @@ func (a *API) listRoles(c *call) (answer, error) {
 
 func (a *API) getRole(c *call) (answer, error) {
 	if uuid.Validate(c.vars["role"]) != nil {
-		return answer{}, &fault{status: http.StatusBadRequest, code: "InvalidRoleDefinitionId", message: "The role definition ID '" + clip.To(c.vars["role"], 128) + "' is not valid. The role definition ID must be a GUID."}
+		return answer{}, &armError{status: http.StatusBadRequest, code: "InvalidRoleDefinitionId", message: "The role definition ID '" + clip.To(c.vars["role"], 128) + "' is not valid. The role definition ID must be a GUID."}
 	}
 	r, err := a.Directory.Role(c.vars["role"])
 	return answer{status: http.StatusOK, body: a.showRole(r)}, err
@@ -110,7 +110,7 @@ func (a *API) getRole(c *call) (answer, error) {
 
 // refuseCustomRole says what there is in place of roles of one's own.
 func refuseCustomRole(*call) (answer, error) {
-	return answer{}, &fault{status: http.StatusBadRequest, code: "CustomRolesNotSupported", message: "Custom roles are not supported here: " +
+	return answer{}, &armError{status: http.StatusBadRequest, code: "CustomRolesNotSupported", message: "Custom roles are not supported here: " +
 		"the role definitions are Azure's built-in ones. Assign one of them, at a scope that is narrow enough."}
 }
 
@@ -193,21 +193,21 @@ func (a *API) putAssignment(c *call) (answer, error) {
 	case err != nil:
 		return answer{}, err
 	case uuid.Validate(c.vars["assignment"]) != nil:
-		return answer{}, &fault{status: http.StatusBadRequest, code: "InvalidRoleAssignmentId", message: "The role assignment ID '" + clip.To(c.vars["assignment"], 128) + "' is not valid. The role assignment ID must be a GUID."}
+		return answer{}, &armError{status: http.StatusBadRequest, code: "InvalidRoleAssignmentId", message: "The role assignment ID '" + clip.To(c.vars["assignment"], 128) + "' is not valid. The role assignment ID must be a GUID."}
 	case uuid.Validate(p.PrincipalID) != nil:
-		return answer{}, &fault{status: http.StatusBadRequest, code: "InvalidPrincipalId", message: "A valid principal ID must be provided for role assignment."}
+		return answer{}, &armError{status: http.StatusBadRequest, code: "InvalidPrincipalId", message: "A valid principal ID must be provided for role assignment."}
 	case p.Condition != "":
 		// A condition that is stored and not asked would give more than was meant.
-		return answer{}, &fault{status: http.StatusBadRequest, code: "ConditionNotSupported", message: "Conditions of role assignments are not supported here. Assign the role at a narrower scope."}
+		return answer{}, &armError{status: http.StatusBadRequest, code: "ConditionNotSupported", message: "Conditions of role assignments are not supported here. Assign the role at a narrower scope."}
 	case p.Delegated != "":
-		return answer{}, &fault{status: http.StatusBadRequest, code: "BadRequestFormat", message: "delegatedManagedIdentityResourceId is not supported: there is one tenant here."}
+		return answer{}, &armError{status: http.StatusBadRequest, code: "BadRequestFormat", message: "delegatedManagedIdentityResourceId is not supported: there is one tenant here."}
 	}
 	r, created, err := a.Directory.PutRoleAssignment(c.Context(), directory.RoleAssignment{
 		Name: c.vars["assignment"], PrincipalID: p.PrincipalID, PrincipalType: midas.PrincipalKind(p.PrincipalType),
 		RoleID: role, Scope: c.hangsOn(), Description: p.Description,
 	}, c.who.ObjectID)
 	if errors.Is(err, directory.ErrNoRole) { // here it is the request that is wrong
-		err = &fault{status: http.StatusBadRequest, code: "RoleDefinitionDoesNotExist", message: err.Error()}
+		err = &armError{status: http.StatusBadRequest, code: "RoleDefinitionDoesNotExist", message: err.Error()}
 	}
 	return answer{status: made(created), body: a.showAssignment(r)}, err
 }
@@ -218,7 +218,7 @@ func (a *API) roleIn(id string) (string, error) {
 	i := strings.LastIndex(lower, strings.ToLower("/providers/"+roleDefinitionType+"/"))
 	name := id[strings.LastIndexByte(id, '/')+1:]
 	if i < 0 || uuid.Validate(name) != nil || i+len("/providers/"+roleDefinitionType+"/") != len(id)-len(name) {
-		return "", &fault{status: http.StatusBadRequest, code: "InvalidRoleDefinitionId", message: "The role definition ID '" + clip.To(id, 128) + "' is not valid."}
+		return "", &armError{status: http.StatusBadRequest, code: "InvalidRoleDefinitionId", message: "The role definition ID '" + clip.To(id, 128) + "' is not valid."}
 	}
 	return name, nil
 }

@@ -81,7 +81,7 @@ func TestGrants(t *testing.T) {
 	u, err := d.CreateUser(ctx, UserChange{UPN: text("a@b.example"), DisplayName: text("a"), MailNickname: text("a"), Password: text("Correct horse 1")})
 	must(t)(err)
 	now := time.Now().Truncate(time.Millisecond).UTC()
-	g := midas.Grant{Family: "f", ClientID: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", UserID: u.ObjectID, Begun: now, Ends: now.Add(time.Hour)}
+	g := Grant{Family: "f", ClientID: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", UserID: u.ObjectID, Begun: now, Ends: now.Add(time.Hour)}
 	digest := sha256.Sum256([]byte("one"))
 	must(t)(d.KeepGrant(ctx, digest, g, u.Stamp, nil, noon))
 	got, first, err := d.TakeGrant(ctx, digest, "", now)

@@ -279,7 +279,7 @@ func (s *scene) grants() {
 	ctx := s.Context()
 	u := person(s.T, s.d, "bob")
 	s.at = head(s.T, s.d)
-	g := midas.Grant{Family: "f", ClientID: "c", UserID: u.ObjectID, Begun: noon, Ends: noon.Add(time.Hour)}
+	g := Grant{Family: "f", ClientID: "c", UserID: u.ObjectID, Begun: noon, Ends: noon.Add(time.Hour)}
 	s.step("KeepGrant", func() error { return s.d.KeepGrant(ctx, [32]byte{1}, g, u.Stamp, nil, noon) })
 	s.step("TakeGrant", func() error { return ignore(s.d.TakeGrant(ctx, [32]byte{1}, "", noon)) })
 	s.step("RevokeGrants", func() error { return s.d.RevokeGrants(ctx, "f") })

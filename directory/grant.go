@@ -18,6 +18,16 @@ const (
 	maxFamilies = 256
 )
 
+// Grant is what a person let a client program do in their name, until it ends or is revoked.
+// A refresh token is the proof of it.
+type Grant struct {
+	Family   string // all refresh tokens that one sign-in led to
+	ClientID string // the program
+	UserID   string // object id of the person
+	Begun    time.Time
+	Ends     time.Time
+}
+
 // KeepGrant notes the digest of a refresh token with what it stands for, for the person of
 // that stamp. parent is the digest of the one that it was traded for, nil for a sign-in's
 // first. Grants that have ended are dropped on the way, and those that are too many: of a
@@ -25,7 +35,7 @@ const (
 // person the family that was longest not gone on with. It is NotFound when the parent was
 // revoked meanwhile, or the person is gone or has another stamp: what ends a grant must
 // not be outrun by a trade that had begun before.
-func (d *Directory) KeepGrant(ctx context.Context, digest [32]byte, g midas.Grant, stamp int64, parent *[32]byte, spare time.Time) error {
+func (d *Directory) KeepGrant(ctx context.Context, digest [32]byte, g Grant, stamp int64, parent *[32]byte, spare time.Time) error {
 	var before []byte
 	if parent != nil {
 		before = parent[:]
@@ -73,7 +83,7 @@ func dropFamilies(ctx context.Context, tx *sql.Tx, user string) error {
 // unless it was before: then first says when, and stays. One that is not known, or was
 // revoked, is NotFound; but a Conflict, with the grant of another, when the family that it
 // names is there: it was one of them, and is forgotten.
-func (d *Directory) TakeGrant(ctx context.Context, digest [32]byte, family string, now time.Time) (g midas.Grant, first time.Time, err error) {
+func (d *Directory) TakeGrant(ctx context.Context, digest [32]byte, family string, now time.Time) (g Grant, first time.Time, err error) {
 	// What strangers make up is looked for by a reader: only who holds a token takes the
 	// one writer.
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -93,7 +103,7 @@ func (d *Directory) TakeGrant(ctx context.Context, digest [32]byte, family strin
 	return g, first, err
 }
 
-func loadGrant(ctx context.Context, tx *sql.Tx, digest [32]byte, family string) (g midas.Grant, first time.Time, err error) {
+func loadGrant(ctx context.Context, tx *sql.Tx, digest [32]byte, family string) (g Grant, first time.Time, err error) {
 	const query = `SELECT family, client_id, user, begun, ends, used FROM refresh_grant WHERE `
 	var begun, ends int64
 	var used sql.NullInt64

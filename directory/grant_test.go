@@ -14,7 +14,7 @@ import (
 func TestGrantsAreNotOutrunByTheirEnd(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	u := person(t, d, "alice")
-	g := midas.Grant{Family: "f", ClientID: "c", UserID: u.ObjectID, Begun: noon, Ends: noon.Add(time.Hour)}
+	g := Grant{Family: "f", ClientID: "c", UserID: u.ObjectID, Begun: noon, Ends: noon.Add(time.Hour)}
 	first, second, other := [32]byte{1}, [32]byte{2}, [32]byte{3}
 	must(t)(d.KeepGrant(ctx, first, g, u.Stamp, nil, noon))
 	must(t)(d.KeepGrant(ctx, second, g, u.Stamp, &first, noon))
@@ -45,7 +45,7 @@ func TestSignInsOfOnePersonAreBounded(t *testing.T) {
 		t.Helper()
 		now, made = now.Add(time.Second), made+1
 		digest := sha256.Sum256([]byte(strconv.Itoa(made)))
-		g := midas.Grant{Family: family, ClientID: "c", UserID: u.ObjectID, Begun: now, Ends: now.Add(time.Hour)}
+		g := Grant{Family: family, ClientID: "c", UserID: u.ObjectID, Begun: now, Ends: now.Add(time.Hour)}
 		must(t)(d.KeepGrant(ctx, digest, g, u.Stamp, parent, now))
 		return digest
 	}

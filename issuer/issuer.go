@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/token"
 )
@@ -58,11 +59,11 @@ type Grants interface {
 	// parent was revoked.
 	// It keeps so many of one family, and families of one person, and no more: of a family
 	// those that were used before spare go first.
-	KeepGrant(ctx context.Context, digest [32]byte, g midas.Grant, stamp int64, parent *[32]byte, spare time.Time) error
+	KeepGrant(ctx context.Context, digest [32]byte, g directory.Grant, stamp int64, parent *[32]byte, spare time.Time) error
 	// TakeGrant returns the grant and marks its refresh token as used at that moment,
 	// unless it was before: then first says when. An unknown one is NotFound, but a
 	// Conflict with a grant of the family when that is known.
-	TakeGrant(ctx context.Context, digest [32]byte, family string, now time.Time) (g midas.Grant, first time.Time, err error)
+	TakeGrant(ctx context.Context, digest [32]byte, family string, now time.Time) (g directory.Grant, first time.Time, err error)
 	// RevokeGrants ends all grants of a family.
 	RevokeGrants(ctx context.Context, family string) error
 }

@@ -76,8 +76,8 @@ func TestMintClaims(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if header.Type != "JWT" || header.Algorithm != "RS256" || header.KeyID == "" || header.X5T != header.KeyID {
-				t.Errorf("header %+v", header)
+			if header.Type != "JWT" || header.Algorithm != "RS256" || header.KeyID == "" || header.X5T != header.KeyID || minted.KeyID != header.KeyID {
+				t.Errorf("header %+v, key %q", header, minted.KeyID)
 			}
 			if got.AIO == "" || got.RH == "" || len(got.UTI) < 22 {
 				t.Errorf("opaque claims %q %q %q", got.AIO, got.RH, got.UTI)

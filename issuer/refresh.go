@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
 )
 
 const (
@@ -72,11 +73,11 @@ func (i *Issuer) grantAgain(a *ask) (*issued, *oauthError) {
 
 // parent is the grant that another one goes on from.
 type parent struct {
-	midas.Grant
+	directory.Grant
 	digest [32]byte
 }
 
-func (i *Issuer) revoke(ctx context.Context, g midas.Grant, why string) {
+func (i *Issuer) revoke(ctx context.Context, g directory.Grant, why string) {
 	i.refusals.Known(slog.LevelWarn, g.UserID, "grant revoked", "user", g.UserID, "client", g.ClientID, "why", why)
 	if err := i.Grants.RevokeGrants(ctx, g.Family); err != nil {
 		i.refusals.Known(slog.LevelError, g.UserID, "grant not revoked", "user", g.UserID, "err", err)
@@ -95,7 +96,7 @@ func expiredGrant() *oauthError {
 // (RFC 9700 section 4.14.2).
 func (i *Issuer) keepGrant(a *ask, u midas.User, from *parent) (string, error) {
 	now := i.now()
-	next := midas.Grant{Family: opaque(16), ClientID: strings.ToLower(a.client.id), UserID: u.ObjectID, Begun: now}
+	next := directory.Grant{Family: opaque(16), ClientID: strings.ToLower(a.client.id), UserID: u.ObjectID, Begun: now}
 	var before *[32]byte
 	if from != nil {
 		next.Family, next.Begun, before = from.Family, from.Begun, &from.digest

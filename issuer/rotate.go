@@ -10,6 +10,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/keyfile"
+	"github.com/midas-mysql/midas/token"
 )
 
 const (
@@ -27,10 +28,10 @@ const (
 )
 
 // PublishedKeys lists the keys, the newest first.
-func (i *Issuer) PublishedKeys() []midas.KeyInfo {
-	var out []midas.KeyInfo
+func (i *Issuer) PublishedKeys() []token.KeyInfo {
+	var out []token.KeyInfo
 	for _, e := range i.keys.current.Load().Keys {
-		out = append(out, midas.KeyInfo{ID: e.KeyID, State: string(e.state()), Published: moment(e.Published), Signing: moment(e.Signing), Until: moment(e.Until)})
+		out = append(out, token.KeyInfo{ID: e.KeyID, State: string(e.state()), Published: moment(e.Published), Signing: moment(e.Signing), Until: moment(e.Until)})
 	}
 	return out
 }
@@ -46,7 +47,7 @@ func moment(seconds int64) time.Time {
 // key has not been published for two days, not every verifier may have seen it: that is a
 // Conflict, unless now. revoke takes all keys out of publication at once, the next one with
 // them, and makes two others: all tokens are void.
-func (i *Issuer) RotateKeys(ctx context.Context, now, revoke bool) ([]midas.KeyInfo, error) {
+func (i *Issuer) RotateKeys(ctx context.Context, now, revoke bool) ([]token.KeyInfo, error) {
 	if err := i.keys.rotate(ctx, now, revoke); err != nil {
 		return nil, err
 	}

@@ -205,11 +205,12 @@ func (i *Issuer) addGroups(ctx context.Context, c *token.Claims, collection, obj
 }
 
 func (i *Issuer) finish(d *draft, resource string) (midas.Token, error) {
-	raw, err := i.keys.signer().Sign(d.Claims)
+	signer := i.keys.signer()
+	raw, err := signer.Sign(d.Claims)
 	if err != nil {
 		return midas.Token{}, err
 	}
-	return midas.Token{Raw: raw, Resource: resource, NotBefore: d.from.UTC(), Expiry: d.until.UTC()}, nil
+	return midas.Token{Raw: raw, KeyID: signer.KeyID(), Resource: resource, NotBefore: d.from.UTC(), Expiry: d.until.UTC()}, nil
 }
 
 // pairwise is a person's "sub", different for each program, so that two programs cannot

@@ -1,8 +1,8 @@
 package metadata
 
 import (
-	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/midas-mysql/midas"
 )
@@ -55,7 +55,7 @@ func (e *Endpoint) serveToken(w http.ResponseWriter, r *http.Request, c caller, 
 		return
 	}
 	defer v.leave()
-	id, t, f := e.grant(w, r, v, d, q)
+	id, t, f := e.tokens.grant(w, r, v, d, q)
 	if f != nil {
 		e.refuse(w, r, f, d.refuse)
 		return
@@ -63,29 +63,31 @@ func (e *Endpoint) serveToken(w http.ResponseWriter, r *http.Request, c caller, 
 	write(w, http.StatusOK, d.answer(e, q, id, t))
 }
 
-// grant returns the token that is asked for, or what a fault has in its place.
-func (e *Endpoint) grant(w http.ResponseWriter, r *http.Request, v *visit, d dialect, q query) (id midas.Identity, t midas.Token, f *failure) {
-	fault, faulty := e.faults.take(v.workload.VMID)
-	if faulty {
-		e.refusals.Known(slog.LevelWarn, v.workload.VMID, "injected fault", "fault", fault.Kind, "machine", v.workload.ResourceID)
-		if f = e.faults.strike(w, r, fault); f != nil {
-			return id, t, f
-		}
+// granter hands out the token that a request asks for. The machine has proved which one it is,
+// and has not exceeded its limits.
+type granter interface {
+	grant(w http.ResponseWriter, r *http.Request, v *visit, d dialect, q query) (midas.Identity, midas.Token, *failure)
+}
+
+// cachedTokens is the granter of every request for which no fault is ordered.
+type cachedTokens struct{ now func() time.Time }
+
+func (g cachedTokens) grant(_ http.ResponseWriter, r *http.Request, v *visit, d dialect, q query) (midas.Identity, midas.Token, *failure) {
+	id, f := chosen(v, d, q)
+	if f != nil {
+		return id, midas.Token{}, f
 	}
-	if !validResource(q.resource) {
-		return id, t, &failure{status: http.StatusBadRequest, reason: reasonAudience, text: q.resource}
-	}
-	if id, f = d.choose(v.workload, q.selector); f != nil {
-		return id, t, f
-	}
-	var err error
-	if faulty {
-		t, err = e.faults.token(r.Context(), e.machines.minter, fault, midas.TokenRequest{Identity: id, Resource: q.resource, Host: v.workload.ResourceID})
-	} else {
-		t, err = v.machine.tokens.get(r.Context(), e.now(), v.state, id, v.workload.ResourceID, q.resource, q.fresh)
-	}
+	t, err := v.machine.tokens.get(r.Context(), g.now(), v.state, id, v.workload.ResourceID, q.resource, q.fresh)
 	if err != nil {
 		return id, t, internal(err)
 	}
 	return id, t, nil
+}
+
+// chosen returns the identity that a request means, once its resource has the form of one.
+func chosen(v *visit, d dialect, q query) (midas.Identity, *failure) {
+	if !validResource(q.resource) {
+		return midas.Identity{}, &failure{status: http.StatusBadRequest, reason: reasonAudience, text: q.resource}
+	}
+	return d.choose(v.workload, q.selector)
 }

@@ -47,6 +47,8 @@ type Config struct {
 	// Arc is where Azure Arc's dialect puts its key files; the zero value switches that
 	// dialect off.
 	Arc ArcConfig
+	// Faults makes requests for tokens go wrong; nil for none.
+	Faults Faults
 	// Names are those by which clients may call the endpoint, beside its addresses and
 	// localhost.
 	Names []string
@@ -72,7 +74,7 @@ type Endpoint struct {
 	marks     markCache
 	cgroups   *peer.Cgroups
 	arc       *arc
-	faults    faults
+	tokens    granter
 }
 
 var _ http.Handler = (*Endpoint)(nil)
@@ -97,7 +99,10 @@ func New(cfg Config) (*Endpoint, error) {
 		e.log = slog.New(slog.DiscardHandler)
 	}
 	e.refusals = throttledlog.New(e.log, e.now)
-	e.faults.now = e.now
+	e.tokens = cachedTokens{e.now}
+	if cfg.Faults != nil {
+		e.tokens = newFaulty(e.tokens, cfg.Faults, cfg.Minter, e.refusals)
+	}
 	e.secrets = secrets{cfg.Secret, cfg.SecretLifetime, e.now}
 	var err error
 	if e.cgroups, err = peer.NewCgroups(); err != nil {

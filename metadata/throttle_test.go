@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/injection"
 	"github.com/midas-mysql/midas/metadata"
 )
 
@@ -68,7 +68,7 @@ func TestThrottlingOfConcurrentRequests(t *testing.T) {
 	w.identity("myManagedIdentity")
 	w.token(w.imds()) // everything slow has been made
 	synctest.Test(t, func(t *testing.T) {
-		w.must(w.endpoint.InjectFault(midas.Fault{Kind: midas.FaultSlow, Delay: time.Minute, Count: 5, Until: w.now.Add(time.Hour)}))
+		w.must(w.faults.InjectFault(injection.Fault{Kind: injection.Slow, Delay: time.Minute, Count: 5, Until: w.now.Add(time.Hour)}))
 		var slow sync.WaitGroup
 		for range 5 {
 			slow.Go(func() {

@@ -28,10 +28,9 @@ type tokens struct {
 	minted *lru.LRU[tokenKey, signedToken]
 }
 
-// signedToken is a token with the id of the key that signed it, and what it states.
+// signedToken is a token with what it was made from.
 type signedToken struct {
 	midas.Token
-	keyID string
 	basis *feed.Basis
 }
 
@@ -61,13 +60,13 @@ func (t *tokens) get(ctx context.Context, now time.Time, state feedState, id mid
 	if err != nil {
 		return midas.Token{}, fmt.Errorf("mint a token: %w", err)
 	}
-	header, claims, err := token.DecodeUnverified(made.Raw)
+	_, claims, err := token.DecodeUnverified(made.Raw)
 	if err != nil {
 		return midas.Token{}, fmt.Errorf("read a token that was minted: %w", err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.minted.Add(key, signedToken{made, header.KeyID, state.basis(statedBy(claims, id, resource)...)})
+	t.minted.Add(key, signedToken{made, state.basis(statedBy(claims, id, resource)...)})
 	return made, nil
 }
 
@@ -90,6 +89,6 @@ func (t *tokens) stands(ctx context.Context, known signedToken) bool {
 	if t.keys == nil {
 		return true
 	}
-	_, err := t.keys.Key(ctx, known.keyID)
+	_, err := t.keys.Key(ctx, known.KeyID)
 	return err == nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/injection"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/metadata"
 	"github.com/midas-mysql/midas/token"
@@ -44,6 +45,7 @@ type world struct {
 	verifier  *token.Verifier
 	endpoint  *metadata.Endpoint
 	config    metadata.Config
+	faults    *injection.Orders
 	now       time.Time
 	vm        directory.VM
 }
@@ -69,7 +71,8 @@ func newWorld(t testing.TB) *world {
 		Audiences: []string{midas.Resource}, Now: clock,
 	})
 	w.must(err)
-	w.config = metadata.Config{Workloads: w.directory, Minter: minter, Keys: minter.Keys(), Secret: secretUntil, Now: clock, Limits: &metadata.Limits{}}
+	w.faults = injection.New(clock)
+	w.config = metadata.Config{Faults: w.faults, Workloads: w.directory, Minter: minter, Keys: minter.Keys(), Secret: secretUntil, Now: clock, Limits: &metadata.Limits{}}
 	w.remake(func(*metadata.Config) {})
 	_, _, err = w.directory.PutGroup(t.Context(), group, "eastus", nil)
 	w.must(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"encoding/json"
+	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/clip"
@@ -97,4 +98,13 @@ func usable(key crypto.PublicKey) (crypto.PublicKey, error) {
 		bare = bound.Public
 	}
 	return key, keystrength.Check(bare)
+}
+
+// KeyInfo is one of the keys that an issuer publishes, without the key.
+type KeyInfo struct {
+	ID        string
+	State     string // "next", "signing" or "retired"
+	Published time.Time
+	Signing   time.Time // since when it signs; zero when it does not yet
+	Until     time.Time // how long it stays published; zero while it signs or will
 }

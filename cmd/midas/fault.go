@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/injection"
 	"github.com/midas-mysql/midas/internal/usage"
 )
 
@@ -53,7 +53,7 @@ func (c *cli) newFaultCommand() *cobra.Command {
 		Short: "Let the metadata endpoint go wrong, to see how a program bears it",
 		Long: `Let the metadata endpoint answer requests for tokens wrongly: a number of times, for a
 while. Nothing of it is kept when midas ends. It needs a permission of its own, and each
-fault that strikes is in the log.
+fault that affects a request is logged.
 
 ` + faultHelp(),
 	}
@@ -63,21 +63,21 @@ fault that strikes is in the log.
 
 // faultHelp lists the kinds.
 func faultHelp() string {
-	says := map[midas.FaultKind]string{
-		midas.FaultThrottled:     "429, as after too many requests",
-		midas.FaultNotFound:      "404, as while IMDS is updated",
-		midas.FaultGone:          "410, as while IMDS is updated",
-		midas.FaultServerError:   "500",
-		midas.FaultSlow:          "the right answer, --delay later",
-		midas.FaultExpired:       "a token that expired an hour ago",
-		midas.FaultWrongAudience: "a token for somebody else",
-		midas.FaultUnknownKey:    "a token signed with a key that nobody publishes",
-		midas.FaultEmpty:         "200 without a body",
-		midas.FaultNotJSON:       "200 with a web page",
+	says := map[injection.Kind]string{
+		injection.Throttled:     "429, as after too many requests",
+		injection.NotFound:      "404, as while IMDS is updated",
+		injection.Gone:          "410, as while IMDS is updated",
+		injection.ServerError:   "500",
+		injection.Slow:          "the right answer, --delay later",
+		injection.Expired:       "a token that expired an hour ago",
+		injection.WrongAudience: "a token for somebody else",
+		injection.UnknownKey:    "a token signed with a key that nobody publishes",
+		injection.Empty:         "200 without a body",
+		injection.NotJSON:       "200 with a web page",
 	}
 	var b strings.Builder
 	b.WriteString("Kinds:\n")
-	for _, kind := range midas.FaultKinds {
+	for _, kind := range injection.Kinds {
 		b.WriteString("  " + string(kind) + strings.Repeat(" ", 16-len(kind)) + says[kind] + "\n")
 	}
 	return strings.TrimSuffix(b.String(), "\n")
@@ -85,7 +85,7 @@ func faultHelp() string {
 
 func faultKinds() []string {
 	var names []string
-	for _, kind := range midas.FaultKinds {
+	for _, kind := range injection.Kinds {
 		names = append(names, string(kind))
 	}
 	return names
@@ -117,7 +117,7 @@ func (c *cli) newFaultSetCommand() *cobra.Command {
 				return err
 			}
 			body := map[string]any{"kind": kind, "count": count, "durationSeconds": duration.Seconds()}
-			if kind == string(midas.FaultSlow) {
+			if kind == string(injection.Slow) {
 				body["delaySeconds"] = delay.Seconds()
 			}
 			answer, err := a.do(cmd.Context(), http.MethodPost, path, body)
@@ -129,7 +129,7 @@ func (c *cli) newFaultSetCommand() *cobra.Command {
 	}
 	t.bind(cmd)
 	cmd.Flags().StringVar(&kind, "kind", "", "what goes wrong")
-	cmd.Flags().IntVar(&count, "count", 1, "how many requests it strikes")
+	cmd.Flags().IntVar(&count, "count", 1, "how many requests it affects")
 	cmd.Flags().DurationVar(&duration, "duration", time.Minute, "how long it stands, up to 24h")
 	cmd.Flags().DurationVar(&delay, "delay", 5*time.Second, "how much later the kind slow answers, up to 2m")
 	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(faultKinds(), cobra.ShellCompDirectiveNoFileComp))

@@ -28,7 +28,7 @@ type noCgroups struct{ why error }
 
 func (n noCgroups) open(uint64) (string, error)              { return "", n.why }
 func (n noCgroups) walk([]string) (map[uint64]string, error) { return nil, n.why }
-func (n noCgroups) isAt(string, uint64) bool               { return false }
+func (n noCgroups) isAt(string, uint64) bool                 { return false }
 
 // handleOfKernfs is the type of a handle that holds a kernfs node's id.
 // Source: Linux, include/linux/exportfs.h, FILEID_KERNFS.

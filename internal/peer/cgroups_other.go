@@ -13,4 +13,4 @@ func (noCgroups) open(uint64) (string, error) {
 	return "", errors.New("this system has no control groups")
 }
 func (noCgroups) walk([]string) (map[uint64]string, error) { return nil, nil }
-func (noCgroups) isAt(string, uint64) bool               { return false }
+func (noCgroups) isAt(string, uint64) bool                 { return false }

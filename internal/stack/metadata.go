@@ -10,6 +10,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/injection"
 	"github.com/midas-mysql/midas/internal/publicnames"
 	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/midas-mysql/midas/internal/vmns"
@@ -37,9 +38,10 @@ func (s *Stack) openMetadata(ctx context.Context) error {
 	if s.config.MetadataSettings.SecretLifetime == 0 {
 		s.config.MetadataSettings.SecretLifetime = DefaultSecretLifetime
 	}
+	s.faults = injection.New(time.Now)
 	cfg := metadata.Config{
 		Workloads: s.directory, Minter: s.issuer, Keys: s.issuer.Keys(), Secret: s.master.workloadSecret(),
-		SecretLifetime: s.config.MetadataSettings.SecretLifetime, Limits: &s.config.MetadataSettings.Limits, Log: s.log,
+		SecretLifetime: s.config.MetadataSettings.SecretLifetime, Limits: &s.config.MetadataSettings.Limits, Faults: s.faults, Log: s.log,
 	}
 	cfg.Names = s.config.MetadataSettings.Names
 	if host, _, err := net.SplitHostPort(s.config.Metadata); err == nil && host != "" {

@@ -27,6 +27,7 @@ import (
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/gateway"
 	"github.com/midas-mysql/midas/internal/ca"
+	"github.com/midas-mysql/midas/internal/injection"
 	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/issuer"
@@ -83,6 +84,7 @@ type Stack struct {
 	controlHandler  http.Handler
 	metadataHandler http.Handler
 	metadata        *metadata.Endpoint
+	faults          *injection.Orders // of metadata
 	ownListeners    []ownListener
 	controlLn       net.Listener
 	metadataLn      net.Listener
@@ -238,7 +240,7 @@ func (s *Stack) openControl(context.Context) error {
 		return err
 	}
 	api, err := arm.New(arm.Config{
-		Directory: s.directory, Verifier: verifier, BaseURL: s.ControlURL, SigningKeys: s.issuer, MetadataURL: s.MetadataURL, Faults: s.metadata,
+		Directory: s.directory, Verifier: verifier, BaseURL: s.ControlURL, SigningKeys: s.issuer, MetadataURL: s.MetadataURL, Faults: s.faults,
 		WorkloadSecret: s.master.workloadSecret(), SecretLifetime: s.config.MetadataSettings.SecretLifetime, ServersDeleted: s.dropDeparted, Log: s.log,
 		Databases:    databases{func() *sql.DB { return s.backend.DB() }},
 		Accounts:     restoring{s},

@@ -6,21 +6,22 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/injection"
 )
 
 // faultOrders remembers what was ordered.
-type faultOrders []midas.Fault
+type faultOrders []injection.Fault
 
-func (o *faultOrders) InjectFault(f midas.Fault) error {
+func (o *faultOrders) InjectFault(f injection.Fault) error {
 	if f.Count < 1 {
-		return midas.Errorf(midas.Invalid, "a fault strikes 1 request or more")
+		return midas.Errorf(midas.Invalid, "a fault affects 1 request or more")
 	}
 	*o = append(*o, f)
 	return nil
 }
 
-func (o *faultOrders) Faults(vmID string) []midas.Fault {
-	var out []midas.Fault
+func (o *faultOrders) Faults(vmID string) []injection.Fault {
+	var out []injection.Fault
 	for _, f := range *o {
 		if f.VMID == vmID || f.VMID == "" {
 			out = append(out, f)
@@ -70,7 +71,7 @@ func TestFaults(t *testing.T) {
 	if len(faults) != 2 {
 		t.Fatalf("ordered: %+v", faults)
 	}
-	if f := faults[0]; f.VMID != vm.VMID || f.Kind != midas.FaultGone || f.Count != 1 || f.Until.Before(begin.Add(time.Minute)) || f.Until.After(time.Now().Add(time.Minute)) {
+	if f := faults[0]; f.VMID != vm.VMID || f.Kind != injection.Gone || f.Count != 1 || f.Until.Before(begin.Add(time.Minute)) || f.Until.After(time.Now().Add(time.Minute)) {
 		t.Errorf("of the machine: %+v", f)
 	}
 	if f := faults[1]; f.VMID != "" || f.Count != 7 || f.Delay != 1500*time.Millisecond || f.Until.Before(begin.Add(time.Hour)) {

@@ -5,19 +5,20 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/injection"
 )
 
 // Faults is what the metadata endpoint can be told to do wrong.
 type Faults interface {
 	// InjectFault orders a fault, or is Invalid or Conflict.
-	InjectFault(f midas.Fault) error
+	InjectFault(f injection.Fault) error
 	// Faults returns those that stand for a machine and those for all.
-	Faults(vmID string) []midas.Fault
+	Faults(vmID string) []injection.Fault
 	// ClearFaults ends those of one machine alone, or those for all ("").
 	ClearFaults(vmID string) int
 }
 
-// Unless told otherwise a fault strikes once, within a minute.
+// Unless told otherwise a fault affects one request, within a minute.
 const (
 	faultCount    = 1
 	faultDuration = time.Minute
@@ -62,7 +63,7 @@ func (a *API) injectFault(c *call) (answer, error) {
 	if err := c.decode(&body); err != nil {
 		return answer{}, err
 	}
-	f := midas.Fault{VMID: vmID, Kind: midas.FaultKind(body.Kind), Count: faultCount, Delay: seconds(body.Delay)}
+	f := injection.Fault{VMID: vmID, Kind: injection.Kind(body.Kind), Count: faultCount, Delay: seconds(body.Delay)}
 	if body.Count != nil {
 		f.Count = *body.Count
 	}
@@ -109,7 +110,7 @@ func (a *API) clearFaults(c *call) (answer, error) {
 	return ans, err
 }
 
-func showFault(f midas.Fault) any {
+func showFault(f injection.Fault) any {
 	out := object{"kind": f.Kind, "count": f.Count, "until": f.Until.UTC().Format(time.RFC3339), "allMachines": f.VMID == ""}
 	if f.Delay > 0 {
 		out["delaySeconds"] = f.Delay.Seconds()
