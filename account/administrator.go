@@ -118,10 +118,9 @@ func (s *Store) EnsureAdministrator(ctx context.Context, login, objectID string)
 }
 
 func (s *Store) administratorAccount(ctx context.Context, login, id string) Account {
-	return Account{
-		ServerID: s.server, User: login, Host: "%", Kind: s.kindOf(ctx, id), ID: id, DirectoryName: login,
-		Admin: true, Generation: firstGeneration(),
-	}
+	a := s.newAccount(login, "%")
+	a.Kind, a.ID, a.DirectoryName, a.Admin = s.kindOf(ctx, id), id, login, true
+	return a
 }
 
 // DropAdministrator drops the account of the server's administrator, if there is one.

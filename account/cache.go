@@ -56,6 +56,13 @@ func (c *cache) put(user string, accounts []Account, epoch uint64) {
 	}
 }
 
+func (c *cache) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	c.entries.Purge()
+}
+
 func (c *cache) forget(user string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

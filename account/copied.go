@@ -12,6 +12,7 @@ const maxDropped = 10_000
 
 // copied is a state of a copy. It is changed only before others see it.
 type copied struct {
+	key     ServerKey          // under which it is sealed
 	rows    map[string]keptRow // by mapping
 	dropped []droppedRow       // the oldest first
 	ended   bool               // the server is no more
@@ -48,15 +49,15 @@ func (d droppedRow) refuses(a Account) bool {
 func (d droppedRow) isLost(user, host string) bool { return d.Lost && d.User == user && d.Host == host }
 
 func (c *copied) clone() *copied {
-	next := &copied{rows: maps.Clone(c.rows), dropped: slices.Clone(c.dropped), gone: c.gone, ended: c.ended}
+	next := &copied{key: c.key, rows: maps.Clone(c.rows), dropped: slices.Clone(c.dropped), gone: c.gone, ended: c.ended}
 	if next.rows == nil {
 		next.rows = map[string]keptRow{}
 	}
 	return next
 }
 
-func (c *copied) keep(d Deriver, a Account) {
-	c.rows[a.Mapping] = keptRow{a, d.copySeal(a), crc32.ChecksumIEEE([]byte(d.line(a)))}
+func (c *copied) keep(a Account) {
+	c.rows[a.Mapping] = keptRow{a, c.key.copySeal(a), crc32.ChecksumIEEE([]byte(c.key.line(a)))}
 }
 
 // give gives up a row.

@@ -34,6 +34,11 @@ type copies interface {
 	state(mapping string) (a Account, kept bool, dropped droppedRow)
 	// sum is the fingerprint of all rows that are kept.
 	sum() fingerprint
+	// sealedUnder is the key under which the rows are kept.
+	sealedUnder() ServerKey
+	// rekey keeps rows in place of all others, under a key, and goes on knowing what was
+	// given up.
+	rekey(key ServerKey, rows []Account) error
 	// end removes all that is kept, for a server that is no more.
 	end() error
 }
@@ -59,6 +64,9 @@ func (noCopies) revoke(Account) error  { return nil }
 func (noCopies) state(string) (Account, bool, droppedRow) {
 	return Account{}, false, droppedRow{}
 }
+
+func (noCopies) sealedUnder() ServerKey           { return ServerKey{} }
+func (noCopies) rekey(ServerKey, []Account) error { return nil }
 
 func (noCopies) sum() fingerprint { return fingerprint{} }
 func (noCopies) end() error       { return nil }

@@ -26,11 +26,10 @@ var ErrCopy = errors.New("the copy of the account rows is refused")
 // maxCopy bounds a copy: a row has some 400 bytes there, at most 3 KiB.
 const maxCopy = 64 << 20
 
-// Copies keeps a sealed copy of the mapping rows of each server, in a file of its own. A
+// Copies is a folder with a file for each server: the sealed copy of its mapping rows. A
 // server's rows are kept once by a process, whatever number of stores it has.
 type Copies struct {
-	dir     string
-	deriver Deriver
+	dir string
 
 	mu   sync.Mutex
 	kept map[string]*copyFile // by server
@@ -38,12 +37,9 @@ type Copies struct {
 
 // OpenCopies keeps copies in files of a folder, which it makes. Without a folder they are
 // kept in memory, for a backend that forgets its accounts with the process too.
-func OpenCopies(dir string, d Deriver) (*Copies, error) {
-	if len(d.Master) < minMaster {
-		return nil, midas.Errorf(midas.Invalid, "the master key has %d bytes, at least %d are needed", len(d.Master), minMaster)
-	}
+func OpenCopies(dir string) (*Copies, error) {
 	if dir == "" {
-		return &Copies{deriver: d, kept: map[string]*copyFile{}}, nil
+		return &Copies{kept: map[string]*copyFile{}}, nil
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, midas.Errorf(midas.Internal, "make the folder for copies of account rows: %w", err)
@@ -56,7 +52,7 @@ func OpenCopies(dir string, d Deriver) (*Copies, error) {
 		return nil, midas.Errorf(midas.Invalid, "%s, the folder for copies of account rows, has mode %s: others may reach into it", dir, info.Mode()).
 			WithHint("chmod 700 %s", dir)
 	}
-	return &Copies{dir: dir, deriver: d, kept: map[string]*copyFile{}}, nil
+	return &Copies{dir: dir, kept: map[string]*copyFile{}}, nil
 }
 
 // path names the file of a server. An id that is no plain name is hashed, so that it
@@ -79,18 +75,33 @@ func hashedName(id string) string {
 }
 
 // of reads the copy of a server, at the first use.
-func (c *Copies) of(server string) (*copyFile, error) {
+func (c *Copies) of(server string, keys keyring) (*copyFile, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.kept[server]; f != nil {
 		return f, nil
 	}
-	f := &copyFile{path: c.path(server), server: server, deriver: c.deriver}
-	if err := f.read(); err != nil {
+	f := &copyFile{path: c.path(server), server: server, key: keys.now}
+	if err := f.read(keys); err != nil {
 		return nil, err
 	}
 	c.kept[server] = f
 	return f, nil
+}
+
+// keepFormer begins the copy of a server that has none, under the key that a former midas had:
+// its store makes it anew under its own.
+func (c *Copies) keepFormer(server string, key ServerKey, rows []Account) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept[server] != nil || c.dir == "" {
+		return nil
+	}
+	path := c.path(server)
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // whatever it is, it is for that server's store to read
+	}
+	return (&copyFile{path: path, server: server, key: key}).begin(rows)
 }
 
 // SetAside renames the copy of a server that is refused, so that the next store begins
@@ -112,8 +123,8 @@ func (c *Copies) SetAside(server string) (string, error) {
 
 // copyFile is the copy of one server.
 type copyFile struct {
-	path, server string // no path: in memory
-	deriver      Deriver
+	path, server string    // no path: in memory
+	key          ServerKey // of a copy that has not begun
 
 	mu  sync.Mutex // for changes
 	now atomic.Pointer[copied]
@@ -121,7 +132,7 @@ type copyFile struct {
 
 var _ copies = (*copyFile)(nil)
 
-func (f *copyFile) read() error {
+func (f *copyFile) read(keys keyring) error {
 	if f.path == "" {
 		return nil
 	}
@@ -131,7 +142,7 @@ func (f *copyFile) read() error {
 	}
 	var state *copied
 	if err == nil {
-		state, err = f.deriver.openCopy(f.server, data)
+		state, err = keys.openCopy(f.server, data)
 	}
 	if err != nil {
 		return &midas.Error{
@@ -173,7 +184,7 @@ func (f *copyFile) write(next *copied) error {
 		}
 		return nil
 	}
-	data, err := f.deriver.sealCopy(f.server, next)
+	data, err := next.sealed(f.server)
 	if err != nil {
 		return err
 	}
@@ -199,7 +210,7 @@ func (f *copyFile) Put(a Account) error {
 			c.forget(a.Mapping)
 		}
 		if before, kept := c.rows[a.Mapping]; !kept || before.Generation < a.Generation {
-			c.keep(f.deriver, a)
+			c.keep(a)
 		}
 		return nil
 	})
@@ -238,7 +249,7 @@ func (f *copyFile) lose() error {
 func (f *copyFile) begin(rows []Account) error {
 	return f.change(func(c *copied) error {
 		for _, a := range rows {
-			c.keep(f.deriver, a)
+			c.keep(a)
 		}
 		return nil
 	})
@@ -246,7 +257,7 @@ func (f *copyFile) begin(rows []Account) error {
 
 func (f *copyFile) end() error {
 	return f.change(func(c *copied) error {
-		*c = copied{ended: true}
+		*c = copied{key: c.key, ended: true}
 		return nil
 	})
 }
@@ -256,8 +267,22 @@ func (f *copyFile) look() *copied {
 	if now := f.now.Load(); now != nil {
 		return now
 	}
-	return &copied{}
+	return &copied{key: f.key}
 }
+
+// rekey seals rows, which take the place of those that are kept, and all else under a key.
+// It is one write of the file: a crash leaves the copy under one key or under the other.
+func (f *copyFile) rekey(key ServerKey, rows []Account) error {
+	return f.change(func(c *copied) error {
+		*c = copied{key: key, rows: map[string]keptRow{}, dropped: c.dropped}
+		for _, a := range rows {
+			c.keep(a)
+		}
+		return nil
+	})
+}
+
+func (f *copyFile) sealedUnder() ServerKey { return f.look().key }
 
 func (f *copyFile) All() []Account           { return accountsOf(f.look().rows) }
 func (f *copyFile) begun() bool              { return f.now.Load() != nil }

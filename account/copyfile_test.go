@@ -16,15 +16,16 @@ import (
 	"github.com/midas-mysql/midas/internal/mysqltest"
 )
 
-var copyDeriver = Deriver{Master: bytes.Repeat([]byte("k"), 32)}
+// copyKeys are those of the tests that need no backend.
+var copyKeys = keyring{now: ServerKey{1, strings.Repeat("k", 32)}}
 
 func openedCopy(t *testing.T, dir, server string) *copyFile {
 	t.Helper()
-	c, err := OpenCopies(dir, copyDeriver)
+	c, err := OpenCopies(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := c.of(server)
+	f, err := c.of(server, copyKeys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestCopyLasts(t *testing.T) {
 // Rows that were given up are remembered up to a number.
 func TestCopyForgetsTheOldestDropped(t *testing.T) {
 	f := openedCopy(t, "", "one")
-	state := &copied{rows: map[string]keptRow{}}
+	state := &copied{key: copyKeys.now, rows: map[string]keptRow{}}
 	for n := range maxDropped {
 		state.dropped = append(state.dropped, droppedRow{Mapping: sampleRow(n).Mapping, Generation: 1})
 	}
@@ -107,7 +108,9 @@ var damages = map[string]struct {
 	"a dropped row taken out": {rewritten(func(d *copyDocument) { d.Dropped = nil }), "was changed"},
 	"a row put in twice":      {rewritten(func(d *copyDocument) { d.Rows = append(d.Rows, d.Rows[0]) }), "was changed"},
 	"no seal":                 {rewritten(func(d *copyDocument) { d.MAC = "" }), "was changed"},
-	"a later form":            {edited(`"format": 1`, `"format": 2`), "cut short"},
+	"a later form":            {edited(`"format": 2`, `"format": 3`), "cut short"},
+	"a former form":           {edited(`"format": 2`, `"format": 1`), "it was changed"},
+	"another key's version":   {edited(`"keyVersion": 1`, `"keyVersion": 2`), "it was changed"},
 	"cut short":               {func(p string) error { return os.Truncate(p, 700) }, "cut short"},
 	"empty":                   {func(p string) error { return os.Truncate(p, 0) }, "cut short"},
 	"something after it":      {edited("\n}\n", "\n}\n{}"), "cut short"},
@@ -156,18 +159,18 @@ func TestDamagedCopy(t *testing.T) {
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			c, err := OpenCopies(dir, copyDeriver)
+			c, err := OpenCopies(dir)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = c.of("one")
+			_, err = c.of("one", copyKeys)
 			if !errors.Is(err, ErrCopy) || !strings.Contains(err.Error(), damage.says) || !strings.Contains(midas.HintOf(err), "aad-user restore") {
 				t.Errorf("%v (%s)", err, midas.HintOf(err))
 			}
 			if _, err := c.SetAside("ONE"); err != nil {
 				t.Fatal(err)
 			}
-			if f, err := c.of("one"); err != nil || f.begun() {
+			if f, err := c.of("one", copyKeys); err != nil || f.begun() {
 				t.Errorf("set aside: %v", err)
 			}
 			if _, err := c.SetAside("one"); midas.CodeOf(err) != midas.Conflict {
@@ -182,20 +185,24 @@ func TestCopiesOfAnotherKeyOrFolder(t *testing.T) {
 	if err := openedCopy(t, dir, "one").Put(sampleRow(0)); err != nil {
 		t.Fatal(err)
 	}
-	c, err := OpenCopies(dir, Deriver{Master: bytes.Repeat([]byte("x"), 32)})
+	c, err := OpenCopies(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.of("one"); !errors.Is(err, ErrCopy) {
-		t.Errorf("under another master key: %v", err)
+	for what, key := range map[string]ServerKey{
+		"another key": {1, strings.Repeat("x", 32)}, "another version": {2, copyKeys.now.root}, "no version": {0, copyKeys.now.root},
+	} {
+		if _, err := c.of("one", keyring{now: key}); !errors.Is(err, ErrCopy) {
+			t.Errorf("under %s: %v", what, err)
+		}
 	}
-	if _, err := OpenCopies(dir, Deriver{Master: []byte("short")}); midas.CodeOf(err) != midas.Invalid {
-		t.Errorf("a short key: %v", err)
+	if f, err := c.of("one", keyring{ServerKey{2, strings.Repeat("x", 32)}, []ServerKey{copyKeys.now}}); err != nil || f.sealedUnder() != copyKeys.now {
+		t.Errorf("under a former key: %v", err)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenCopies(dir, copyDeriver); midas.CodeOf(err) != midas.Invalid || !strings.Contains(midas.HintOf(err), "chmod 700") {
+	if _, err := OpenCopies(dir); midas.CodeOf(err) != midas.Invalid || !strings.Contains(midas.HintOf(err), "chmod 700") {
 		t.Errorf("a folder that others may read: %v", err)
 	}
 	// No id leads out of the folder, and no two share a file.
@@ -281,10 +288,10 @@ func TestCopySharedByStores(t *testing.T) {
 }
 
 func FuzzOpenCopy(f *testing.F) {
-	state := &copied{rows: map[string]keptRow{}, dropped: []droppedRow{{Mapping: sampleRow(9).Mapping, Generation: 3}, {Mapping: sampleRow(8).Mapping, Generation: 3, Lost: true, User: "u", Host: "h"}}}
-	state.keep(copyDeriver, sampleRow(0))
-	state.keep(copyDeriver, sampleRow(1))
-	good, err := copyDeriver.sealCopy("one", state)
+	state := &copied{key: copyKeys.now, rows: map[string]keptRow{}, dropped: []droppedRow{{Mapping: sampleRow(9).Mapping, Generation: 3}, {Mapping: sampleRow(8).Mapping, Generation: 3, Lost: true, User: "u", Host: "h"}}}
+	state.keep(sampleRow(0))
+	state.keep(sampleRow(1))
+	good, err := state.sealed("one")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -292,12 +299,12 @@ func FuzzOpenCopy(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := copyDeriver.openCopy("one", data)
+		c, err := copyKeys.openCopy("one", data)
 		if err != nil {
 			return
 		}
 		// Nobody here has the key, so what is accepted says what was sealed.
-		again, err := copyDeriver.sealCopy("one", c)
+		again, err := c.sealed("one")
 		if err != nil || !bytes.Equal(again, good) {
 			t.Errorf("%s was accepted: %v", data, err)
 		}

@@ -48,7 +48,8 @@ func (s *Store) Create(ctx context.Context, r CreateRequest, ifNotExists bool) (
 	if err != nil {
 		return Created{}, err
 	}
-	a := Account{ServerID: s.server, User: statement.User(), Host: statement.Host, DirectoryName: r.Name, Generation: firstGeneration()}
+	a := s.newAccount(statement.User(), statement.Host)
+	a.DirectoryName = r.Name
 	if a.Kind, a.ID, err = s.resolve(ctx, statement, r.SkipValidation); err != nil {
 		return Created{}, err
 	}
@@ -80,6 +81,11 @@ func keptWarning(existing, wanted Account) string {
 		return "AADUSER exists, with that id"
 	}
 	return fmt.Sprintf("AADUSER exists with id %s, not %s; DROP USER it first", existing.ID, wanted.ID)
+}
+
+// newAccount is an account that is not made yet.
+func (s *Store) newAccount(user, host string) Account {
+	return Account{ServerID: s.server, User: user, Host: host, Issuer: s.issuer, Tenant: s.tenant, Generation: firstGeneration()}
 }
 
 // firstGeneration is where a new account begins to count its secrets. It is random: the
@@ -114,15 +120,12 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 			return Account{}, false, cannot(a, "its record in schema midas is refused: %s", verdict).
 				WithHint("%s; else DROP USER %s; then create it again", verdict.wayOut(a), a)
 		case !verdict.believed() && at >= 0:
-			return Account{}, false, cannot(a, "its record in schema midas was not written by this midas").
+			return Account{}, false, cannot(a, "its record in schema midas was not written by midas for this server").
 				WithHint("DROP USER %s; then create it again; or %s", a, otherName(a))
 		case !verdict.believed(): // and nothing stands behind it
 			err = s.discardRow(ctx, q, row.Mapping)
-		case at >= 0 && s.madeFor(users[at], row.Account) && row.ServerID == s.server:
-			return row.Account, true, nil
 		case at >= 0 && s.madeFor(users[at], row.Account):
-			return Account{}, false, cannot(a, "the account belongs to server %s, which has the same backend", row.ServerID).
-				WithHint("%s; or give each server a backend of its own; or, if that server is gone, DROP USER %s", otherName(a), a)
+			return row.Account, true, nil
 		default:
 			var moved Account
 			if moved, err = s.settle(ctx, q, row.Account); err == nil && at >= 0 && moved.Mapping == "" {
@@ -147,7 +150,7 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 // unshadowed refuses a, if accounts of its name with other hosts are not this server's own.
 // The backend sees the gateway's address, not the client's, and signs each sign-in of the
 // name in to the account with the most specific host that matches: 'x'@'localhost' would
-// keep everybody out of 'x'@'%', be it another server's administrator or a native account.
+// keep everybody out of 'x'@'%', a native account.
 // Source: MySQL Reference Manual, "Access Control, Stage 1: Connection Verification".
 func (s *Store) unshadowed(ctx context.Context, q querier, users []backendUser, a Account) error {
 	others := slices.DeleteFunc(slices.Clone(users), func(u backendUser) bool { return u.user != a.User || u.host == a.Host })

@@ -24,7 +24,7 @@ func TestCreate(t *testing.T) {
 		}
 		want := Created{Account: Account{
 			ServerID: "/subscriptions/" + w.tag + "/flexibleservers/first", User: user, Host: "%",
-			Kind: midas.KindService, ID: idB, DirectoryName: user,
+			Issuer: OwnIssuer, Tenant: tenant, Kind: midas.KindService, ID: idB, DirectoryName: user,
 		}}
 		if diff := cmp.Diff(want, done, cmpopts.IgnoreFields(Account{}, "Generation", "Mapping")); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

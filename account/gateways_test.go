@@ -84,8 +84,9 @@ func TestConcurrentAdministrator(t *testing.T) {
 	})
 }
 
-// Two servers may have one backend. Neither sees, opens or takes the other's accounts.
-func TestServersThatShareABackend(t *testing.T) {
+// A backend is one server's. If it gets a second one all the same, neither sees, opens or takes
+// the other's accounts.
+func TestSecondServerOnABackend(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		first, second, user := w.store(), w.open(w.config("second")), w.name("app")
 		account := w.create(first, user, idA)
@@ -95,7 +96,7 @@ func TestServersThatShareABackend(t *testing.T) {
 		for _, ifNotExists := range []bool{false, true} {
 			_, err := second.Create(t.Context(), CreateRequest{Name: user, ID: idA, SkipValidation: true}, ifNotExists)
 			expect(t, err, midas.Conflict, 1396)
-			if !strings.Contains(err.Error(), "belongs to server "+account.ServerID) {
+			if !strings.Contains(err.Error(), "was not written by midas for this server") {
 				t.Errorf("%v", err)
 			}
 		}
@@ -127,7 +128,7 @@ func TestServersThatShareABackend(t *testing.T) {
 // hold takes the lock of accounts as another gateway would.
 func (w *world) hold() (release func()) {
 	w.t.Helper()
-	return w.holdLock(w.config("first").Deriver.lockName(), w.root)
+	return w.holdLock(w.config("first").Key.lockName(), w.root)
 }
 
 // holdLock takes an advisory lock as a user of db.
@@ -252,18 +253,21 @@ func TestCreateWaitsForTheLock(t *testing.T) {
 // Any user may take an advisory lock of a name that they know, or can see somewhere.
 func TestUsersCannotTakeTheLock(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
-		s, name := w.store(), w.config("first").Deriver.lockName()
+		s, name := w.store(), w.config("first").Key.lockName()
 		user := w.poor("user", "USAGE")
 		for _, guess := range []string{"midas.account", "midas", "midas."} {
 			defer w.holdLock(guess, user)()
 		}
 		w.create(s, w.name("app"), idA)
-		// The same key gives the same lock, whatever the server: they share a backend.
-		if name != w.config("second").Deriver.lockName() || len(name) > 64 {
+		// The gateways of one server have one lock, and nobody else has.
+		if name != w.config("first").Key.lockName() || len(name) > 64 {
 			t.Errorf("name %q", name)
 		}
-		if another := (Deriver{Master: []byte(strings.Repeat("another.", 4))}).lockName(); another == name {
-			t.Error("another key gives the same name")
+		if another := w.config("second").Key.lockName(); another == name {
+			t.Error("the key of another server gives the same name")
+		}
+		if another := w.key(w.config("first").ServerID, 2).lockName(); another == name {
+			t.Error("another version of the key gives the same name")
 		}
 		// Nor does the user see it while it is held and waited for.
 		release := w.hold()
@@ -298,7 +302,7 @@ func TestUsersCannotTakeTheLock(t *testing.T) {
 // TestLockIsTakenFromUsers: a user who could once read the name of the lock knows it for ever.
 func TestLockIsTakenFromUsers(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
-		s, name := w.store(), w.config("first").Deriver.lockName()
+		s, name := w.store(), w.config("first").Key.lockName()
 		user, other := w.poor("user", "USAGE"), w.poor("other", "USAGE")
 		account := w.create(s, w.name("app"), idA)
 		bystander, err := other.Conn(t.Context())

@@ -13,10 +13,16 @@ import (
 // none begins with the rows that the backend has, which are all there is to go by.
 func (s *Store) begin(ctx context.Context) error {
 	if !s.copies.begun() {
-		if err := makeSchema(ctx, s.db); err != nil || s.copies == copies(noCopies{}) {
+		if err := makeSchema(ctx, s.db); err != nil {
+			return err
+		}
+		if err := s.renewTable(ctx); err != nil || s.copies == copies(noCopies{}) {
 			return err
 		}
 		return s.locked(ctx, lockWait, func(conn *sql.Conn) error { return s.beginCopy(ctx, conn) })
+	}
+	if s.toRenew() {
+		return s.locked(ctx, lockWait, func(*sql.Conn) error { return nil })
 	}
 	if whole, err := s.whole(ctx, s.db); err == nil && whole {
 		return nil
@@ -246,7 +252,7 @@ func (s *Store) vacate(ctx context.Context, q querier, a Account) (free bool, er
 		switch {
 		case s.sealed(r) && !ours:
 			return false, nil
-		case s.sealed(r) && r.ServerID == s.server && s.judge(r).believed():
+		case s.sealed(r) && s.judge(r).believed():
 			err = s.rewriteRow(ctx, q, aside(r.Account))
 		default:
 			err = s.discardRow(ctx, q, r.Mapping)

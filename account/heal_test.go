@@ -14,7 +14,7 @@ func (w *world) copied(dir string) StoreConfig {
 	w.t.Helper()
 	cfg := w.config("first")
 	var err error
-	if cfg.Copies, err = OpenCopies(dir, cfg.Deriver); err != nil {
+	if cfg.Copies, err = OpenCopies(dir); err != nil {
 		w.t.Fatal(err)
 	}
 	return cfg

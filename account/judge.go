@@ -18,7 +18,7 @@ const (
 	rowCurrent verdict = ""
 	// rowNewer was written by another gateway, or shortly before a crash.
 	rowNewer    verdict = "it is newer than its copy"
-	rowUnsealed verdict = "it was written or changed without the master key of this midas"
+	rowUnsealed verdict = "it was written or changed without this server's key"
 	rowChanged  verdict = "it differs from its copy, which is as new"
 	rowOutdated verdict = "it is older than its copy: a backup of the database was restored, or an old row was put back"
 	rowUnknown  verdict = "its copy does not know it: a backup of the database was restored, or an old row was put back"
@@ -37,14 +37,25 @@ func (v verdict) unconfirmed() bool { return v == rowOutdated || v == rowUnknown
 // and anyone who may write to schema midas, or restores a backup, can put an old one back:
 // that of an administrator who was replaced, or of an account that was dropped.
 //
-// Rows of other servers on the same backend have their copy elsewhere.
+// A row under a key that the server had before is at best outdated: all rows were sealed anew
+// when the key changed, with a higher generation.
 func (s *Store) judge(r mappingRow) verdict {
-	if !s.sealed(r) {
+	signer, ok := s.signer(r)
+	if !ok {
 		return rowUnsealed
 	}
-	if r.ServerID != s.server || !s.copies.begun() {
-		return rowCurrent
+	v := rowCurrent
+	if s.copies.begun() {
+		v = s.compare(r)
 	}
+	if signer != s.key() && v != rowUnknown && v != rowDropped {
+		return rowOutdated
+	}
+	return v
+}
+
+// compare compares a row that midas sealed with its copy.
+func (s *Store) compare(r mappingRow) verdict {
 	kept, known, dropped := s.copies.state(r.Mapping)
 	switch {
 	case !known && dropped.Generation == 0:

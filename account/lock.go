@@ -20,12 +20,12 @@ import (
 // such a row for a leftover meanwhile.
 //
 // Any user may take an advisory lock of any name, and whoever has this one stops all
-// changes of accounts. So its name is derived from the master key and nobody can guess
+// changes of accounts. So its name is derived from the server key and nobody can guess
 // it. Who may read it in the list of statements or locks (PROCESS, performance_schema) knows it
 // from then on: a connection of another user than midas's own that has the lock is ended. A row
 // lock would need a second connection, as CREATE USER commits, and a user who may write to schema
 // midas could take it.
-func (d Deriver) lockName() string { return "midas." + hex.EncodeToString(d.key("lock")[:16]) }
+func (k ServerKey) lockName() string { return "midas." + hex.EncodeToString(k.key("lock")[:16]) }
 
 const (
 	lockWait    = 10 * time.Second // as long as a person waits for CREATE AADUSER
@@ -57,13 +57,18 @@ func (s *Store) locked(ctx context.Context, wait time.Duration, change func(conn
 		return unavailable("connect to the backend", err)
 	}
 	defer conn.Close()
-	name := s.deriver.lockName()
+	name := s.key().lockName()
 	if err := s.takeLock(ctx, conn, name, deadline); err != nil {
 		return err
 	}
 	s.wrote = false
 	defer func() { unlock(ctx, conn, name, s.wrote) }()
-	if err := s.mendTable(ctx, conn); err != nil {
+	if s.toRenew() {
+		err = s.renew(ctx, conn)
+	} else {
+		err = s.mendTable(ctx, conn)
+	}
+	if err != nil {
 		return err
 	}
 	return change(conn)

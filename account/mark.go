@@ -25,12 +25,18 @@ func (s *Store) proven(u backendUser, a Account) bool {
 	if u.marker == a.Mapping {
 		return true
 	}
-	if u.label != a.Mapping {
+	return provenUnder(s.key(), u, a)
+}
+
+// provenUnder tells whether u is labelled for the row a and has the password that is derived
+// from a key for it.
+func provenUnder(key ServerKey, u backendUser, a Account) bool {
+	if a.Mapping == "" || u.label != a.Mapping {
 		return false
 	}
 	next := a
 	next.Generation++ // a rotation that was cut short before it wrote the row
-	return passwordIs(u.hash, s.Secret(a)) || passwordIs(u.hash, s.Secret(next))
+	return passwordIs(u.hash, key.secretOf(a)) || passwordIs(u.hash, key.secretOf(next))
 }
 
 // madeFor tells whether u is the account that was made for the row a, under its name.

@@ -10,9 +10,12 @@ import (
 
 // Account is an AADUSER: a database user and the one identity that may be it.
 type Account struct {
-	ServerID string // ARM id of the server, lower case
+	ServerID string // unique id of the server, lower case
 	User     string // name of the MySQL account, case kept
 	Host     string // its host pattern, lower case
+	// Issuer and Tenant say whose identity ID is: OwnIssuer, for all that midas's own issuer
+	// signs. Admit does not compare them yet: other issuers have no accounts.
+	Issuer, Tenant string
 	// Kind says which claims of a token are compared with ID. It is empty only for an
 	// administrator that the directory did not describe: ID may then be any of the three.
 	Kind midas.PrincipalKind
@@ -26,6 +29,10 @@ type Account struct {
 	// mark that it was made for this row.
 	Mapping string
 }
+
+// OwnIssuer stands in an account's Issuer for the issuer that this midas runs: its URL is the
+// address at which it is reached and may change, and its identities are the same then.
+const OwnIssuer = "midas:own"
 
 // String is 'user'@'host', for people.
 func (a Account) String() string { return "'" + a.User + "'@'" + a.Host + "'" }

@@ -66,6 +66,7 @@ func (s *Store) confirm(ctx context.Context, q querier, r mappingRow, v verdict)
 	}
 	kept, _, dropped := s.copies.state(before.Mapping)
 	after := before
+	after.Issuer, after.Tenant = s.issuer, s.tenant // a row of a former midas has none
 	after.Generation = max(before.Generation, kept.Generation, dropped.Generation) + 1
 	if err := s.giveSecret(ctx, q, before, after); err != nil {
 		return Restored{}, err

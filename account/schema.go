@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +13,9 @@ import (
 
 const maxServerID = 512
 
-// Names compare byte for byte, as MySQL compares user names. The unique key refuses one
-// backend account for two servers. The engine is named since a server's default may be
+// Names compare byte for byte, as MySQL compares user names. The unique key refuses two
+// rows for one backend account. The column server is this server's id in all rows, but for
+// those that a former midas left where servers shared a backend. The engine is named since a server's default may be
 // one that loses rows in a crash.
 var schema = []string{
 	"CREATE DATABASE IF NOT EXISTS midas CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
@@ -22,6 +24,8 @@ var schema = []string{
 		"`server` VARCHAR(512) NOT NULL, " +
 		"`user` VARCHAR(32) NOT NULL, " +
 		"`host` VARCHAR(255) NOT NULL, " +
+		"`issuer` VARCHAR(512), " +
+		"`tenant` VARCHAR(64), " +
 		"`kind` VARCHAR(16) NOT NULL, " +
 		"`principal` VARCHAR(36) NOT NULL, " +
 		"`directory_name` VARCHAR(256) NOT NULL, " +
@@ -33,21 +37,24 @@ var schema = []string{
 		") ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 }
 
+// laterColumns are those that tables of former versions of midas lack.
+var laterColumns = []string{"`seal` VARCHAR(64)", "`issuer` VARCHAR(512)", "`tenant` VARCHAR(64)"}
+
 // aaduser is the table in a statement. A view in its place could have a function run that does
 // what it likes with the rights of midas's own user: to a view such a hint is an error, before
 // anything of it runs. The two indexes are all there are, so it hints at nothing else.
 const aaduser = "midas.aaduser USE INDEX (`PRIMARY`, `backend_account`)"
 
-const columns = "`mapping`, `server`, `user`, `host`, `kind`, `principal`, `directory_name`, `admin`, `generation`, `seal`"
+const columns = "`mapping`, `server`, `user`, `host`, `issuer`, `tenant`, `kind`, `principal`, `directory_name`, `admin`, `generation`, `seal`"
 
 // line is a row as CONCAT_WS('|', …) shows its columns.
-func (d Deriver) line(a Account) string {
+func (k ServerKey) line(a Account) string {
 	admin := "0"
 	if a.Admin {
 		admin = "1"
 	}
 	return strings.Join([]string{
-		a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, admin, strconv.Itoa(a.Generation), d.seal(a),
+		a.Mapping, a.ServerID, a.User, a.Host, a.Issuer, a.Tenant, string(a.Kind), a.ID, a.DirectoryName, admin, strconv.Itoa(a.Generation), k.seal(a),
 	}, "|")
 }
 
@@ -93,10 +100,15 @@ func makeSchema(ctx context.Context, q querier) error {
 	if _, err := readRows(ctx, q, "`mapping` = ''"); err == nil {
 		return nil
 	}
-	// The table is of a time when rows had no seal. Another gateway may be adding it.
-	_, err := q.ExecContext(ctx, "ALTER TABLE midas.aaduser ADD COLUMN `seal` VARCHAR(64)")
-	if _, missing := readRows(ctx, q, "`mapping` = ''"); missing == nil {
-		err = nil
+	// The table is a former midas's. Another gateway may be adding the same.
+	var failed []error
+	for _, column := range laterColumns {
+		_, err := q.ExecContext(ctx, "ALTER TABLE midas.aaduser ADD COLUMN "+column)
+		failed = append(failed, err)
+	}
+	_, err := readRows(ctx, q, "`mapping` = ''")
+	if err != nil {
+		err = errors.Join(append(failed, err)...)
 	}
 	return unavailable("bring schema midas on the backend up to date", err)
 }
@@ -117,10 +129,11 @@ func readRows(ctx context.Context, q querier, where string, args ...any) ([]mapp
 	var out []mappingRow
 	for rows.Next() {
 		var r mappingRow
-		var kind, name, seal sql.NullString // in some SQL modes of MariaDB empty text is NULL
-		if err := rows.Scan(&r.Mapping, &r.ServerID, &r.User, &r.Host, &kind, &r.ID, &name, &r.Admin, &r.Generation, &seal); err != nil {
+		var issuer, tenant, kind, name, seal sql.NullString // in some SQL modes of MariaDB empty text is NULL
+		if err := rows.Scan(&r.Mapping, &r.ServerID, &r.User, &r.Host, &issuer, &tenant, &kind, &r.ID, &name, &r.Admin, &r.Generation, &seal); err != nil {
 			return nil, unavailable("read midas.aaduser", err)
 		}
+		r.Issuer, r.Tenant = issuer.String, tenant.String
 		r.Kind, r.DirectoryName, r.seal = midas.PrincipalKind(kind.String), name.String, seal.String
 		out = append(out, r)
 	}
@@ -128,7 +141,7 @@ func readRows(ctx context.Context, q querier, where string, args ...any) ([]mapp
 }
 
 // insertRow, updateRow and deleteRow are the ways in which a row changes, here and in the
-// copy outside. Rows of other servers on the same backend have their copy elsewhere.
+// copy outside.
 
 func (s *Store) insertRow(ctx context.Context, q querier, a Account) error {
 	if err := s.copies.Put(a); err != nil {
@@ -139,15 +152,15 @@ func (s *Store) insertRow(ctx context.Context, q querier, a Account) error {
 
 func (s *Store) writeRow(ctx context.Context, q querier, a Account) error {
 	// What is written to takes no hint.
-	return s.writeTable(ctx, q, "INSERT INTO midas.aaduser ("+columns+", `created`) SELECT "+strings.Repeat("?, ", 10)+"? "+
+	return s.writeTable(ctx, q, "INSERT INTO midas.aaduser ("+columns+", `created`) SELECT "+strings.Repeat("?, ", 12)+"? "+
 		"FROM (SELECT COUNT(*) FROM "+aaduser+" WHERE `mapping` = '') AS is_table",
-		a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.deriver.seal(a),
+		a.Mapping, a.ServerID, a.User, a.Host, a.Issuer, a.Tenant, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.key().seal(a),
 		s.now().UTC().Format(time.RFC3339))
 }
 
 // updateRow writes a row that has a higher generation than before.
 func (s *Store) updateRow(ctx context.Context, q querier, a Account) error {
-	if err := s.rewriteRow(ctx, q, a); err != nil || a.ServerID != s.server {
+	if err := s.rewriteRow(ctx, q, a); err != nil {
 		return err
 	}
 	return s.copies.Put(a)
@@ -155,26 +168,22 @@ func (s *Store) updateRow(ctx context.Context, q querier, a Account) error {
 
 // rewriteRow writes a row and leaves its copy as it is.
 func (s *Store) rewriteRow(ctx context.Context, q querier, a Account) error {
-	return s.writeTable(ctx, q, "UPDATE "+aaduser+" SET `user` = ?, `host` = ?, `kind` = ?, `principal` = ?, `directory_name` = ?, "+
+	return s.writeTable(ctx, q, "UPDATE "+aaduser+" SET `user` = ?, `host` = ?, `issuer` = ?, `tenant` = ?, `kind` = ?, `principal` = ?, `directory_name` = ?, "+
 		"`admin` = ?, `generation` = ?, `seal` = ? WHERE `mapping` = ?",
-		a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.deriver.seal(a), a.Mapping)
+		a.User, a.Host, a.Issuer, a.Tenant, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.key().seal(a), a.Mapping)
 }
 
 func (s *Store) deleteRow(ctx context.Context, q querier, a Account) error {
-	if a.ServerID == s.server {
-		if err := s.copies.Delete(a); err != nil {
-			return err
-		}
+	if err := s.copies.Delete(a); err != nil {
+		return err
 	}
 	return s.discardRow(ctx, q, a.Mapping)
 }
 
 // revokeRow is deleteRow for an account that somebody has dropped, or a former administrator's.
 func (s *Store) revokeRow(ctx context.Context, q querier, a Account) error {
-	if a.ServerID == s.server {
-		if err := s.copies.revoke(a); err != nil {
-			return err
-		}
+	if err := s.copies.revoke(a); err != nil {
+		return err
 	}
 	return s.deleteRow(ctx, q, a)
 }

@@ -4,28 +4,46 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"database/sql"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"slices"
+	"strconv"
 	"time"
 )
 
-// seal is what a row carries to prove that midas wrote it, as it is. The rows are in
-// the backend, and others may write there: on MariaDB each administrator of each server
-// that has its accounts there. Without the master key nobody can say in a row whom an
-// account is to admit, or of which server it is. All that a row says is sealed, so what
-// is taken from another row fits nowhere else.
-func (d Deriver) seal(a Account) string {
-	mac := hmac.New(sha256.New, d.key("row"))
+// sealForm is the version of what a seal covers and of how it is written.
+const sealForm = 2
+
+// seal is what a row carries to prove that midas wrote it, as it is. The rows are in the
+// backend, and others may write there: on MariaDB each administrator of the server. Without
+// the server key nobody can say in a row whom an account is to admit. All that a row says is
+// sealed, so what is taken from another row fits nowhere else. Form and version of the key
+// come first, in the clear, for a reader who has several keys.
+func (k ServerKey) seal(a Account) string {
+	mac := hmac.New(sha256.New, k.key("row"))
+	if k.version == 0 {
+		mac.Write(a.encodedBefore())
+		return hex.EncodeToString(mac.Sum(nil))
+	}
 	mac.Write(a.encoded())
-	return hex.EncodeToString(mac.Sum(nil))
+	return strconv.Itoa(sealForm) + "." + strconv.Itoa(k.version) + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // encoded is all that a row says, in one form.
 func (a Account) encoded() []byte {
+	return a.appended([]string{
+		strconv.Itoa(sealForm), a.Mapping, a.ServerID, a.User, a.Host, a.Issuer, a.Tenant, string(a.Kind), a.ID, a.DirectoryName,
+	})
+}
+
+// encodedBefore is the form of rows that a former midas sealed under SharedKey.
+func (a Account) encodedBefore() []byte {
+	return a.appended([]string{a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName})
+}
+
+func (a Account) appended(fields []string) []byte {
 	var buffer []byte
-	for _, field := range []string{a.Mapping, a.ServerID, a.User, a.Host, string(a.Kind), a.ID, a.DirectoryName} {
+	for _, field := range fields {
 		// Lengths keep ("ab", "c") and ("a", "bc") apart.
 		buffer = binary.BigEndian.AppendUint32(buffer, uint32(len(field)))
 		buffer = append(buffer, field...)
@@ -37,8 +55,23 @@ func (a Account) encoded() []byte {
 	return binary.BigEndian.AppendUint64(append(buffer, admin), uint64(a.Generation))
 }
 
+func (r mappingRow) sealedUnder(k ServerKey) bool {
+	return hmac.Equal([]byte(r.seal), []byte(k.seal(r.Account)))
+}
+
+// sealed tells whether the server's key, or one that it had before, sealed the row.
 func (s *Store) sealed(r mappingRow) bool {
-	return hmac.Equal([]byte(r.seal), []byte(s.deriver.seal(r.Account)))
+	_, ok := s.signer(r)
+	return ok
+}
+
+// signer returns the key that sealed a row of this server. SharedKey sealed those of other
+// servers too, which are none of this one's.
+func (s *Store) signer(r mappingRow) (ServerKey, bool) {
+	if r.ServerID != s.server {
+		return ServerKey{}, false
+	}
+	return s.keys.Load().signer(r.sealedUnder)
 }
 
 // rows reads the rows that midas wrote. Others count for nothing: no token opens what
@@ -68,38 +101,4 @@ func (s *Store) believed(ctx context.Context, all []mappingRow) (out []Account) 
 			"mapping", r.Mapping, "account", r.String(), "id", r.ID, "row of server", r.ServerID)
 	}
 	return out
-}
-
-// adopt seals the rows of this server that have no seal, as a midas that knew none left
-// them, and marks their accounts, which on MySQL had a label alone.
-func (s *Store) adopt(ctx context.Context) error {
-	return s.locked(ctx, lockWait, func(conn *sql.Conn) error {
-		rows, err := readRows(ctx, conn, "`server` = ? AND `seal` IS NULL", s.server)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			users, err := s.dialect.byName(ctx, conn, row.User)
-			if err != nil {
-				return err
-			}
-			at := slices.IndexFunc(users, func(u backendUser) bool {
-				return u.user == row.User && u.host == row.Host && u.marker == "" && u.label == row.Mapping
-			})
-			if at >= 0 {
-				if err := s.dialect.mark(ctx, conn, users[at], row.Mapping); err != nil {
-					return err
-				}
-			}
-			// First the copy: it would not know a row that a crash leaves sealed.
-			if err := s.copies.Put(row.Account); err != nil {
-				return err
-			}
-			if err := s.updateRow(ctx, conn, row.Account); err != nil {
-				return err
-			}
-		}
-		s.log.InfoContext(ctx, "the rows of an earlier midas are sealed", "server", s.server, "rows", len(rows))
-		return nil
-	})
 }

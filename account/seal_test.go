@@ -15,12 +15,17 @@ func TestEditedRows(t *testing.T) {
 	edits := map[string]string{
 		"whom it admits":    "principal = '" + idB + "'",
 		"what that is":      "kind = 'Group'",
+		"the issuer":        "issuer = 'https://issuer.example/'",
+		"no issuer":         "issuer = NULL",
+		"the tenant":        "tenant = '" + idB + "'",
 		"the directory":     "directory_name = 'x'",
 		"the generation":    "generation = generation + 1",
 		"the administrator": "admin = 1",
 		"no seal":           "seal = NULL",
 		"an empty seal":     "seal = ''",
 		"another seal":      "seal = REPEAT('0', 64)",
+		"a former form":     "seal = REPLACE(seal, '2.1.', '')",
+		"another key":       "seal = REPLACE(seal, '2.1.', '2.2.')",
 	}
 	onServers(t, func(t *testing.T, w *world) {
 		s, user := w.store(), w.name("app")
@@ -34,7 +39,7 @@ func TestEditedRows(t *testing.T) {
 				t.Errorf("%s: Lookup = %v", what, got)
 			}
 			expect(t, reassert(t, s, account), midas.Forbidden, denied)
-			if !strings.Contains(w.log.String(), "without the master key") || !strings.Contains(w.log.String(), account.Mapping) {
+			if !strings.Contains(w.log.String(), "without this server's key") || !strings.Contains(w.log.String(), account.Mapping) {
 				t.Errorf("%s: the log says nothing of it", what)
 			}
 			w.log.text.Reset()
@@ -147,7 +152,7 @@ func TestEditedAdministrator(t *testing.T) {
 func TestRowsOfAnotherKey(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		cfg := w.config("first")
-		cfg.Deriver.Master = bytes.Repeat([]byte("another."), 4)
+		cfg.Key = serverKey(t, bytes.Repeat([]byte("another."), 4), cfg.ServerID, 1)
 		s, other, user := w.store(), w.open(cfg), w.name("app")
 		account := w.create(s, user, idA)
 		if got := w.lookup(other, user); len(got) != 0 {

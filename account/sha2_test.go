@@ -16,7 +16,7 @@ func TestPasswordIs(t *testing.T) {
 	for n := 30; n < 68; n += 3 { // the blocks of SHA-256 end in between
 		passwords = append(passwords, strings.Repeat("x", n))
 	}
-	passwords = append(passwords, w.config("first").Deriver.Secret("server", user, "%", 1))
+	passwords = append(passwords, w.config("first").Key.Secret("server", user, "%", 1))
 	var last string
 	for _, password := range passwords {
 		w.exec("ALTER USER " + quoteAccount(user, "%") + " IDENTIFIED WITH caching_sha2_password BY '" + strings.ReplaceAll(password, `\`, `\\`) + "'")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -40,13 +41,19 @@ type StoreConfig struct {
 	Dialect string
 	// ServerID is an id of the server that no other one has or will have: with an id
 	// that is made from names, a server that is made again would have the accounts of the
-	// one before. Several servers may share one backend; an account belongs to one of them.
+	// one before. The backend is this server's alone.
 	ServerID string
 	// AdoptUnsealed believes, this once, the rows of this server that carry no seal: for
 	// a server that an earlier midas made. Whoever may write to the backend could add such
 	// rows, so it is for the caller to remember that it was done.
 	AdoptUnsealed bool
-	Deriver       Deriver
+	// Key is the server's. Whoever has it may be each of the server's accounts.
+	Key ServerKey
+	// Former says what there may be from before Key.
+	Former Former
+	// Issuer and Tenant are noted in accounts that are made: see Account. Issuer is OwnIssuer
+	// when empty.
+	Issuer, Tenant string
 	// Directory is asked by CREATE AADUSER. Without one, only statements with
 	// IDENTIFIED BY work, and only with validation OFF.
 	Directory Directory
@@ -69,7 +76,10 @@ type Store struct {
 	db        *sql.DB
 	dialect   dialect
 	server    string
-	deriver   Deriver
+	keys      atomic.Pointer[keyring]
+	before    Former
+	issuer    string
+	tenant    string
 	directory Directory
 	now       func() time.Time
 	log       *slog.Logger
@@ -83,6 +93,7 @@ type Store struct {
 
 	nativeTurns chan struct{} // full while nativesAtOnce names of strangers are looked up
 
+	folder      *Copies // of copies, also those of other servers; nil for none
 	copies      copies
 	unconfirmed atomic.Int64 // how many rows were said to be
 
@@ -106,14 +117,19 @@ type Store struct {
 // New makes the schema if it is missing and returns the store. Errors are Invalid for a
 // wrong configuration and Unavailable when the backend does not answer.
 func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
+	if !cfg.Key.usable() || cfg.Key.version == 0 {
+		return nil, midas.Errorf(midas.Invalid, "account store needs the key of its server")
+	}
+	return open(ctx, cfg)
+}
+
+func open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	d := dialects[cfg.Dialect]
 	switch {
 	case cfg.DB == nil || cfg.ServerID == "":
 		return nil, midas.Errorf(midas.Invalid, "account store needs a database and a server id")
 	case d == nil:
 		return nil, midas.Errorf(midas.Invalid, "unknown dialect %q of the backend", cfg.Dialect)
-	case len(cfg.Deriver.Master) < minMaster:
-		return nil, midas.Errorf(midas.Invalid, "the master key has %d bytes, at least %d are needed", len(cfg.Deriver.Master), minMaster)
 	case len(cfg.ServerID) > maxServerID:
 		return nil, midas.Errorf(midas.Invalid, "the server id has %d bytes, at most %d fit", len(cfg.ServerID), maxServerID)
 	case strings.TrimSpace(cfg.ServerID) != cfg.ServerID:
@@ -121,7 +137,7 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		return nil, midas.Errorf(midas.Invalid, "the server id begins or ends with a space")
 	}
 	s := &Store{
-		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), deriver: cfg.Deriver,
+		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), before: cfg.Former, issuer: cfg.Issuer, tenant: cfg.Tenant,
 		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
 		turn: make(chan struct{}, 1), nativeTurns: make(chan struct{}, nativesAtOnce), copies: noCopies{},
 		administers: cfg.Administrator, reasserted: newRecent(), marked: newRecent(), locks: newRecent(),
@@ -136,23 +152,32 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	if cfg.CacheTTL == 0 {
 		cfg.CacheTTL = 3 * time.Second
 	}
+	if s.issuer == "" {
+		s.issuer = OwnIssuer
+	}
+	s.keys.Store(&keyring{cfg.Key, slices.Clone(cfg.Former.Keys)})
 	s.cache = newCache(cfg.CacheTTL, s.now)
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
 	if cfg.Copies != nil {
-		kept, err := cfg.Copies.of(s.server)
+		kept, err := cfg.Copies.of(s.server, *s.keys.Load())
 		if err != nil {
 			s.log.ErrorContext(ctx, "no account of a server opens: "+err.Error(), "server", s.server, "hint", midas.HintOf(err))
 			return nil, closedCopy(err)
 		}
-		s.copies = kept
+		s.copies, s.folder = kept, cfg.Copies
 	}
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	if cfg.AdoptUnsealed {
 		if err := s.adopt(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Former.TakesOver {
+		if err := s.expelOthers(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -176,9 +201,9 @@ func (s *Store) ready(ctx context.Context) (err error) {
 }
 
 // Secret is the password of the backend account.
-func (s *Store) Secret(a Account) string {
-	return s.deriver.Secret(a.ServerID, a.User, a.Host, a.Generation)
-}
+func (s *Store) Secret(a Account) string { return s.key().secretOf(a) }
+
+func (s *Store) key() ServerKey { return s.keys.Load().now }
 
 // Forget drops what Lookup remembers about user, for a gateway that has just relayed
 // DROP USER or RENAME USER.

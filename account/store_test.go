@@ -75,7 +75,8 @@ func TestNewRefuses(t *testing.T) {
 			"a server id with room": func(c *StoreConfig) { c.ServerID += " " }, // SQL would take it for the one without
 			"a long server id":      func(c *StoreConfig) { c.ServerID += strings.Repeat("x", 512) },
 			"no dialect":            func(c *StoreConfig) { c.Dialect = "oracle" },
-			"a short key":           func(c *StoreConfig) { c.Deriver.Master = c.Deriver.Master[:31] },
+			"no key":                func(c *StoreConfig) { c.Key = ServerKey{} },
+			"a shared key":          func(c *StoreConfig) { c.Key.version = 0 },
 		} {
 			cfg := w.config("first")
 			change(&cfg)

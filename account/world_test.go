@@ -86,11 +86,28 @@ func (w *world) advance(d time.Duration) {
 
 // config is that of a gateway for the server called name.
 func (w *world) config(name string) StoreConfig {
+	id := "/subscriptions/" + w.tag + "/flexibleServers/" + name
 	return StoreConfig{
-		DB: w.root, Dialect: w.server.Dialect, ServerID: "/subscriptions/" + w.tag + "/flexibleServers/" + name,
-		Deriver: Deriver{Master: bytes.Repeat([]byte(w.tag), 8)}, Directory: w.dir, Now: w.clock,
-		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+		DB: w.root, Dialect: w.server.Dialect, ServerID: id, Key: w.key(id, 1), Issuer: OwnIssuer, Tenant: tenant,
+		Directory: w.dir, Now: w.clock, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	}
+}
+
+const tenant = "77777777-7777-7777-7777-777777777777"
+
+// key is a version of the key of a server of this test.
+func (w *world) key(serverID string, version int) ServerKey {
+	w.t.Helper()
+	return serverKey(w.t, bytes.Repeat([]byte(w.tag), 8), serverID, version)
+}
+
+func serverKey(t *testing.T, master []byte, serverID string, version int) ServerKey {
+	t.Helper()
+	key, err := DeriveServerKey(master, serverID, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 func (w *world) open(cfg StoreConfig) *Store {
