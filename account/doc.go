@@ -1,9 +1,9 @@
 // Package account owns AADUSER accounts: the database users that stand for Microsoft
 // Entra identities. It reads the statements that make them (CREATE AADUSER), decides
 // whether a verified principal is the one that an account stands for (Admit), derives
-// the secrets of the real accounts behind them (Deriver), and keeps the mapping in
+// the secrets of the real accounts behind them (ServerKey), and keeps the mapping in
 // schema midas of the backend itself (Store), so that it is backed up with the data
-// and shared by all gateways.
+// and shared by all gateways of the server. A Store is of one server, whose backend has no other.
 //
 // It never verifies a token, never speaks the MySQL protocol to clients, never decides
 // who may run CREATE AADUSER, and never changes an account that it did not make.
@@ -34,6 +34,13 @@
 // A renamed account is found by its marker and its row follows it. A copy of an account
 // (SHOW CREATE USER run under another name) has the label and the password too and is not
 // followed as long as the original exists.
+//
+// # Keys
+//
+// A server's key is derived from the master key, has a version, and is the only root of what is
+// secret here: passwords, seals, the name of the lock. Another version (Store.Rekey), and the
+// first key after a midas whose servers shared one and a backend (Former), makes rows, copy and
+// secrets anew, once. What a former key sealed opens nothing by itself any more.
 //
 // # Which row counts
 //

@@ -157,35 +157,43 @@ func open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	}
 	s.keys.Store(&keyring{cfg.Key, slices.Clone(cfg.Former.Keys)})
 	s.cache = newCache(cfg.CacheTTL, s.now)
-	if err := s.ready(ctx); err != nil {
+	if err := s.start(ctx, cfg); err != nil {
 		return nil, err
+	}
+	return s, nil
+}
+
+// start makes what the backend and the copy have agree, and takes over what was there before.
+func (s *Store) start(ctx context.Context, cfg StoreConfig) error {
+	if err := s.ready(ctx); err != nil {
+		return err
 	}
 	if cfg.Copies != nil {
 		kept, err := cfg.Copies.of(s.server, *s.keys.Load())
 		if err != nil {
 			s.log.ErrorContext(ctx, "no account of a server opens: "+err.Error(), "server", s.server, "hint", midas.HintOf(err))
-			return nil, closedCopy(err)
+			return closedCopy(err)
 		}
 		s.copies, s.folder = kept, cfg.Copies
 	}
 	if err := s.begin(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if cfg.AdoptUnsealed {
 		if err := s.adopt(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if cfg.Former.TakesOver {
 		if err := s.expelOthers(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	// A gateway that may change nothing, such as one of a read-only replica, opens all the same.
 	if err := s.Sweep(ctx); err != nil {
 		s.log.WarnContext(ctx, "accounts cannot be checked for now", "server", s.server, "error", err)
 	}
-	return s, nil
+	return nil
 }
 
 // ready asks the backend whether it can be worked with, and who midas is there.

@@ -136,8 +136,7 @@ func (w *world) startGateway() {
 	w.Helper()
 	stores := map[string]*account.Store{}
 	var mu sync.Mutex
-	deriver := account.Deriver{Master: []byte(strings.Repeat("k", 32))}
-	copies, err := account.OpenCopies(w.copies, deriver)
+	copies, err := account.OpenCopies(w.copies)
 	w.must(err)
 	g, err := gateway.New(w.Context(), gateway.Config{
 		Verifier: w.verifier(), Servers: w.servers, Backend: w.backend, TLS: w.ca.TLSConfig(nil),
@@ -145,9 +144,13 @@ func (w *world) startGateway() {
 			mu.Lock()
 			defer mu.Unlock()
 			if stores[s.UniqueID] == nil {
+				key, err := account.DeriveServerKey([]byte(strings.Repeat("k", 32)), s.UniqueID, 1)
+				if err != nil {
+					return nil, err
+				}
 				store, err := account.New(ctx, account.StoreConfig{
 					DB: w.backend.DB(), Dialect: w.backend.Dialect(), ServerID: s.UniqueID, Directory: w.directory,
-					Deriver: deriver, Copies: copies, CacheTTL: time.Nanosecond,
+					Key: key, Copies: copies, CacheTTL: time.Nanosecond,
 				})
 				if err != nil {
 					return nil, err

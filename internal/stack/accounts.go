@@ -48,9 +48,14 @@ func (s *Stack) account(ctx context.Context, server midas.Server) (*account.Stor
 }
 
 func (s *Stack) openStore(ctx context.Context, name, serverID string, unsealed bool) (*account.Store, error) {
+	key, former, err := s.master.serverKeys(s.config.State, serverID)
+	if err != nil {
+		return nil, err
+	}
+	tenant, _ := s.directory.Tenant()
 	return account.New(ctx, account.StoreConfig{
 		DB: s.backend.DB(), Dialect: s.backend.Dialect(), ServerID: serverID, AdoptUnsealed: unsealed,
-		Deriver: s.accountDeriver(), Copies: s.copies, Directory: s.directory, Log: s.log,
+		Key: key, Former: account.Former{Keys: former}, Issuer: account.OwnIssuer, Tenant: tenant, Copies: s.copies, Directory: s.directory, Log: s.log,
 		Administrator: s.administratorOf(name, serverID),
 	})
 }

@@ -16,12 +16,8 @@ func (s *Stack) openCopies(context.Context) (err error) {
 	if s.backend.Dialect() == account.DialectEmbedded {
 		dir = ""
 	}
-	s.copies, err = account.OpenCopies(dir, s.accountDeriver())
+	s.copies, err = account.OpenCopies(dir)
 	return err
-}
-
-func (s *Stack) accountDeriver() account.Deriver {
-	return account.Deriver{Master: s.master.derive("accounts")}
 }
 
 // restoring is the stack as arm knows it.

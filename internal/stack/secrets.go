@@ -29,14 +29,19 @@ type masterKey []byte
 
 // openMasterKey reads the key of a state directory, or makes one.
 func openMasterKey(dir string) (masterKey, error) {
-	path := filepath.Join(dir, masterFile)
-	text, err := keyfile.Read(path)
+	key, err := readMasterKey(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeMasterKey(path); err != nil {
+		if err := makeMasterKey(filepath.Join(dir, masterFile)); err != nil {
 			return nil, err
 		}
-		text, err = keyfile.Read(path)
+		key, err = readMasterKey(dir)
 	}
+	return key, err
+}
+
+func readMasterKey(dir string) (masterKey, error) {
+	path := filepath.Join(dir, masterFile)
+	text, err := keyfile.Read(path)
 	if err != nil {
 		return nil, midas.Errorf(midas.Internal, "read the master key: %w", err)
 	}

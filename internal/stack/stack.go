@@ -97,6 +97,8 @@ type Stack struct {
 	stores  sync.Map // unique id of a server → *account.Store
 	opening singleflight.Group
 
+	rotating sync.Mutex // held while a server key changes
+
 	draining atomic.Bool
 	closers  []func()
 }
