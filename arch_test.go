@@ -52,18 +52,21 @@ var levels = []struct {
 		"level 0 is what everything stands on, so it stands on the standard library alone",
 	},
 	{
-		[]string{"token", "tokensource", "directory", "account"},
+		[]string{"token", "tokensource", "directory", "account", "internal/output"},
 		"level 1 knows the words and one subject each, never how it is served",
 	},
 	{
 		[]string{
 			"arm", "graph", "issuer", "metadata", "connector", "sidecar", "gateway", "backend", "backend/embedded",
-			"doctor", "console", "seed",
+			"doctor", "console", "seed", "internal/armclient",
 		},
 		"level 2 packages never import each other: each can then be run, tested and replaced alone",
 	},
-	{[]string{"internal/stack"}, "level 3 wires the parts of level 2 together, on the side of the servers"},
-	{[]string{"cmd/midas"}, "the program reads configuration and prints"},
+	{
+		[]string{"internal/stack", "internal/azcli", "internal/workload"},
+		"level 3 is the rooms of the program: the wiring of the servers, and the commands, which know of a server what its API says",
+	},
+	{[]string{"cmd/midas"}, "the program reads configuration and runs what it asks for"},
 }
 
 // Arrows that the levels allow and that are wrong all the same.
@@ -100,6 +103,7 @@ var ofTheSystem = []string{"internal/vmns", "internal/confine", "internal/peer",
 
 type pkg struct {
 	ImportPath   string
+	Name         string
 	Dir          string
 	GoFiles      []string
 	Imports      []string
@@ -112,7 +116,7 @@ type pkg struct {
 
 func list(t *testing.T, args ...string) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,Deps,Standard"}, args...)...)
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Name,Dir,GoFiles,Imports,Deps,Standard"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -194,6 +198,61 @@ func TestImportsRunOneWay(t *testing.T) {
 				t.Errorf("%s (level %d) imports %s (level %d): %s", from, here, to, there, levels[here].reason)
 			}
 		}
+	}
+}
+
+// clients are the rooms that speak to servers over the network alone, servers what they must
+// not link: a command that could reach into a server would do what its API forbids.
+var (
+	clients = []string{"internal/azcli", "internal/armclient", "internal/output", "internal/workload"}
+	servers = []string{
+		"directory", "account", "token", "arm", "graph", "issuer", "metadata", "gateway", "backend", "backend/embedded", "seed",
+		"internal/wire", "internal/armtemplate", "internal/peer", "internal/stack",
+	}
+)
+
+func TestClientsReachNoServer(t *testing.T) {
+	seen := 0
+	for _, p := range shipped(t) {
+		if !slices.Contains(clients, short(p.ImportPath)) {
+			continue
+		}
+		seen++
+		for _, dep := range p.Deps {
+			if ours(dep) && slices.Contains(servers, short(dep)) {
+				t.Errorf("%s reaches %s: a command asks a server over its API, as az does", short(p.ImportPath), short(dep))
+			}
+		}
+	}
+	if seen != len(clients) {
+		t.Errorf("%d of %d clients were looked at", seen, len(clients))
+	}
+}
+
+// maxProgramLines bounds a package main. What is more is a room that others could use.
+const maxProgramLines = 3000
+
+func TestProgramsAreSmall(t *testing.T) {
+	seen := 0
+	for _, p := range shipped(t) {
+		if p.Name != "main" {
+			continue
+		}
+		seen++
+		lines := 0
+		for _, file := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines += bytes.Count(text, []byte("\n"))
+		}
+		if lines > maxProgramLines {
+			t.Errorf("%s has %d lines, more than %d: move what is not the program's own into a package", short(p.ImportPath), lines, maxProgramLines)
+		}
+	}
+	if seen == 0 {
+		t.Error("no program was looked at")
 	}
 }
 

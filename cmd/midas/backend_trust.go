@@ -37,14 +37,14 @@ A midas that is running heeds the change at its next connection.`,
   midas backend trust /run/mysqld/mysqld.sock`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := os.MkdirAll(c.stateDir, 0o700); err != nil {
+			if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
 				return midas.Errorf(midas.Invalid, "make the state directory: %w", err)
 			}
-			trusted, err := backend.Trust(cmd.Context(), backend.ExternalConfig{URL: backendURL(args[0]), Known: statedir.KnownBackends(c.stateDir)})
+			trusted, err := backend.Trust(cmd.Context(), backend.ExternalConfig{URL: backendURL(args[0]), Known: statedir.KnownBackends(c.StateDir)})
 			if err != nil {
 				return err
 			}
-			return c.print(trusted)
+			return c.Print(trusted)
 		},
 	}
 }

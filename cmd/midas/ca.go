@@ -21,20 +21,20 @@ func (c *cli) newCACommand() *cobra.Command {
   mysql --ssl-ca=$(midas ca --path) --ssl-mode=VERIFY_CA …
   REQUESTS_CA_BUNDLE=$(midas ca --path) az login …`,
 		RunE: func(*cobra.Command, []string) error {
-			file := statedir.CAPath(c.stateDir)
+			file := statedir.CAPath(c.StateDir)
 			certificate, err := os.ReadFile(file)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
-				return midas.Errorf(midas.NotFound, "state %s has no certificate authority yet", c.stateDir).
+				return midas.Errorf(midas.NotFound, "state %s has no certificate authority yet", c.StateDir).
 					WithHint("midas up makes one")
 			case err != nil:
 				return midas.Errorf(midas.Internal, "certificate authority: %w", err)
 			}
 			if path {
-				_, err = fmt.Fprintln(c.stdout, file)
+				_, err = fmt.Fprintln(c.Out, file)
 				return err
 			}
-			_, err = c.stdout.Write(certificate)
+			_, err = c.Out.Write(certificate)
 			return err
 		},
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/midas-mysql/midas/internal/armclient"
 	"github.com/midas-mysql/midas/internal/statedir"
 )
 
@@ -50,7 +52,7 @@ func newScriptedARM(t *testing.T, answer http.HandlerFunc) *scriptedARM {
 			s.token(w, r)
 			return
 		}
-		if scope, secret := r.FormValue("scope"), r.FormValue("client_secret"); secret != testSecret || !strings.Contains(scope, armAudience+"/.default") {
+		if scope, secret := r.FormValue("scope"), r.FormValue("client_secret"); secret != testSecret || !strings.Contains(scope, armclient.Audience+"/.default") {
 			t.Errorf("token asked for with scope %q", scope)
 		}
 		_, _ = io.WriteString(w, `{"access_token": "the-token", "token_type": "Bearer", "expires_in": 3599}`)
@@ -294,7 +296,7 @@ func TestNamesCannotLeaveTheirSegment(t *testing.T) {
 		if code, _, _ := ran(t, state, "vm", "show", "-g", "g", "-n", name); code != exitUsage {
 			t.Errorf("name %q: exit code %d", name, code)
 		}
-		if code, _, _ := ran(t, state, "vm", "show", "--ids", vmKind.id(ref{"s", name, "n"})); code != exitUsage {
+		if code, _, _ := ran(t, state, "vm", "show", "--ids", armclient.VMs.ID(armclient.Ref{Subscription: "s", Group: name, Name: "n"})); code != exitUsage {
 			t.Errorf("id with group %q: exit code %d", name, code)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/midas-mysql/midas/arm"
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/graph"
+	"github.com/midas-mysql/midas/internal/armclient"
 	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/token"
@@ -61,7 +62,7 @@ func identityPlane(t *testing.T) string {
 	t.Cleanup(server.Close)
 	verifier, err := token.NewVerifier(token.VerifierConfig{
 		Issuers:   []token.Issuer{{URLs: minter.IssuerURLs(), TenantID: tenant, Keys: minter.Keys()}},
-		Audiences: []string{armAudience, graphAudience},
+		Audiences: []string{armclient.Audience, armclient.GraphAudience},
 	})
 	fatal(err)
 	people, err = graph.New(graph.Config{Directory: d, Verifier: verifier, BaseURL: baseURL})

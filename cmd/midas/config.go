@@ -1,18 +1,17 @@
 package main
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
-	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
 
-	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/azcli"
 	"github.com/midas-mysql/midas/internal/usage"
 )
 
@@ -31,73 +30,67 @@ const envPrefix = "MIDAS_"
 //	  flexible-server:
 //	    location: westeurope
 func configure(cmd *cobra.Command) error {
-	environment, err := readEnvironment()
-	if err != nil {
-		return err
-	}
-	settings, err := readSettings(cmd, environment)
+	settings, err := readSettings(cmd)
 	if err != nil {
 		return err
 	}
 	var failed error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if failed != nil || f.Changed || f.Name == "help" || slices.ContainsFunc(f.Annotations[sameAs], cmd.Flags().Changed) {
+		if failed != nil || f.Changed || f.Name == "help" || slices.ContainsFunc(f.Annotations[azcli.SameAs], cmd.Flags().Changed) {
 			return
 		}
-		if environment.Exists(f.Name) {
-			failed = setFlag(cmd, f, []string{environment.String(f.Name)}, envName(f.Name))
-			return
-		}
-		if key := settingFor(settings, cmd, f.Name); key != "" {
-			failed = setFlag(cmd, f, valuesAt(settings, key), "setting "+key)
+		if value, given := os.LookupEnv(envName(f.Name)); given {
+			failed = setFlag(cmd, f, []string{value}, envName(f.Name))
+		} else if key := settingFor(settings, cmd, f.Name); key != "" {
+			failed = setFlag(cmd, f, valuesOf(settings[key]), "setting "+key)
 		}
 	})
 	return failed
 }
 
-// readEnvironment collects the MIDAS_ variables under the names of their flags.
-func readEnvironment() (*koanf.Koanf, error) {
-	k := koanf.New(".")
-	err := k.Load(env.Provider(".", env.Opt{
-		Prefix: envPrefix,
-		TransformFunc: func(name, value string) (string, any) {
-			name = strings.TrimPrefix(name, envPrefix)
-			return strings.ReplaceAll(strings.ToLower(name), "_", "-"), value
-		},
-	}), nil)
-	if err != nil {
-		return nil, midas.Errorf(midas.Internal, "read environment: %w", err)
-	}
-	return k, nil
-}
-
-// readSettings reads the file named by --config or MIDAS_CONFIG, if any, and refuses
-// a setting that no command knows: a misspelt one must not be passed over in silence.
-func readSettings(cmd *cobra.Command, environment *koanf.Koanf) (*koanf.Koanf, error) {
-	k := koanf.New(".")
+// readSettings reads the file named by --config or MIDAS_CONFIG, if any. Its values are under
+// the words that lead to them, joined by full stops. It refuses a setting that no command
+// knows: a misspelt one must not be passed over in silence.
+func readSettings(cmd *cobra.Command) (map[string]any, error) {
 	path, err := cmd.Flags().GetString("config")
 	if err != nil {
-		return k, nil // completion and help commands have no settings
+		return nil, nil // completion and help commands have no settings
 	}
-	if !cmd.Flags().Changed("config") && environment.Exists("config") {
-		path = environment.String("config")
+	if !cmd.Flags().Changed("config") {
+		path = os.Getenv(envName("config"))
 	}
 	if path == "" {
-		return k, nil
+		return nil, nil
 	}
-	if _, err := os.Stat(path); err != nil {
+	text, err := os.ReadFile(path)
+	if err != nil {
 		return nil, usage.Errorf("read settings: %v", err)
 	}
-	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+	var sections map[string]any
+	if err := yaml.Unmarshal(text, &sections); err != nil {
 		return nil, usage.Errorf("settings file %s is not YAML: %v", path, err)
 	}
-	for _, key := range k.Keys() {
+	settings := map[string]any{}
+	flatten("", sections, settings)
+	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		if !settingKnown(cmd.Root(), strings.Split(key, ".")) {
 			return nil, usage.Errorf("settings file %s: no command knows %q", path, key).
 				WithHint("a setting is a flag's name without dashes in front, alone or in a section named after its command")
 		}
 	}
-	return k, nil
+	return settings, nil
+}
+
+// flatten puts what sections hold into settings, each value under its whole key. A section
+// without any is kept, to be refused.
+func flatten(prefix string, sections, settings map[string]any) {
+	for name, value := range sections {
+		if inner, is := value.(map[string]any); is && len(inner) > 0 {
+			flatten(prefix+name+".", inner, settings)
+		} else {
+			settings[prefix+name] = value
+		}
+	}
 }
 
 // settingKnown reports whether the last word of path is a flag of the command that
@@ -124,23 +117,31 @@ func settingKnown(cmd *cobra.Command, path []string) bool {
 
 // settingFor returns the key that holds the value of a flag of cmd: from the nearest
 // section outwards, or "".
-func settingFor(settings *koanf.Koanf, cmd *cobra.Command, flag string) string {
+func settingFor(settings map[string]any, cmd *cobra.Command, flag string) string {
 	sections := strings.Fields(cmd.CommandPath())[1:]
 	for n := len(sections); n >= 0; n-- {
 		key := strings.Join(append(sections[:n:n], flag), ".")
-		if settings.Exists(key) {
+		if _, given := settings[key]; given {
 			return key
 		}
 	}
 	return ""
 }
 
-// valuesAt returns a setting as the words that would follow its flag.
-func valuesAt(settings *koanf.Koanf, key string) []string {
-	if _, list := settings.Get(key).([]any); list {
-		return settings.Strings(key)
+// valuesOf returns a setting as the words that would follow its flag.
+func valuesOf(setting any) []string {
+	list, several := setting.([]any)
+	if !several {
+		list = []any{setting}
 	}
-	return []string{settings.String(key)}
+	words := make([]string, 0, len(list))
+	for _, one := range list {
+		if one == nil {
+			one = ""
+		}
+		words = append(words, fmt.Sprint(one))
+	}
+	return words
 }
 
 func setFlag(cmd *cobra.Command, f *pflag.Flag, values []string, from string) error {
@@ -150,16 +151,6 @@ func setFlag(cmd *cobra.Command, f *pflag.Flag, values []string, from string) er
 		}
 	}
 	return nil
-}
-
-// sameAs annotates a flag with another spelling of itself.
-const sameAs = "midas_same_as"
-
-// sameFlag makes two flags of cmd one: a value given to either is no longer the
-// environment's to give to the other.
-func sameFlag(cmd *cobra.Command, a, b string) {
-	_ = cmd.Flags().SetAnnotation(a, sameAs, []string{b})
-	_ = cmd.Flags().SetAnnotation(b, sameAs, []string{a})
 }
 
 // envName is the environment variable of a flag.

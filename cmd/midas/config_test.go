@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,7 +18,7 @@ import (
 func settled(t *testing.T, args ...string) (map[string]any, error) {
 	t.Helper()
 	var got map[string]any
-	c := &cli{stdin: new(bytes.Buffer), stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)}
+	c := newCLI(new(bytes.Buffer), new(bytes.Buffer), new(bytes.Buffer))
 	root := c.newRootCommand()
 	parent := &cobra.Command{Use: "section"}
 	probe := &cobra.Command{Use: "probe"}
@@ -26,7 +27,7 @@ func settled(t *testing.T, args ...string) (map[string]any, error) {
 	probe.Flags().StringVarP(&group, "resource-group", "g", "", "")
 	probe.Flags().StringArrayVar(&tags, "tags", nil, "")
 	probe.RunE = func(*cobra.Command, []string) error {
-		got = map[string]any{"place": place, "group": group, "tags": tags, "output": c.output}
+		got = map[string]any{"place": place, "group": group, "tags": tags, "output": c.Format}
 		return nil
 	}
 	parent.AddCommand(probe)
@@ -116,12 +117,14 @@ func TestBadSettingsAreUsageErrors(t *testing.T) {
 // one must not overrule the other when that is on the command line.
 func TestEnvironmentDoesNotOverruleAnAlias(t *testing.T) {
 	t.Setenv("MIDAS_RESOURCE_GROUP", "fromEnvironment")
-	c := &cli{}
-	cmd := c.newGroupShowCommand()
-	cmd.PersistentFlags().String("config", "", "")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return configure(cmd) }
-	cmd.SetArgs([]string{"--name", "fromFlag"})
-	if err := cmd.Execute(); err != nil {
+	root := newCLI(nil, io.Discard, io.Discard).newRootCommand()
+	cmd, _, err := root.Find([]string{"group", "show"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.RunE = func(*cobra.Command, []string) error { return nil }
+	root.SetArgs([]string{"group", "show", "--state", t.TempDir(), "--name", "fromFlag"})
+	if err := root.Execute(); err != nil {
 		t.Fatal(err)
 	}
 	if got := cmd.Flags().Lookup("name").Value.String(); got != "fromFlag" {

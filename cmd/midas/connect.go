@@ -20,8 +20,11 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/connector"
+	"github.com/midas-mysql/midas/internal/armclient"
+	"github.com/midas-mysql/midas/internal/output"
 	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/internal/usage"
+	"github.com/midas-mysql/midas/internal/workload"
 )
 
 // connection is what `midas connect` is asked for.
@@ -58,7 +61,7 @@ as the server's administrator unless --user says otherwise.`,
 }
 
 func (c *cli) connect(ctx context.Context, want connection) error {
-	credential, workload, err := c.credential(want.clientID)
+	credential, workload, err := c.Credential(want.clientID)
 	if err != nil {
 		return err
 	}
@@ -67,7 +70,7 @@ func (c *cli) connect(ctx context.Context, want connection) error {
 		return err
 	}
 	if want.statement == "" {
-		credential = announcing{credential, c.stderr}
+		credential = announcing{credential, c.Err}
 	}
 	conn, err := connector.New(cfg, connector.WithCredential(credential))
 	if err != nil {
@@ -76,13 +79,13 @@ func (c *cli) connect(ctx context.Context, want connection) error {
 	db := sql.OpenDB(conn)
 	defer db.Close()
 	if want.statement != "" {
-		return printRows(ctx, db, want.statement, c.stdout, terminal(c.stdout))
+		return printRows(ctx, db, want.statement, c.Out, output.IsTerminal(c.Out))
 	}
 	var version string
 	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
 		return statementError(err)
 	}
-	fmt.Fprintf(c.stdout, "Connected!\n\nMySQL version: %s\n", printable(version))
+	fmt.Fprintf(c.Out, "Connected!\n\nMySQL version: %s\n", output.Printable(version))
 	return nil
 }
 
@@ -121,7 +124,7 @@ func (c *cli) connectConfig(ctx context.Context, want connection, workload bool)
 // addressOf is where a name leads to without asking the control endpoint.
 func (c *cli) addressOf(want connection) string {
 	if want.host == "" && os.Getenv("MIDAS_VM") == "" {
-		if running, err := statedir.ReadRunning(c.stateDir); err == nil {
+		if running, err := statedir.ReadRunning(c.StateDir); err == nil {
 			return running.MySQL
 		}
 	}
@@ -138,26 +141,26 @@ func (c *cli) addressOf(want connection) string {
 // completeAsOperator knows what only the control endpoint tells: that a server's name
 // is at the gateway here, and who its administrator is.
 func (c *cli) completeAsOperator(ctx context.Context, want *connection, address *string) error {
-	running, err := statedir.ReadRunning(c.stateDir)
+	running, err := statedir.ReadRunning(c.StateDir)
 	if err != nil {
-		return notRunning(err)
+		return armclient.NotRunning(err)
 	}
-	a, err := c.arm()
-	if err != nil {
-		return err
-	}
-	servers, err := listServers(ctx, a)
+	a, err := c.Client()
 	if err != nil {
 		return err
 	}
-	var chosen *server
+	servers, err := workload.ListServers(ctx, a)
+	if err != nil {
+		return err
+	}
+	var chosen *workload.Server
 	for i, s := range servers {
 		_, suffix, _ := strings.Cut(want.user, "@")
-		if s.called(want.host) || s.called(suffix) || len(servers) == 1 {
+		if s.Called(want.host) || s.Called(suffix) || len(servers) == 1 {
 			chosen = &servers[i]
 		}
 	}
-	if want.host == "" || chosen != nil && chosen.called(want.host) {
+	if want.host == "" || chosen != nil && chosen.Called(want.host) {
 		*address = running.MySQL
 	}
 	if want.user != "" {
@@ -169,18 +172,18 @@ func (c *cli) completeAsOperator(ctx context.Context, want *connection, address 
 		return midas.Errorf(midas.NotFound, "there is no MySQL server yet").
 			WithHint("for one: midas mysql flexible-server create --resource-group myResourceGroup --name mydb")
 	default:
-		return usage.Errorf("there are %d MySQL servers", len(servers)).WithHint("say which with --host, for one -h %s", servers[0].name)
+		return usage.Errorf("there are %d MySQL servers", len(servers)).WithHint("say which with --host, for one -h %s", servers[0].Name)
 	}
-	r, err := serverKind.parseID(chosen.id)
+	r, err := armclient.Servers.ParseID(chosen.ID)
 	if err != nil {
 		return err
 	}
-	admin, err := a.do(ctx, http.MethodGet, serverKind.path(r, adminChild...), nil)
+	admin, err := a.Do(ctx, http.MethodGet, armclient.Servers.Path(r, armclient.Administrator...), nil)
 	if err != nil {
 		return err
 	}
 	// The suffix tells the gateway which server, whatever name the client dials.
-	want.user = words(admin, "properties", "login") + "@" + chosen.name
+	want.user = armclient.Text(admin, "properties", "login") + "@" + chosen.Name
 	return nil
 }
 
@@ -190,9 +193,9 @@ func (c *cli) roots() (*x509.CertPool, error) {
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	authority, err := os.ReadFile(statedir.CAPath(c.stateDir))
+	authority, err := os.ReadFile(statedir.CAPath(c.StateDir))
 	if err == nil && !roots.AppendCertsFromPEM(authority) {
-		return nil, midas.Errorf(midas.Invalid, "certificate authority %s: no PEM certificate", statedir.CAPath(c.stateDir))
+		return nil, midas.Errorf(midas.Invalid, "certificate authority %s: no PEM certificate", statedir.CAPath(c.StateDir))
 	}
 	return roots, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas/connector"
+	"github.com/midas-mysql/midas/internal/armclient"
 	"github.com/midas-mysql/midas/internal/mysqltest"
 )
 
@@ -71,12 +73,13 @@ func (w *crashWorld) start() {
 	w.up, err = startUp(w.TempDir(), []string{"PATH=/usr/bin:/bin", "HOME=" + w.TempDir()}, "--state", w.state, "--backend", "mysqld",
 		"--control=127.0.0.1:0", "--metadata=127.0.0.1:0", "--mysql=127.0.0.1:0", "--ops=127.0.0.1:0")
 	w.must(err)
-	w.cli = &cli{stateDir: w.state, now: time.Now}
+	w.cli = newCLI(nil, io.Discard, io.Discard)
+	w.cli.StateDir = w.state
 }
 
-func (w *crashWorld) arm() *armClient {
+func (w *crashWorld) arm() *armclient.Client {
 	w.Helper()
-	a, err := w.cli.arm()
+	a, err := w.cli.Client()
 	w.must(err)
 	return a
 }
@@ -84,7 +87,7 @@ func (w *crashWorld) arm() *armClient {
 // db is signed in as the administrator.
 func (w *crashWorld) db() *sql.DB {
 	w.Helper()
-	credential, _, err := w.cli.credential("")
+	credential, _, err := w.cli.Credential("")
 	w.must(err)
 	cfg, err := w.cli.connectConfig(w.Context(), connection{}, false)
 	w.must(err)
@@ -98,8 +101,8 @@ func (w *crashWorld) db() *sql.DB {
 func (w *crashWorld) prepare() {
 	w.Helper()
 	a, location := w.arm(), map[string]any{"location": "eastus"}
-	w.must(a.exchange(w.Context(), http.MethodPut, crashGroup, location, nil))
-	w.must(a.exchange(w.Context(), http.MethodPut, crashGroup+"/providers/Microsoft.DBforMySQL/flexibleServers/mydb", location, nil))
+	w.must(a.Exchange(w.Context(), http.MethodPut, crashGroup, location, nil))
+	w.must(a.Exchange(w.Context(), http.MethodPut, crashGroup+"/providers/Microsoft.DBforMySQL/flexibleServers/mydb", location, nil))
 	db := w.db()
 	for _, statement := range []string{"CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT PRIMARY KEY)"} {
 		_, err := db.ExecContext(w.Context(), statement)
@@ -142,7 +145,7 @@ func (w *crashWorld) writeUntilKilled(round int) {
 	writer("identity", func(n int) (string, error) {
 		var made struct{ Properties struct{ ClientID string } }
 		path := fmt.Sprintf("%s/providers/Microsoft.ManagedIdentity/userAssignedIdentities/identity-%d", crashGroup, n)
-		err := a.exchange(ctx, http.MethodPut, path, map[string]any{"location": "eastus"}, &made)
+		err := a.Exchange(ctx, http.MethodPut, path, map[string]any{"location": "eastus"}, &made)
 		return made.Properties.ClientID, err
 	})
 	writer("user", func(n int) (string, error) {
@@ -168,10 +171,10 @@ func (w *crashWorld) writeUntilKilled(round int) {
 func (w *crashWorld) check() {
 	w.Helper()
 	there := map[string][]string{}
-	all, err := w.arm().list(w.Context(), identityKind.collection(w.arm().operator.SubscriptionID, "crash"))
+	all, err := w.arm().List(w.Context(), armclient.Identities.Collection(w.arm().Operator.SubscriptionID, "crash"))
 	w.must(err)
 	for _, identity := range all {
-		there["identity"] = append(there["identity"], words(identity, "properties", "clientId"))
+		there["identity"] = append(there["identity"], armclient.Text(identity, "properties", "clientId"))
 	}
 	db := w.db()
 	for kind, query := range map[string]string{

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/output"
 	"github.com/midas-mysql/midas/internal/stack"
 )
 
@@ -45,11 +46,11 @@ func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
 		return midas.Errorf(midas.Internal, "make a temporary state: %w", err)
 	}
 	if keep {
-		defer fmt.Fprintf(c.stderr, "state kept in %s\n", dir)
+		defer fmt.Fprintf(c.Err, "state kept in %s\n", dir)
 	} else {
 		defer os.RemoveAll(dir)
 	}
-	d := &demo{out: c.stdout, now: c.now}
+	d := &demo{out: c.Out, now: c.now}
 	names := chooseNames(behind.choice)
 	var s *stack.Stack
 	err = d.step("midas up", func() (detail string, err error) {
@@ -57,7 +58,7 @@ func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
 			State: dir, Control: "127.0.0.1:0", Metadata: "127.0.0.1:0", MySQL: "127.0.0.1:0",
 			Backend: behind.choice, BackendPassword: password,
 			AdminLogin: names.admin,
-			Log:        slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+			Log:        slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: slog.LevelError})),
 		})
 		if err != nil {
 			return "", err
@@ -72,7 +73,7 @@ func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "\nConnected!\nMySQL version: %s\n", printable(version))
+	fmt.Fprintf(c.Out, "\nConnected!\nMySQL version: %s\n", output.Printable(version))
 	return nil
 }
 
@@ -125,9 +126,9 @@ func (d *demo) step(title string, do func() (detail string, err error)) error {
 	if err != nil {
 		mark = "FAILED"
 	}
-	fmt.Fprintf(d.out, "%2d  %7.1f ms  %-6s  %s\n", d.count, float64(took.Microseconds())/1000, mark, printable(title))
+	fmt.Fprintf(d.out, "%2d  %7.1f ms  %-6s  %s\n", d.count, float64(took.Microseconds())/1000, mark, output.Printable(title))
 	if detail != "" {
-		fmt.Fprintf(d.out, "                        %s\n", printable(detail))
+		fmt.Fprintf(d.out, "                        %s\n", output.Printable(detail))
 	}
 	if err != nil {
 		return midas.Errorf(midas.CodeOf(err), "demo step %d, %s: %w", d.count, title, err).WithHint("%s", midas.HintOf(err))

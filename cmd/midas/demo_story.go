@@ -16,6 +16,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/armclient"
 	"github.com/midas-mysql/midas/internal/stack"
 	"github.com/midas-mysql/midas/internal/statedir"
 )
@@ -36,7 +37,7 @@ type tale struct {
 	demoNames
 	stack         *stack.Stack
 	at            statedir.Running
-	arm           *armClient
+	arm           *armclient.Client
 	midasWasThere bool // on the backend, before the demo
 
 	identityID string
@@ -47,7 +48,7 @@ type tale struct {
 }
 
 func (t *tale) tell(ctx context.Context) (err error) {
-	t.arm, err = newARMClient(armConfig{Control: t.at.Control, CA: t.at.CA, Operator: t.stack.Operator()})
+	t.arm, err = armclient.New(armclient.Config{Control: t.at.Control, CA: t.at.CA, Operator: t.stack.Operator()})
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (t *tale) createResources(ctx context.Context) error {
 		{"az identity create --name " + demoIdentity, t.path("Microsoft.ManagedIdentity/userAssignedIdentities/" + demoIdentity), &identity},
 	} {
 		if err := t.step(step.title, func() (string, error) {
-			return "", t.arm.exchange(ctx, http.MethodPut, step.path, location, step.into)
+			return "", t.arm.Exchange(ctx, http.MethodPut, step.path, location, step.into)
 		}); err != nil {
 			return err
 		}
@@ -92,11 +93,11 @@ func (t *tale) assignIdentity(ctx context.Context) error {
 		body := map[string]any{"identity": map[string]any{
 			"type": "UserAssigned", "userAssignedIdentities": map[string]any{t.identityID: map[string]any{}},
 		}}
-		if err := t.arm.exchange(ctx, http.MethodPatch, vm, body, nil); err != nil {
+		if err := t.arm.Exchange(ctx, http.MethodPatch, vm, body, nil); err != nil {
 			return "", err
 		}
 		var endpoint struct{ IdentityHeader string }
-		err := t.arm.exchange(ctx, http.MethodPost, vm+"/listIdentityEndpoint", nil, &endpoint)
+		err := t.arm.Exchange(ctx, http.MethodPost, vm+"/listIdentityEndpoint", nil, &endpoint)
 		t.secret = endpoint.IdentityHeader
 		return "CLIENT_ID=" + t.clientID, err
 	})
@@ -110,7 +111,7 @@ func (t *tale) path(resource string) string {
 func (t *tale) createUser(ctx context.Context) error {
 	var db *sql.DB
 	err := t.step("sign in as the Microsoft Entra administrator", func() (string, error) {
-		token, err := operatorToken(ctx, t.at.Control, t.at.CA, t.stack.Operator(), midas.Resource)
+		token, err := armclient.OperatorToken(ctx, t.at.Control, t.at.CA, t.stack.Operator(), midas.Resource)
 		if err != nil {
 			return "", err
 		}

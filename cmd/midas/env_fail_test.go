@@ -52,7 +52,7 @@ func TestAFailedEnvEndsTheScript(t *testing.T) {
 			"fish": `midas %s | source; and az group list`,
 		} {
 			t.Run(shell+"/"+name, func(t *testing.T) {
-				path, ok := shellAt(t, shell)
+				path, ok := shellHere(t, shell)
 				if !ok {
 					return
 				}
@@ -81,7 +81,7 @@ func TestAFailedCommandOfEnvEndsTheScript(t *testing.T) {
 			"fish": `midas env --az --shell fish | source; and az group list`,
 		} {
 			t.Run(shell+"/"+fails, func(t *testing.T) {
-				path, ok := shellAt(t, shell)
+				path, ok := shellHere(t, shell)
 				if !ok {
 					return
 				}
@@ -111,11 +111,6 @@ func TestAFailedEnvThrowsInPowerShell(t *testing.T) {
 	t.Setenv("MIDAS_SHELL", "powershell")
 	if _, out, _ := ran(t, t.TempDir(), "env"); out != "throw 'midas env failed'\n" {
 		t.Errorf("by the environment: %q", out)
-	}
-	script := exports(shells["powershell"], envRequest{shell: "powershell"}, nil, [][]string{{"az", "a"}, {"az", "b"}})
-	const az, check = "& (Get-Command -ErrorAction Stop -CommandType Application -TotalCount 1 az) ", "\nif ($LASTEXITCODE -ne 0) { throw 'midas env: az failed' }\n"
-	if !strings.HasSuffix(script, "\n"+az+"a"+check+az+"b"+check) {
-		t.Errorf("%s", script)
 	}
 }
 
@@ -188,4 +183,18 @@ func TestVMRunPlain(t *testing.T) {
 	if code != 7 || out != want || stderr != "" {
 		t.Errorf("exit code %d, %q, %s; want %q", code, out, stderr, want)
 	}
+}
+
+func shellHere(t *testing.T, program string) (path string, ok bool) {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	switch {
+	case err != nil && program == "pwsh":
+		return "", false
+	case err != nil && os.Getenv("CI") != "":
+		t.Fatalf("%s: not installed; run test/servers/install.sh as root", program)
+	case err != nil:
+		t.Skipf("left out: no %s on PATH", program)
+	}
+	return path, true
 }

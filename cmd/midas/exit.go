@@ -1,12 +1,10 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/output"
 	"github.com/midas-mysql/midas/internal/usage"
 )
 
@@ -18,15 +16,9 @@ const (
 	exitNotFound = 3
 )
 
-// exitStatus ends the program with a given status and prints nothing: the command
-// that was run on the caller's behalf has already said what there is to say.
-type exitStatus int
-
-func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
-
 // exitCode is the one place where errors become exit codes.
 func exitCode(err error) int {
-	var status exitStatus
+	var status output.ExitStatus
 	switch {
 	case err == nil:
 		return exitOK
@@ -38,19 +30,4 @@ func exitCode(err error) int {
 		return exitNotFound
 	}
 	return exitFailed
-}
-
-// report writes err for people: one line that says what failed, then what to do.
-func report(w io.Writer, err error) {
-	if err == nil || errors.As(err, new(exitStatus)) {
-		return
-	}
-	if errors.Is(err, context.Canceled) {
-		fmt.Fprintln(w, "midas: interrupted")
-		return
-	}
-	fmt.Fprintf(w, "midas: %s\n", oneLine(err.Error()))
-	if hint := midas.HintOf(err); hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", oneLine(hint))
-	}
 }

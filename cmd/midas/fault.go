@@ -9,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/midas-mysql/midas/internal/armclient"
 	"github.com/midas-mysql/midas/internal/injection"
 	"github.com/midas-mysql/midas/internal/usage"
+	"github.com/midas-mysql/midas/internal/workload"
 )
 
 // faultVersion is the api-version of the switch for faults, which is not Azure's.
@@ -18,33 +20,33 @@ const faultVersion = "2026-01-01"
 
 // faultTarget says whose faults: of one VM, or of all.
 type faultTarget struct {
-	vm  machine
+	vm  workload.Machine
 	all bool
 }
 
 func (t *faultTarget) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&t.vm.name, "vm", "", "name of the VM")
-	cmd.Flags().StringVarP(&t.vm.group, "resource-group", "g", "", "resource group of the VM, if several have one of that name")
+	cmd.Flags().StringVar(&t.vm.Name, "vm", "", "name of the VM")
+	cmd.Flags().StringVarP(&t.vm.Group, "resource-group", "g", "", "resource group of the VM, if several have one of that name")
 	cmd.Flags().BoolVar(&t.all, "all", false, "every VM")
 }
 
 // path returns where the faults, or another word, of the target are.
-func (t *faultTarget) path(ctx context.Context, a *armClient, word string) (string, error) {
+func (t *faultTarget) path(ctx context.Context, a *armclient.Client, word string) (string, error) {
 	switch {
-	case t.all == (t.vm.name != ""):
+	case t.all == (t.vm.Name != ""):
 		return "", usage.Errorf("say which VM with --vm, or --all")
 	case t.all:
-		return resourcePath(a.operator.SubscriptionID, faultVersion, "providers", "Microsoft.Compute", word), nil
+		return armclient.ResourcePath(a.Operator.SubscriptionID, faultVersion, "providers", "Microsoft.Compute", word), nil
 	}
-	vm, err := t.vm.look(ctx, a)
+	vm, err := t.vm.Look(ctx, a)
 	if err != nil {
 		return "", err
 	}
-	r, err := vmKind.parseID(words(vm, "id"))
+	r, err := armclient.VMs.ParseID(armclient.Text(vm, "id"))
 	if err != nil {
 		return "", err
 	}
-	return vmKind.path(r, word), nil
+	return armclient.VMs.Path(r, word), nil
 }
 
 func (c *cli) newFaultCommand() *cobra.Command {
@@ -108,7 +110,7 @@ func (c *cli) newFaultSetCommand() *cobra.Command {
 			if !slices.Contains(faultKinds(), kind) {
 				return usage.Errorf("--kind %q is not a fault", kind).WithHint("kinds: %s", strings.Join(faultKinds(), ", "))
 			}
-			a, err := c.arm()
+			a, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -120,11 +122,11 @@ func (c *cli) newFaultSetCommand() *cobra.Command {
 			if kind == string(injection.Slow) {
 				body["delaySeconds"] = delay.Seconds()
 			}
-			answer, err := a.do(cmd.Context(), http.MethodPost, path, body)
+			answer, err := a.Do(cmd.Context(), http.MethodPost, path, body)
 			if err != nil {
 				return err
 			}
-			return c.print(answer)
+			return c.Print(answer)
 		},
 	}
 	t.bind(cmd)
@@ -143,20 +145,20 @@ func (c *cli) newFaultListCommand() *cobra.Command {
 		Short:   "List the faults that stand for a VM, those for all included, or only those",
 		Example: "  midas fault list --vm myVM",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := c.arm()
+			a, err := c.Client()
 			if err != nil {
 				return err
 			}
-			t.all = t.all || t.vm.name == ""
+			t.all = t.all || t.vm.Name == ""
 			path, err := t.path(cmd.Context(), a, "faults")
 			if err != nil {
 				return err
 			}
-			all, err := a.list(cmd.Context(), path)
+			all, err := a.List(cmd.Context(), path)
 			if err != nil {
 				return err
 			}
-			return c.print(all)
+			return c.Print(all)
 		},
 	}
 	t.bind(cmd)
@@ -171,7 +173,7 @@ func (c *cli) newFaultClearCommand() *cobra.Command {
 		Example: `  midas fault clear --vm myVM
   midas fault clear --all`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := c.arm()
+			a, err := c.Client()
 			if err != nil {
 				return err
 			}
@@ -179,7 +181,7 @@ func (c *cli) newFaultClearCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = a.do(cmd.Context(), http.MethodDelete, path, nil)
+			_, err = a.Do(cmd.Context(), http.MethodDelete, path, nil)
 			return err
 		},
 	}

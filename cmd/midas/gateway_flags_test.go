@@ -13,7 +13,7 @@ import (
 // door returns the gateway's settings as `midas up` has them.
 func door(t *testing.T, args ...string) (stack.GatewaySettings, error) {
 	t.Helper()
-	c := &cli{stdin: new(bytes.Buffer), stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)}
+	c := newCLI(new(bytes.Buffer), new(bytes.Buffer), new(bytes.Buffer))
 	up, rest, err := c.newRootCommand().Find(append([]string{"up"}, args...))
 	if err != nil {
 		t.Fatal(err)

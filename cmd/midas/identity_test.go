@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/midas-mysql/midas/internal/armclient"
 )
 
 // What has an identity is listed as az lists it: by name, and only what has it.
@@ -33,7 +35,7 @@ func TestIdentityListResources(t *testing.T) {
 	var names []string
 	for _, one := range all {
 		names = append(names, one["name"].(string))
-		if one["resourceGroup"] != "g" || !strings.EqualFold(one["type"].(string), vmKind.provider) || one["subscriptionId"] == nil || one["subscriptionDisplayName"] == nil {
+		if one["resourceGroup"] != "g" || !strings.EqualFold(one["type"].(string), armclient.VMs.Provider) || one["subscriptionId"] == nil || one["subscriptionDisplayName"] == nil {
 			t.Errorf("%v", one)
 		}
 	}

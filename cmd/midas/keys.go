@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas/internal/armclient"
 )
 
 // keysAPI is the api-version of the signing keys, which only midas has.
@@ -15,11 +17,11 @@ func (c *cli) newKeysCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the published keys: the one that signs, the next one, and those whose tokens are not all over",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := c.arm()
+			a, err := c.Client()
 			if err != nil {
 				return err
 			}
-			all, err := a.list(cmd.Context(), keysPath(a))
+			all, err := a.List(cmd.Context(), keysPath(a))
 			if err != nil {
 				return err
 			}
@@ -42,19 +44,19 @@ itself when a key has signed for the --key-lifetime of midas up.`,
   midas keys rotate --now --revoke   # when a key may be known to others`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if revoke {
-				if err := c.confirm(yes, "make every token void that was signed so far"); err != nil {
+				if err := c.Confirm(yes, "make every token void that was signed so far"); err != nil {
 					return err
 				}
 			}
-			a, err := c.arm()
+			a, err := c.Client()
 			if err != nil {
 				return err
 			}
-			answer, err := a.do(cmd.Context(), http.MethodPost, keysPath(a, "rotate"), map[string]any{"now": now, "revoke": revoke})
+			answer, err := a.Do(cmd.Context(), http.MethodPost, keysPath(a, "rotate"), map[string]any{"now": now, "revoke": revoke})
 			if err != nil {
 				return err
 			}
-			all, _ := member(answer, "value").([]any)
+			all, _ := armclient.Member(answer, "value").([]any)
 			return c.printKeys(all)
 		},
 	}
@@ -64,8 +66,8 @@ itself when a key has signed for the --key-lifetime of midas up.`,
 	return cmd
 }
 
-func keysPath(a *armClient, below ...string) string {
-	return resourcePath(a.operator.SubscriptionID, keysAPI, append([]string{"providers", "Midas.Identity", "signingKeys"}, below...)...)
+func keysPath(a *armclient.Client, below ...string) string {
+	return armclient.ResourcePath(a.Operator.SubscriptionID, keysAPI, append([]string{"providers", "Midas.Identity", "signingKeys"}, below...)...)
 }
 
 func (c *cli) printKeys(all []any) error {
@@ -78,6 +80,6 @@ func (c *cli) printKeys(all []any) error {
 			}
 		}
 	}
-	c.columns = "[].{KeyId: keyId, State: state, Published: published, SigningSince: signingSince, PublishedUntil: publishedUntil}"
-	return c.print(all)
+	c.Columns = "[].{KeyId: keyId, State: state, Published: published, SigningSince: signingSince, PublishedUntil: publishedUntil}"
+	return c.Print(all)
 }

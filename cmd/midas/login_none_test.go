@@ -42,17 +42,3 @@ func TestCommandsWithoutASubscription(t *testing.T) {
 		}
 	}
 }
-
-// A managed identity is named by its object id in the hint, for its name here is none
-// that a role can be given to.
-func TestAssigneeOfALogin(t *testing.T) {
-	for want, l := range map[string]Login{
-		"ada@example.com": {Kind: loginPerson, Name: "ada@example.com"},
-		"client":          {Kind: loginSecret, Name: "client"},
-		"OBJECT_ID":       {Kind: loginIdentity, Name: "systemAssignedIdentity"},
-	} {
-		if got := l.assignee(); got != want {
-			t.Errorf("%s: %q, want %q", l.Name, got, want)
-		}
-	}
-}

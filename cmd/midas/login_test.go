@@ -64,7 +64,7 @@ func loggedIn(t *testing.T, state, name string, args ...string) {
 	if code, stdout, stderr := ran(t, state, "account", "show", "--query", "user.name", "-o", "tsv"); code != 0 || strings.TrimSpace(stdout) != name {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
-	info, err := os.Stat(filepath.Join(state, loginFile))
+	info, err := os.Stat(filepath.Join(state, "login.json"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
@@ -107,7 +107,7 @@ func TestLoginWithACertificate(t *testing.T) {
 func TestLoginWithAFederatedToken(t *testing.T) {
 	state, d := plane(t)
 	clientID, objectID := daemon(t, d)
-	code, token, stderr := ran(t, state, "token", "--resource", tokenExchange)
+	code, token, stderr := ran(t, state, "token", "--resource", "api://AzureADTokenExchange")
 	if code != 0 {
 		t.Fatal(stderr)
 	}
@@ -116,7 +116,7 @@ func TestLoginWithAFederatedToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = d.CreateApplicationFederation(t.Context(), objectID, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
-		Name: "own", Issuer: claims["iss"].(string), Subject: claims["sub"].(string), Audiences: []string{tokenExchange},
+		Name: "own", Issuer: claims["iss"].(string), Subject: claims["sub"].(string), Audiences: []string{"api://AzureADTokenExchange"},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -192,14 +192,14 @@ func TestLoginWithADeviceCode(t *testing.T) {
 	if code, stdout, stderr := ran(t, state, "token", "--decode", "--query", "upn", "-o", "tsv"); code != 0 || strings.TrimSpace(stdout) != upn {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
-	info, err := os.Stat(filepath.Join(state, loginCacheFile))
+	info, err := os.Stat(filepath.Join(state, "login-tokens.json"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
 	if code, _, stderr := ran(t, state, "logout"); code != 0 || stderr != "" {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	if _, err := os.Stat(filepath.Join(state, loginCacheFile)); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(state, "login-tokens.json")); !os.IsNotExist(err) {
 		t.Errorf("the refresh token is still there: %v", err)
 	}
 }

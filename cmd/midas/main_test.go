@@ -11,6 +11,7 @@ import (
 
 	"github.com/midas-mysql/midas/internal/confine"
 	"github.com/midas-mysql/midas/internal/vmns"
+	"github.com/midas-mysql/midas/internal/workload"
 )
 
 func TestMain(m *testing.M) {
@@ -28,7 +29,7 @@ func alone() {
 	for _, name := range addresses {
 		if address := os.Getenv("MIDAS_" + name); address != "" {
 			cfg.Forwards = append(cfg.Forwards, vmns.Forward{
-				Inside: address, Serve: func(l net.Listener) error { return forwardTo(l, address) },
+				Inside: address, Serve: func(l net.Listener) error { return workload.ForwardTo(l, address) },
 			})
 		}
 	}

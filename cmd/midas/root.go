@@ -14,28 +14,28 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/armclient"
+	"github.com/midas-mysql/midas/internal/azcli"
+	"github.com/midas-mysql/midas/internal/output"
 	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/internal/usage"
+	"github.com/midas-mysql/midas/internal/workload"
 )
 
-// cli is what every command works with: the streams of the process and the values of
-// the global flags, complete by the time a command's RunE begins.
+// cli is what every command works with: the streams of the process, the principal that it
+// speaks as and the values of the global flags, complete by the time a command's RunE begins.
 type cli struct {
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
-	now    func() time.Time
+	*output.Terminal
+	*armclient.Session
+	now func() time.Time
 
-	stateDir     string // --state, never empty in RunE
-	sharedState  bool   // --insecure-shared-state
-	output       string // --output, one of outputFormats
-	query        string // --query
-	subscription string // --subscription, as given
-	verbose      bool   // --verbose or --debug
+	sharedState bool // --insecure-shared-state
+	verbose     bool // --verbose or --debug
+	running     bool // a RunE has begun: errors are no longer about usage
+}
 
-	columns   string // query for the rows of a table, where az has one of its own
-	selection *query // --query compiled, nil without
-	running   bool   // a RunE has begun: errors are no longer about usage
+func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
+	return &cli{Terminal: &output.Terminal{In: stdin, Out: stdout, Err: stderr}, Session: &armclient.Session{}, now: time.Now}
 }
 
 // run is the program: it runs one command and returns the exit code. The first
@@ -45,20 +45,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
-	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	c := newCLI(stdin, stdout, stderr)
 	root := c.newRootCommand()
-	root.SetArgs(spread(args))
+	root.SetArgs(azcli.Spread(args))
 	code = exitFailed
 	defer func() {
 		if code != exitOK && isEnv(root, args) { // also when this panics
-			failShell(stdout, args)
+			workload.FailShell(stdout, args)
 		}
 	}()
 	err := root.ExecuteContext(ctx)
 	if err != nil && !c.running {
 		err = asUsage(err)
 	}
-	report(stderr, err)
+	output.Report(stderr, err)
 	return exitCode(err)
 }
 
@@ -73,21 +73,16 @@ const moreCommands = "More"
 
 // groups lists every command of the program, in the order of the tour.
 func (c *cli) groups() []commandGroup {
+	runner := workload.New(workload.Config{Terminal: c.Terminal, Session: c.Session, Now: c.now})
+	az := azcli.New(azcli.Config{Terminal: c.Terminal, Session: c.Session, Now: c.now, UnderVM: []*cobra.Command{runner.VMCommand()}})
 	return []commandGroup{
-		{"Running midas", []*cobra.Command{
-			c.newDemoCommand(), c.newUpCommand(),
-		}},
-		{"Resources, in az's words", []*cobra.Command{
-			c.newGroupCommand(), c.newIdentityCommand(), c.newVMCommand(), c.newMySQLCommand(),
-			c.newADCommand(), c.newResourceCommand(), c.newRoleCommand(), c.newLockCommand(), c.newMonitorCommand(),
-		}},
+		{"Running midas", []*cobra.Command{c.newDemoCommand(), c.newUpCommand()}},
+		{"Resources, in az's words", az.Resources()},
 		{"Being a VM, and connecting as it", []*cobra.Command{
-			c.newEnvCommand(), c.newTokenCommand(), c.newConnectCommand(), c.newFaultCommand(),
+			runner.EnvCommand(), c.newTokenCommand(), c.newConnectCommand(), c.newFaultCommand(),
 		}},
-		{moreCommands, []*cobra.Command{
-			c.newLoginCommand(), c.newLogoutCommand(), c.newAccountCommand(), c.newBackendCommand(), c.newKeysCommand(),
-			c.newCACommand(), c.newVersionCommand(),
-		}},
+		{moreCommands, append(az.SigningIn(),
+			c.newBackendCommand(), c.newKeysCommand(), c.newCACommand(), c.newVersionCommand())},
 	}
 }
 
@@ -111,9 +106,9 @@ It speaks az's words: after "alias az=midas", az's documented commands run here.
 	}
 	root.SetHelpCommandGroupID(moreCommands)
 	root.SetCompletionCommandGroupID(moreCommands)
-	root.SetIn(c.stdin)
-	root.SetOut(c.stdout)
-	root.SetErr(c.stderr)
+	root.SetIn(c.In)
+	root.SetOut(c.Out)
+	root.SetErr(c.Err)
 	root.SetVersionTemplate("midas {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.prepare(cmd) }
@@ -123,16 +118,16 @@ It speaks az's words: after "alias az=midas", az's documented commands run here.
 
 func (c *cli) addGlobalFlags(root *cobra.Command) {
 	flags := root.PersistentFlags()
-	flags.StringVarP(&c.output, "output", "o", "json", "output format: json, jsonc, tsv, table, yaml, none")
-	flags.StringVar(&c.query, "query", "", "JMESPath query over the answer")
-	flags.StringVar(&c.stateDir, "state", "", "state directory (default $XDG_STATE_HOME/midas, else ~/.local/state/midas)")
+	flags.StringVarP(&c.Format, "output", "o", "json", "output format: json, jsonc, tsv, table, yaml, none")
+	flags.StringVar(&c.Query, "query", "", "JMESPath query over the answer")
+	flags.StringVar(&c.StateDir, "state", "", "state directory (default $XDG_STATE_HOME/midas, else ~/.local/state/midas)")
 	flags.BoolVar(&c.sharedState, "insecure-shared-state", false, "use the state directory though other users can write to it or to a directory above it")
 	flags.String("config", "", "YAML file of settings; MIDAS_* variables and flags come before it")
-	flags.StringVar(&c.subscription, "subscription", "", "subscription id; must be that of this midas")
+	flags.StringVar(&c.Subscription, "subscription", "", "subscription id; must be that of this midas")
 	flags.BoolVar(&c.verbose, "verbose", false, "print each request on standard error")
 	flags.BoolVar(&c.verbose, "debug", false, "the same as --verbose")
 	flags.Bool("only-show-errors", false, "accepted for az's sake: there are no warnings to hide")
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(output.Formats, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // finish completes the commands below cmd: those that only hold others say so when
@@ -155,30 +150,27 @@ func (c *cli) finish(cmd *cobra.Command) {
 	}
 }
 
-// prepare completes the global flags before a command runs, so that a wrong query or
-// format is refused before anything has been changed.
+// prepare completes the global flags before a command runs.
 func (c *cli) prepare(cmd *cobra.Command) (err error) {
 	if err := configure(cmd); err != nil {
 		return err
 	}
-	if c.output, err = outputFormat(c.output); err != nil {
+	if err := c.Prepare(); err != nil {
 		return err
 	}
-	if c.query != "" {
-		if c.selection, err = compileQuery(c.query); err != nil {
-			return usage.Errorf("--query %q: %v", c.query, err).WithHint("the language is described at https://jmespath.site")
-		}
+	if c.verbose {
+		c.Trace = c.Err
 	}
-	if c.stateDir == "" {
-		c.stateDir, err = defaultState()
-	} else if c.stateDir, err = filepath.Abs(c.stateDir); err != nil {
+	if c.StateDir == "" {
+		c.StateDir, err = defaultState()
+	} else if c.StateDir, err = filepath.Abs(c.StateDir); err != nil {
 		// What is found there is written down for others, who may be in another directory.
 		err = midas.Errorf(midas.Invalid, "state directory: %w", err)
 	}
 	if err != nil || !readsState(cmd) {
 		return err
 	}
-	return statedir.Check(c.stateDir, c.sharedState)
+	return statedir.Check(c.StateDir, c.sharedState)
 }
 
 // defaultState is $XDG_STATE_HOME/midas.
@@ -202,16 +194,16 @@ func (c *cli) tour(cmd *cobra.Command, args []string) error {
 	if cmd.HasParent() {
 		return cmd.Help()
 	}
-	fmt.Fprintf(c.stdout, "%s\n", cmd.Long)
+	fmt.Fprintf(c.Out, "%s\n", cmd.Long)
 	for _, group := range cmd.Groups() {
-		fmt.Fprintf(c.stdout, "\n%s\n", group.Title)
+		fmt.Fprintf(c.Out, "\n%s\n", group.Title)
 		for _, child := range cmd.Commands() {
 			if child.GroupID == group.ID && child.IsAvailableCommand() {
-				fmt.Fprintf(c.stdout, "  %-10s %s\n", child.Name(), child.Short)
+				fmt.Fprintf(c.Out, "  %-10s %s\n", child.Name(), child.Short)
 			}
 		}
 	}
-	fmt.Fprintf(c.stdout, "\nHelp for one: midas help COMMAND\n")
+	fmt.Fprintf(c.Out, "\nHelp for one: midas help COMMAND\n")
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/output"
 )
 
 // escapeCell spells what would break a line of tab-separated text as the mysql client
@@ -60,7 +61,7 @@ func printResult(rows *sql.Rows, out *bufio.Writer, toTerminal bool) error {
 			case !cell.Valid:
 				out.WriteString("NULL")
 			case toTerminal:
-				out.WriteString(printable(escapeCell.Replace(cell.String)))
+				out.WriteString(output.Printable(escapeCell.Replace(cell.String)))
 			default:
 				escapeCell.WriteString(out, cell.String)
 			}

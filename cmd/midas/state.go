@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas/internal/azcli"
 )
 
 // readsState reports whether a command reads the state that is there. The servers look at
@@ -18,4 +20,15 @@ func topCommand(cmd *cobra.Command) *cobra.Command {
 		cmd = cmd.Parent()
 	}
 	return cmd
+}
+
+// isEnv reports whether the program was called as `midas env`. Where its flags cannot be
+// understood, the word alone tells.
+func isEnv(root *cobra.Command, args []string) bool {
+	args = azcli.Spread(args)
+	cmd, _, err := root.Find(args)
+	if err != nil || cmd == root {
+		return slices.Contains(args, "env")
+	}
+	return topCommand(cmd).Name() == "env"
 }

@@ -9,8 +9,11 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/midas-mysql/midas/internal/stack"
 	"github.com/spf13/cobra"
+
+	"github.com/midas-mysql/midas/internal/output"
+	"github.com/midas-mysql/midas/internal/stack"
+	"github.com/midas-mysql/midas/internal/workload"
 )
 
 func (c *cli) newUpCommand() *cobra.Command {
@@ -43,7 +46,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 			if err := checkAddresses(cfg); err != nil {
 				return err
 			}
-			cfg.State, cfg.SharedState = c.stateDir, c.sharedState
+			cfg.State, cfg.SharedState = c.StateDir, c.sharedState
 			cfg.AdminLogin, cfg.Backend = stack.OperatorLogin, behind.choice
 			if err := completeConfig(&cfg, &behind, &tokens, &endpoint, door); err != nil {
 				return err
@@ -52,7 +55,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 			if accessLog || c.verbose {
 				level = slog.LevelInfo
 			}
-			cfg.Log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: level}))
+			cfg.Log = slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: level}))
 			return c.up(cmd.Context(), cfg)
 		},
 	}
@@ -99,13 +102,13 @@ func (c *cli) up(ctx context.Context, cfg stack.Config) error {
 		return err
 	}
 	defer s.Close()
-	welcome(c.stdout, s)
+	welcome(c.Out, s)
 	endNow, cancel := secondInterrupt()
 	defer cancel()
 	if err := s.Run(ctx, endNow); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.stdout, "midas is down")
+	fmt.Fprintln(c.Out, "midas is down")
 	return nil
 }
 
@@ -147,10 +150,10 @@ func welcome(w io.Writer, s *stack.Stack) {
 	}
 	fmt.Fprintln(w, "midas is up")
 	for _, line := range lines {
-		fmt.Fprintf(w, "  %-9s %s\n", line[0], printable(line[1]))
+		fmt.Fprintf(w, "  %-9s %s\n", line[0], output.Printable(line[1]))
 	}
 	for _, what := range s.Seeded() {
-		fmt.Fprintf(w, "  %-9s %s\n", "seed", printable(what))
+		fmt.Fprintf(w, "  %-9s %s\n", "seed", output.Printable(what))
 	}
 	fmt.Fprintf(w, nextSteps, exportState(s.State()))
 }
@@ -174,5 +177,5 @@ func exportState(state string) string {
 	if usual, err := defaultState(); err == nil && state == usual {
 		return ""
 	}
-	return "  export " + envName("state") + "=" + shells["sh"].quote(state) + "\n"
+	return "  export " + envName("state") + "=" + workload.QuoteForSh(state) + "\n"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/output"
 	"github.com/midas-mysql/midas/internal/usage"
 )
 
@@ -27,30 +29,11 @@ func TestExitCodes(t *testing.T) {
 		{fmt.Errorf("step: %w", midas.Errorf(midas.NotFound, "gone")), exitNotFound},
 		{fs.ErrNotExist, exitFailed},
 		{usage.Errorf("no such flag"), exitUsage},
-		{exitStatus(42), 42},
+		{output.ExitStatus(42), 42},
 		{context.Canceled, exitFailed},
 	} {
 		if got := exitCode(test.err); got != test.want {
 			t.Errorf("%v: exit code %d, want %d", test.err, got, test.want)
-		}
-	}
-}
-
-func TestReportIsOneLineAndAHint(t *testing.T) {
-	for _, test := range []struct {
-		err  error
-		want string
-	}{
-		{midas.Errorf(midas.Invalid, "first\nsecond\x1b[2J").WithHint("do this"), "midas: first second [2J\nhint: do this\n"},
-		{fmt.Errorf("outer: %w", midas.Errorf(midas.Invalid, "inner").WithHint("do")), "midas: outer: inner\nhint: do\n"},
-		{midas.Errorf(midas.Unavailable, "get: %w", context.Canceled), "midas: interrupted\n"},
-		{exitStatus(3), ""},
-		{nil, ""},
-	} {
-		var b strings.Builder
-		report(&b, test.err)
-		if b.String() != test.want {
-			t.Errorf("%v: got %q, want %q", test.err, b.String(), test.want)
 		}
 	}
 }
@@ -106,15 +89,7 @@ func TestAnUnknownFlagPointsAtItsCommand(t *testing.T) {
 			walk(child)
 		}
 	}
-	walk((&cli{}).newRootCommand())
-}
-
-// An empty variable in `--identities $RESOURCE_ID` must not fall back to the VM's own
-// identity: the shell leaves "" when the variable is quoted.
-func TestEmptyIdentityIsRefused(t *testing.T) {
-	if _, err := identitiesOf(ref{"s", "g", "vm"}, []string{""}); exitCode(err) != exitUsage {
-		t.Errorf("got %v", err)
-	}
+	walk(newCLI(nil, io.Discard, io.Discard).newRootCommand())
 }
 
 func TestTheTourNamesEveryCommand(t *testing.T) {
@@ -122,7 +97,7 @@ func TestTheTourNamesEveryCommand(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit code %d, stderr %q", code, stderr)
 	}
-	root := (&cli{}).newRootCommand()
+	root := newCLI(nil, io.Discard, io.Discard).newRootCommand()
 	for _, cmd := range root.Commands() {
 		if !cmd.Hidden && !strings.Contains(stdout, "\n  "+cmd.Name()+" ") {
 			t.Errorf("%s is not in the tour", cmd.Name())
@@ -144,20 +119,7 @@ func TestHelpOfEveryCommand(t *testing.T) {
 			walk(child)
 		}
 	}
-	walk((&cli{}).newRootCommand())
-}
-
-func TestConfirmation(t *testing.T) {
-	for input, want := range map[string]bool{"y\n": true, "what\nYES\n": true, "n\n": false, "": false, "y": true} {
-		var prompt strings.Builder
-		c := &cli{stdin: strings.NewReader(input), stderr: &prompt}
-		if got := c.ask("delete it") == nil; got != want {
-			t.Errorf("%q: %v, want %v", input, got, want)
-		}
-		if !strings.HasPrefix(prompt.String(), "Are you sure you want to delete it? (y/n): ") {
-			t.Errorf("asked %q", prompt.String())
-		}
-	}
+	walk(newCLI(nil, io.Discard, io.Discard).newRootCommand())
 }
 
 func TestNearest(t *testing.T) {

@@ -38,11 +38,11 @@ func (c *cli) newVersionCommand() *cobra.Command {
 		Short: "Print the version of midas",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			platform := runtime.GOOS + "/" + runtime.GOARCH
-			if !cmd.Flags().Changed("output") && c.selection == nil {
-				_, err := fmt.Fprintf(c.stdout, "midas %s (%s, %s)\n", buildVersion(), runtime.Version(), platform)
+			if !cmd.Flags().Changed("output") && c.Query == "" {
+				_, err := fmt.Fprintf(c.Out, "midas %s (%s, %s)\n", buildVersion(), runtime.Version(), platform)
 				return err
 			}
-			return c.print(map[string]string{"midas": buildVersion(), "go": runtime.Version(), "platform": platform})
+			return c.Print(map[string]string{"midas": buildVersion(), "go": runtime.Version(), "platform": platform})
 		},
 	}
 }

@@ -104,9 +104,12 @@ func (f *fakeVM) run(t *testing.T, args ...string) (code int, stdout, stderr str
 // clearEnvironment takes away what a developer's shell may have set.
 func clearEnvironment(t *testing.T) {
 	t.Helper()
-	for _, name := range append(slices.Clone(elsewhere), "MIDAS_VM", "MIDAS_STATE", "AZURE_CLIENT_ID",
+	for _, name := range []string{
+		"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET",
+		"AZURE_POD_IDENTITY_AUTHORITY_HOST", "AZURE_FEDERATED_TOKEN_FILE", "MYSQL_HOST", "MYSQL_TCP_PORT", "MIDAS_VM", "MIDAS_STATE", "AZURE_CLIENT_ID",
 		"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE", "MYSQL_HOME", "MARIADB_HOME",
-		"NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy") {
+		"NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy",
+	} {
 		t.Setenv(name, "")
 		os.Unsetenv(name)
 	}
