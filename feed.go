@@ -42,8 +42,8 @@ const (
 	ChangeServer ChangeKind = "server"
 	// ChangeWorkload is about a virtual machine and the identities that it has, by ARM id.
 	ChangeWorkload ChangeKind = "workload"
-	// ChangeRecognition is about the marks of a virtual machine, by its ARM id.
-	ChangeRecognition ChangeKind = "recognition"
+	// ChangeWorkloadMatch is about the matches of a virtual machine, by its ARM id.
+	ChangeWorkloadMatch ChangeKind = "recognition"
 	// ChangeRoleAssignment is about the roles of a principal, by object id.
 	ChangeRoleAssignment ChangeKind = "role-assignment"
 	// ChangeLock is about the locks at a scope, by ARM id.

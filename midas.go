@@ -8,7 +8,6 @@ package midas
 
 import (
 	"context"
-	"net/netip"
 	"time"
 )
 
@@ -52,19 +51,6 @@ type Workload struct {
 	// Body is a JSON object in Resource Manager's form: what the machine's maker said
 	// of its size, image and operating system.
 	Body []byte
-}
-
-// Recognition is one mark by which a workload that shows no secret is known: exactly
-// one of Network, UserID and Cgroup is set.
-type Recognition struct {
-	VMID    string
-	Name    string       // unique among those of the machine
-	Network netip.Prefix // its source address is in there
-	// InsecureOwn says that Network counts for addresses of this machine itself, too, which
-	// each of its users has.
-	InsecureOwn bool
-	UserID      *uint32 // the process that asks belongs to that user of this machine
-	Cgroup      string  // or runs in that control group (version 2) or below it: "/app.slice"
 }
 
 // Server is one MySQL server as the identity plane knows it.

@@ -17,7 +17,7 @@ import (
 
 func (a *API) routeDeployments(t *routes) {
 	const all = group + "/providers/" + deploymentType
-	p := plain{a, deploymentType}
+	p := opaque{a, deploymentType}
 	t.list(all, deploymentType+"/read", p.list)
 	t.add(http.MethodGet, all+"/{name}", deploymentType+"/read", p.get)
 	t.add(http.MethodPut, all+"/{name}", deploymentType+"/write", a.putDeployment)
@@ -62,8 +62,8 @@ func (a *API) putDeployment(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r, created, err := a.Directory.PutPlain(c.Context(), deploymentType, c.vars["group"], c.vars["name"], directory.Change{Body: text})
-	ans := plain{a, deploymentType}.show(r)
+	r, created, err := a.Directory.PutOpaque(c.Context(), deploymentType, c.vars["group"], c.vars["name"], directory.Change{Body: text})
+	ans := opaque{a, deploymentType}.show(r)
 	delete(ans.(object), "location") // a deployment to a group has none
 	return answer{status: made(created), body: ans}, err
 }

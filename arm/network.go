@@ -20,7 +20,7 @@ var networkTypes = []string{
 
 func (a *API) routeNetworks(t *routes) {
 	for _, kind := range networkTypes {
-		p := plain{a, kind}
+		p := opaque{a, kind}
 		path := group + "/providers/" + kind
 		t.list(subscription+"/providers/"+kind, kind+"/read", p.list)
 		t.list(path, kind+"/read", p.list)
@@ -31,35 +31,35 @@ func (a *API) routeNetworks(t *routes) {
 	}
 }
 
-// plain has the operations on the resources of one type that are kept as they come.
-type plain struct {
+// opaque has the operations on the resources of one type that are kept as they come.
+type opaque struct {
 	*API
 	kind string
 }
 
-func (p plain) show(r directory.Resource) any {
+func (p opaque) show(r directory.Resource) any {
 	return show(r, p.kind, object{"provisioningState": "Succeeded"})
 }
 
-func (p plain) list(c *call) (answer, error) {
-	all, err := p.Directory.ListPlain(c.Context(), p.kind, c.vars["group"])
+func (p opaque) list(c *call) (answer, error) {
+	all, err := p.Directory.ListOpaque(c.Context(), p.kind, c.vars["group"])
 	return list(visible(c, all, func(r directory.Resource) string { return r.ID }), p.show), err
 }
 
-func (p plain) get(c *call) (answer, error) {
-	r, err := p.Directory.GetPlain(c.Context(), p.kind, c.vars["group"], c.vars["name"])
+func (p opaque) get(c *call) (answer, error) {
+	r, err := p.Directory.GetOpaque(c.Context(), p.kind, c.vars["group"], c.vars["name"])
 	return answer{status: http.StatusOK, body: p.show(r)}, err
 }
 
-func (p plain) put(c *call) (answer, error) {
+func (p opaque) put(c *call) (answer, error) {
 	change, err := p.change(c)
 	if err != nil {
 		return answer{}, err
 	}
-	r, created, err := p.Directory.PutPlain(c.Context(), p.kind, c.vars["group"], c.vars["name"], change)
+	r, created, err := p.Directory.PutOpaque(c.Context(), p.kind, c.vars["group"], c.vars["name"], change)
 	return answer{status: made(created), body: p.show(r)}, err
 }
 
-func (p plain) del(c *call) (answer, error) {
-	return removed(p.Directory.DeletePlain(c.Context(), p.kind, c.vars["group"], c.vars["name"]))
+func (p opaque) del(c *call) (answer, error) {
+	return removed(p.Directory.DeleteOpaque(c.Context(), p.kind, c.vars["group"], c.vars["name"]))
 }

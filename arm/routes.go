@@ -49,7 +49,7 @@ func (a *API) table() []route {
 		a.routeSubscription, a.routeGroups, a.routeResources, a.routeMachines, a.routeServers, a.routeRoles, a.routeFederated,
 		a.routeKeys, a.routeResourceLists, a.routeProviders, a.routeLocks, a.routeActivity, a.routeOperations,
 		a.routeNetworks, a.routeDeployments, a.routeCatalog, a.routeDatabases,
-		a.routeFaults, a.routeRecognitions, a.routeAccounts,
+		a.routeFaults, a.routeWorkloadMatches, a.routeAccounts,
 	} {
 		area(&t)
 	}

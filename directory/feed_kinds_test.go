@@ -91,8 +91,8 @@ func (s *scene) resources() {
 	set := func(map[string]string) map[string]string { return tags }
 	s.twice("SetTags", func() error { _, err := s.d.SetTags(ctx, "/subscriptions/"+s.d.subscriptionID, set); return err }, "other setting/tags")
 	plain := "Microsoft.Network/virtualNetworks"
-	s.twice("PutPlain", func() error { return ignore(s.d.PutPlain(ctx, plain, "rg", "Net", Change{Location: "eastus"})) }, "resource microsoft.network/virtualnetworks/net")
-	s.twice("DeletePlain", func() error { _, err := s.d.DeletePlain(ctx, plain, "rg", "net"); return err }, "resource microsoft.network/virtualnetworks/net")
+	s.twice("PutOpaque", func() error { return ignore(s.d.PutOpaque(ctx, plain, "rg", "Net", Change{Location: "eastus"})) }, "resource microsoft.network/virtualnetworks/net")
+	s.twice("DeleteOpaque", func() error { _, err := s.d.DeleteOpaque(ctx, plain, "rg", "net"); return err }, "resource microsoft.network/virtualnetworks/net")
 	var m ManagedIdentity
 	put := func() (err error) {
 		m, _, err = s.d.PutIdentity(ctx, "rg", "One", "eastus", nil)
@@ -131,9 +131,13 @@ func (s *scene) machines() {
 		return err
 	}
 	s.twice("UpdateVMIdentity", take, "principal system", "workload "+machine+"vm")
-	s.twice("PutRecognition", func() error { return ignore(s.d.PutRecognition(ctx, "rg", "vm", "a", Mark{UserID: "1000"})) }, "recognition "+machine+"vm")
-	s.twice("DeleteRecognition", func() error { _, err := s.d.DeleteRecognition(ctx, "rg", "vm", "a"); return err }, "recognition "+machine+"vm")
-	s.step("PutRecognition", func() error { return ignore(s.d.PutRecognition(ctx, "rg", "vm", "a", Mark{UserID: "1001"})) }, "recognition "+machine+"vm")
+	s.twice("PutWorkloadMatch", func() error {
+		return ignore(s.d.PutWorkloadMatch(ctx, "rg", "vm", "a", WorkloadMatchInput{UserID: "1000"}))
+	}, "recognition "+machine+"vm")
+	s.twice("DeleteWorkloadMatch", func() error { _, err := s.d.DeleteWorkloadMatch(ctx, "rg", "vm", "a"); return err }, "recognition "+machine+"vm")
+	s.step("PutWorkloadMatch", func() error {
+		return ignore(s.d.PutWorkloadMatch(ctx, "rg", "vm", "a", WorkloadMatchInput{UserID: "1001"}))
+	}, "recognition "+machine+"vm")
 	// Whatever hangs on the machine or the identity goes with it, by a foreign key or a
 	// trigger, and is named.
 	s.twice("DeleteIdentity", func() error { _, err := s.d.DeleteIdentity(ctx, "rg", "one"); return err },
@@ -294,7 +298,7 @@ func (s *scene) ends() {
 	v, _, err := s.d.PutVM(ctx, "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned,UserAssigned", UserAssigned: map[string]bool{m.ID: true}}})
 	must(s.T)(err)
 	s.label(v.System.PrincipalID, "own")
-	must(s.T)(ignore(s.d.PutRecognition(ctx, "rg", "vm", "a", Mark{UserID: "1"})))
+	must(s.T)(ignore(s.d.PutWorkloadMatch(ctx, "rg", "vm", "a", WorkloadMatchInput{UserID: "1"})))
 	db := newServer(s.T, s.d, "rg", "mydb")
 	s.label(db.UniqueID, "gone")
 	must(s.T)(ignore(s.d.PutLock(ctx, Lock{Name: "l", Level: "CanNotDelete", Scope: v.ID})))

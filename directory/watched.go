@@ -29,7 +29,7 @@ var watched = map[string]func(context.Context, *lookup, row) ([]thing, error){
 	"recognition": func(ctx context.Context, l *lookup, r row) ([]thing, error) {
 		machine, err := l.resource(ctx, r.number("vm"))
 		for i := range machine {
-			machine[i].kind = midas.ChangeRecognition
+			machine[i].kind = midas.ChangeWorkloadMatch
 		}
 		return machine, err
 	},

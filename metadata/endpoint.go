@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/feed"
 	"github.com/midas-mysql/midas/internal/peer"
 	"github.com/midas-mysql/midas/internal/throttledlog"
@@ -16,16 +17,16 @@ import (
 )
 
 // Workloads tells which machines there are, which identities they have and by which
-// marks they are known.
+// matches they are known.
 type Workloads interface {
 	// WorkloadByVMID returns the machine, or NotFound.
 	WorkloadByVMID(ctx context.Context, vmID string) (midas.Workload, error)
 	// WorkloadByID returns the machine with that ARM id, or NotFound.
 	WorkloadByID(ctx context.Context, resourceID string) (midas.Workload, error)
-	// Recognitions returns the marks of all machines.
-	Recognitions(ctx context.Context) ([]midas.Recognition, error)
+	// WorkloadMatches returns the matches of all machines.
+	WorkloadMatches(ctx context.Context) ([]directory.WorkloadMatch, error)
 	// Feed tells which of the answers may have changed: as ChangeWorkload those about a
-	// machine, as ChangeRecognition those about its marks.
+	// machine, as ChangeWorkloadMatch those about its matches.
 	midas.Feed
 }
 
@@ -71,7 +72,7 @@ type Endpoint struct {
 	changes   *feed.Follower
 	machines  *machines
 	listeners listeners
-	marks     markCache
+	matches   workloadMatchCache
 	cgroups   *peer.Cgroups
 	arc       *arc
 	tokens    granter

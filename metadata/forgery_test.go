@@ -12,8 +12,8 @@ import (
 
 // ambient are the ways in which a machine is known that shows no secret.
 func (w *world) ambient() map[string]http.Handler {
-	w.mark("myVM", "lo", directory.Mark{CIDR: "127.0.0.0/8", InsecureOwn: true})
-	return map[string]http.Handler{"own listener": w.endpoint.Own(w.vm.ID), "mark": w.endpoint}
+	w.match("myVM", "lo", directory.WorkloadMatchInput{CIDR: "127.0.0.0/8", InsecureOwn: true})
+	return map[string]http.Handler{"own listener": w.endpoint.Own(w.vm.ID), "recognition": w.endpoint}
 }
 
 // at sends r to h from the machine, under the name host.

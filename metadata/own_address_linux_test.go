@@ -10,22 +10,23 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/metadata"
 )
 
-// earlier are workloads with the marks of a directory that an earlier version made, when
+// earlier are workloads with the matches of a directory that an earlier version made, when
 // every network was taken.
 type earlier struct {
 	metadata.Workloads
-	marks []midas.Recognition
+	matches []directory.WorkloadMatch
 }
 
-func (e earlier) Recognitions(context.Context) ([]midas.Recognition, error) { return e.marks, nil }
+func (e earlier) WorkloadMatches(context.Context) ([]directory.WorkloadMatch, error) {
+	return e.matches, nil
+}
 
 // Every user of a machine has all of its addresses: 127.0.0.1, those of its interfaces, and
-// those of networks that the kernel takes for its own. No mark makes such a caller a VM,
+// those of networks that the kernel takes for its own. No match makes such a caller a VM,
 // unless it was made to.
 func TestMarksDoNotCountForOwnAddresses(t *testing.T) {
 	if !inNamespaces(t) {
@@ -56,29 +57,29 @@ func TestMarksDoNotCountForOwnAddresses(t *testing.T) {
 			{source + "/32", true},
 		} {
 			prefix, insecure := netip.MustParsePrefix(c.network), c.insecure
-			mark := midas.Recognition{VMID: vm.VMID, Name: "net", Network: prefix, InsecureOwn: insecure}
-			w.remake(func(c *metadata.Config) { c.Workloads = earlier{w.directory, []midas.Recognition{mark}} })
+			match := directory.WorkloadMatch{VMID: vm.VMID, Name: "net", Network: prefix, InsecureOwn: insecure}
+			w.remake(func(c *metadata.Config) { c.Workloads = earlier{w.directory, []directory.WorkloadMatch{match}} })
 			endpoint = w.endpoint
 			want := "401"
 			if insecure && prefix.Contains(netip.MustParseAddr(source)) {
 				want = vm.System.ClientID
 			}
 			if got := w.overFrom(source, ln.Addr().String()); got != want {
-				t.Errorf("from %s with a mark %s (insecure: %t): %s, want %s", source, prefix, insecure, got, want)
+				t.Errorf("from %s with a recognition %s (insecure: %t): %s, want %s", source, prefix, insecure, got, want)
 			}
 		}
 	}
 }
 
-// A process that a mark does tell apart is known, whatever network its address is in.
+// A match of the process counts, whatever network its address is in.
 func TestOwnAddressesLeaveTheUserToDecide(t *testing.T) {
 	w := newWorld(t)
 	everyone, me := w.neighbour("everyone"), w.neighbour("me")
 	_ = everyone
-	w.mark("me", "i", directory.Mark{UserID: strconv.Itoa(unix.Getuid())})
-	all, err := w.directory.Recognitions(t.Context())
+	w.match("me", "i", directory.WorkloadMatchInput{UserID: strconv.Itoa(unix.Getuid())})
+	all, err := w.directory.WorkloadMatches(t.Context())
 	w.must(err)
-	all = append(all, midas.Recognition{VMID: everyone.VMID, Name: "net", Network: netip.MustParsePrefix("127.0.0.0/8")})
+	all = append(all, directory.WorkloadMatch{VMID: everyone.VMID, Name: "net", Network: netip.MustParsePrefix("127.0.0.0/8")})
 	w.remake(func(c *metadata.Config) { c.Workloads = earlier{w.directory, all} })
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	w.must(err)

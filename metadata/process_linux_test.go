@@ -71,8 +71,8 @@ func TestRecognitionTellsUsersApart(t *testing.T) {
 	}
 	w := newWorld(t)
 	a, b := w.neighbour("a"), w.neighbour("b")
-	w.mark("a", "user", directory.Mark{UserID: "12345"})
-	w.mark("b", "user", directory.Mark{UserID: "12346"})
+	w.match("a", "user", directory.WorkloadMatchInput{UserID: "12345"})
+	w.match("b", "user", directory.WorkloadMatchInput{UserID: "12346"})
 	address := serving(t, w)
 	for uid, want := range map[uint32]string{12345: a.System.ClientID, 12346: b.System.ClientID, 12347: "401 ", 0: "401 "} {
 		out := w.fetch(address, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}})
@@ -95,9 +95,9 @@ func TestRecognitionByControlGroup(t *testing.T) {
 		}
 		t.Cleanup(func() { os.Remove(filepath.Join(root, path)) })
 	}
-	w.mark("a", "app", directory.Mark{Cgroup: "/" + name})
-	w.mark("b", "inner", directory.Mark{Cgroup: "/" + name + "-inner"})
-	w.mark("a", "gone", directory.Mark{Cgroup: "/" + name + "/was/never/there"})
+	w.match("a", "app", directory.WorkloadMatchInput{Cgroup: "/" + name})
+	w.match("b", "inner", directory.WorkloadMatchInput{Cgroup: "/" + name + "-inner"})
+	w.match("a", "gone", directory.WorkloadMatchInput{Cgroup: "/" + name + "/was/never/there"})
 	address := serving(t, w)
 	for path, want := range map[string]string{
 		name: a.System.ClientID, name + "/deep/er": a.System.ClientID, name + "-inner": b.System.ClientID,
@@ -112,12 +112,12 @@ func TestRecognitionByControlGroup(t *testing.T) {
 		}
 	}
 	// User and group say different things: nobody is let in.
-	w.mark("b", "user", directory.Mark{UserID: fmt.Sprint(os.Getuid())})
+	w.match("b", "user", directory.WorkloadMatchInput{UserID: fmt.Sprint(os.Getuid())})
 	folder, err := os.Open(filepath.Join(root, name))
 	w.must(err)
 	defer folder.Close()
 	if out := w.fetch(address, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(folder.Fd())}); !strings.HasPrefix(out, "401 ") {
-		t.Errorf("with marks of two machines: %.60s", out)
+		t.Errorf("with recognitions of two machines: %.60s", out)
 	}
 }
 

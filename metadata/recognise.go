@@ -9,12 +9,12 @@ import (
 	"github.com/midas-mysql/midas/internal/feed"
 )
 
-// caller is what the way that a request took says about who sent it.
+// caller is what listener and URL prove about the caller.
 type caller struct {
 	// machine is the ARM id of the machine whose own listener the request came to.
 	machine string
-	// host is the ARM id of the machine that stands for whoever has no mark, in a dialect
-	// that asks for a proof besides.
+	// host is the ARM id of the machine that a caller without a match is taken for, in a
+	// dialect that demands another proof.
 	host string
 	// secret stood in the path.
 	secret string
@@ -46,7 +46,8 @@ func (e *Endpoint) enter(r *http.Request, c caller, header string) (*visit, *fai
 	case midas.Unauthenticated:
 		return nil, unknownSource(err.Error())
 	case midas.NotFound:
-		// The secret, or the mark, was right once: the machine has been deleted since.
+		// The secret was issued, or the match was made, for a machine that has been deleted
+		// since.
 		return nil, unknownSource("the machine exists no more")
 	}
 	if err != nil {
@@ -78,7 +79,7 @@ func (e *Endpoint) vmOf(r *http.Request, c caller, header string, state feedStat
 	case c.stranger, c.proxied:
 		return "", midas.Errorf(midas.Unauthenticated, "the request carries no %s", header)
 	}
-	vmID, err := e.vmOfMark(r, state, header)
+	vmID, err := e.vmOfMatch(r, state, header)
 	if midas.CodeOf(err) == midas.Unauthenticated && c.host != "" {
 		return e.listeners.vmID(r.Context(), e.workloads, state, c.host)
 	}
@@ -93,12 +94,12 @@ func (e *Endpoint) vmOfSecret(given []string, header string, spelling func(strin
 	return e.secrets.machine(given[0], header, spelling)
 }
 
-// vmOfMark returns the machine that has a mark of the request: its source address or,
-// failing that, its process. Who comes through a proxy has the proxy's marks, not their
-// own.
-func (e *Endpoint) vmOfMark(r *http.Request, state feedState, header string) (string, error) {
+// vmOfMatch returns the machine that a match of the request is of: one of its source address
+// or, failing that, of its process. A request that came through a proxy has the proxy's
+// address and process, so none of its matches counts.
+func (e *Endpoint) vmOfMatch(r *http.Request, state feedState, header string) (string, error) {
 	none := midas.Errorf(midas.Unauthenticated, "the request carries no %s", header)
-	known, err := e.marks.get(r.Context(), e.workloads, state)
+	known, err := e.matches.get(r.Context(), e.workloads, state)
 	if err != nil {
 		return "", err
 	}
@@ -118,7 +119,7 @@ func (e *Endpoint) vmOfMark(r *http.Request, state feedState, header string) (st
 	if vmID, ok := known.byAddress(source.Addr(), func() bool {
 		own := e.isOwn(source, here)
 		if own {
-			passedOver = ": its marks do not count for this machine's own addresses, which each of its users has"
+			passedOver = ": its recognitions do not count for this machine's own addresses, which each of its users has"
 		}
 		return own
 	}); ok {

@@ -19,9 +19,9 @@ func (w *world) neighbour(name string) directory.VM {
 	return vm
 }
 
-func (w *world) mark(vm, name string, m directory.Mark) {
+func (w *world) match(vm, name string, m directory.WorkloadMatchInput) {
 	w.Helper()
-	_, _, err := w.directory.PutRecognition(w.Context(), group, vm, name, m)
+	_, _, err := w.directory.PutWorkloadMatch(w.Context(), group, vm, name, m)
 	w.must(err)
 }
 
@@ -54,11 +54,11 @@ func TestRecognitionByAddress(t *testing.T) {
 	w := newWorld(t)
 	a, b, six := w.neighbour("a"), w.neighbour("b"), w.neighbour("six")
 	if got := w.whose(w.from("10.1.2.3:40000")); got != "401" {
-		t.Errorf("before there are marks: %s", got)
+		t.Errorf("before there are recognitions: %s", got)
 	}
-	w.mark("a", "net", directory.Mark{CIDR: "10.1.0.0/16"})
-	w.mark("b", "one", directory.Mark{CIDR: "10.3.2.3"})
-	w.mark("six", "net", directory.Mark{CIDR: "fd00:1::/64"})
+	w.match("a", "net", directory.WorkloadMatchInput{CIDR: "10.1.0.0/16"})
+	w.match("b", "one", directory.WorkloadMatchInput{CIDR: "10.3.2.3"})
+	w.match("six", "net", directory.WorkloadMatchInput{CIDR: "fd00:1::/64"})
 	for remote, want := range map[string]string{
 		"10.3.2.3:40000":             b.System.ClientID,
 		"10.1.2.3:40000":             a.System.ClientID,
@@ -85,11 +85,11 @@ func TestRecognitionByAddress(t *testing.T) {
 	if got := w.whose(w.from("10.3.2.3:40000")); got != "401" {
 		t.Errorf("after the machine is gone: %s", got)
 	}
-	if _, err := w.directory.DeleteRecognition(t.Context(), group, "a", "net"); err != nil {
+	if _, err := w.directory.DeleteWorkloadMatch(t.Context(), group, "a", "net"); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.whose(w.from("10.1.2.3:40000")); got != "401" {
-		t.Errorf("after the mark is gone: %s", got)
+		t.Errorf("after the recognition is gone: %s", got)
 	}
 }
 
@@ -98,7 +98,7 @@ func TestRecognitionByAddress(t *testing.T) {
 func TestRecognitionIsNotSpoofed(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.neighbour("a"), w.neighbour("b")
-	w.mark("a", "net", directory.Mark{CIDR: "10.1.2.3/32"})
+	w.match("a", "net", directory.WorkloadMatchInput{CIDR: "10.1.2.3/32"})
 	for name, header := range map[string]http.Header{
 		"X-Forwarded-For": {"X-Forwarded-For": {"10.1.2.3"}},
 		"Forwarded":       {"Forwarded": {"for=10.1.2.3"}},
@@ -151,7 +151,7 @@ func TestRecognitionIsNotSpoofed(t *testing.T) {
 func TestRecognitionByOwnListener(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.neighbour("a"), w.neighbour("b")
-	w.mark("b", "net", directory.Mark{CIDR: "10.1.2.3"})
+	w.match("b", "net", directory.WorkloadMatchInput{CIDR: "10.1.2.3"})
 	all := w.endpoint
 	own := func(id string, r request) string {
 		t.Helper()

@@ -19,7 +19,7 @@ import (
 func TestRecognitionByUser(t *testing.T) {
 	w := newWorld(t)
 	me, other := w.neighbour("me"), w.neighbour("other")
-	w.mark("other", "them", directory.Mark{UserID: strconv.Itoa(os.Getuid() + 1)})
+	w.match("other", "them", directory.WorkloadMatchInput{UserID: strconv.Itoa(os.Getuid() + 1)})
 	for _, listen := range []struct{ network, address string }{{"tcp4", "127.0.0.1:0"}, {"tcp6", "[::1]:0"}, {"tcp", ":0"}} {
 		ln, err := net.Listen(listen.network, listen.address)
 		if err != nil {
@@ -36,17 +36,17 @@ func TestRecognitionByUser(t *testing.T) {
 		if got := w.over(net.JoinHostPort(host, port)); got != "401" {
 			t.Errorf("%s: a user of no machine: %s", listen.address, got)
 		}
-		w.mark("me", "i", directory.Mark{UserID: strconv.Itoa(os.Getuid())})
+		w.match("me", "i", directory.WorkloadMatchInput{UserID: strconv.Itoa(os.Getuid())})
 		if got := w.over(net.JoinHostPort(host, port)); got != me.System.ClientID {
 			t.Errorf("%s: %s, want %s, not %s", listen.address, got, me.System.ClientID, other.System.ClientID)
 		}
-		// Both marks, of two machines: the address is the stronger one.
-		w.mark("other", "net", directory.Mark{CIDR: host, InsecureOwn: true})
+		// Both matches, of two machines: the address is the stronger one.
+		w.match("other", "net", directory.WorkloadMatchInput{CIDR: host, InsecureOwn: true})
 		if got := w.over(net.JoinHostPort(host, port)); got != other.System.ClientID {
 			t.Errorf("%s: address and user: %s", listen.address, got)
 		}
 		for vm, name := range map[string]string{"other": "net", "me": "i"} {
-			if _, err := w.directory.DeleteRecognition(t.Context(), group, vm, name); err != nil {
+			if _, err := w.directory.DeleteWorkloadMatch(t.Context(), group, vm, name); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -86,7 +86,7 @@ func (w *world) overFrom(source, address string) string {
 func TestRecognitionOfAClosedSocket(t *testing.T) {
 	w := newWorld(t)
 	root := w.neighbour("root")
-	w.mark("root", "root", directory.Mark{UserID: "0"})
+	w.match("root", "root", directory.WorkloadMatchInput{UserID: "0"})
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	w.must(err)
 	answers := make(chan int, 1)

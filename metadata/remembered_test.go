@@ -112,8 +112,8 @@ func TestTokenFollowsItsResource(t *testing.T) {
 // watchedWorkloads counts what is read of a directory, and runs afterRead after each time.
 type watchedWorkloads struct {
 	metadata.Workloads
-	machines, marks atomic.Int64
-	afterRead       func()
+	machines, matches atomic.Int64
+	afterRead         func()
 }
 
 func (w *watchedWorkloads) read(n *atomic.Int64) {
@@ -134,38 +134,38 @@ func (w *watchedWorkloads) WorkloadByID(ctx context.Context, id string) (midas.W
 	return w.Workloads.WorkloadByID(ctx, id)
 }
 
-func (w *watchedWorkloads) Recognitions(ctx context.Context) ([]midas.Recognition, error) {
-	defer w.read(&w.marks)
-	return w.Workloads.Recognitions(ctx)
+func (w *watchedWorkloads) WorkloadMatches(ctx context.Context) ([]directory.WorkloadMatch, error) {
+	defer w.read(&w.matches)
+	return w.Workloads.WorkloadMatches(ctx)
 }
 
 // What others change ends nothing that is remembered of a machine: neither its token, nor
-// its identities, nor the marks of all.
+// its identities, nor the matches of all.
 func TestChangesOfOthersEndNothing(t *testing.T) {
 	w := newWorld(t)
 	watched := &watchedWorkloads{Workloads: w.directory}
 	w.remake(func(c *metadata.Config) { c.Workloads = watched })
 	w.system()
-	_, _, err := w.directory.PutRecognition(t.Context(), group, "myVM", "net", directory.Mark{CIDR: "192.0.2.0/24"})
+	_, _, err := w.directory.PutWorkloadMatch(t.Context(), group, "myVM", "net", directory.WorkloadMatchInput{CIDR: "192.0.2.0/24"})
 	w.must(err)
-	byMark := w.imds()
-	byMark.header.Del("X-Identity-Header")
-	byMark.remote = "192.0.2.7:1234"
-	first := w.token(byMark)["access_token"]
-	machines, marks := watched.machines.Load(), watched.marks.Load()
+	byMatch := w.imds()
+	byMatch.header.Del("X-Identity-Header")
+	byMatch.remote = "192.0.2.7:1234"
+	first := w.token(byMatch)["access_token"]
+	machines, matches := watched.machines.Load(), watched.matches.Load()
 	for i := range 20 {
 		w.must(ignore(w.directory.PutVM(t.Context(), group, "other", directory.Change{Location: "eastus", Tags: map[string]string{"n": strconv.Itoa(i)}})))
 		w.must(ignore(w.directory.PutIdentity(t.Context(), group, "other-"+strconv.Itoa(i), "eastus", nil)))
 		w.team("team-" + strconv.Itoa(i))
-		if w.token(byMark)["access_token"] != first || w.token(w.imds())["access_token"] != first {
+		if w.token(byMatch)["access_token"] != first || w.token(w.imds())["access_token"] != first {
 			t.Fatalf("another token after change %d", i)
 		}
 	}
 	if got := watched.machines.Load() - machines; got != 0 {
 		t.Errorf("the machine was read %d times", got)
 	}
-	if got := watched.marks.Load() - marks; got != 0 {
-		t.Errorf("the marks were read %d times", got)
+	if got := watched.matches.Load() - matches; got != 0 {
+		t.Errorf("the recognitions were read %d times", got)
 	}
 }
 
@@ -186,19 +186,19 @@ func TestChangeBetweenReadingAndKeeping(t *testing.T) {
 	if out := w.send(w.imds()); out.Code == http.StatusOK {
 		t.Error("a token of an identity that the machine has no more")
 	}
-	byMark := w.imds()
-	byMark.header.Del("X-Identity-Header")
-	byMark.remote = "192.0.2.7:1234"
+	byMatch := w.imds()
+	byMatch.header.Del("X-Identity-Header")
+	byMatch.remote = "192.0.2.7:1234"
 	w.system()
-	w.must(ignore(w.directory.PutRecognition(t.Context(), group, "myVM", "net", directory.Mark{CIDR: "192.0.2.0/24"})))
+	w.must(ignore(w.directory.PutWorkloadMatch(t.Context(), group, "myVM", "net", directory.WorkloadMatchInput{CIDR: "192.0.2.0/24"})))
 	w.token(w.imds())
 	watched.afterRead = func() {
-		_, err := w.directory.DeleteRecognition(t.Context(), group, "myVM", "net")
+		_, err := w.directory.DeleteWorkloadMatch(t.Context(), group, "myVM", "net")
 		w.must(err)
 	}
-	w.send(byMark)
-	if out := w.send(byMark); out.Code != http.StatusUnauthorized {
-		t.Errorf("status %d for a mark that is no machine's any more", out.Code)
+	w.send(byMatch)
+	if out := w.send(byMatch); out.Code != http.StatusUnauthorized {
+		t.Errorf("status %d for a recognition that is no machine's any more", out.Code)
 	}
 }
 

@@ -94,11 +94,11 @@ func TestSecretsEndOnOwnListeners(t *testing.T) {
 	}
 }
 
-// Behind a proxy, only the secret tells who asks: no mark, no matter who has one.
+// Behind a proxy, only the secret proves the machine: matches do not count.
 func TestProxiedRequestsNeedTheSecret(t *testing.T) {
 	w := newWorld(t)
 	w.system()
-	w.mark("myVM", "lo", directory.Mark{CIDR: "127.0.0.0/8", InsecureOwn: true})
+	w.match("myVM", "lo", directory.WorkloadMatchInput{CIDR: "127.0.0.0/8", InsecureOwn: true})
 	with, without := w.imds(), w.from("")
 	if out := at(w.endpoint.Proxied(), "169.254.169.254", with); out.Code != 200 {
 		t.Errorf("with the secret: status %d, %s", out.Code, out.Body)

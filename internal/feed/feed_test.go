@@ -64,7 +64,7 @@ func TestValueEndsWithWhatItWasMadeFrom(t *testing.T) {
 	f := NewFollower(h)
 	at := catchUp(t, f)
 	one := NewBasis(at, Thing{midas.ChangeGroup, "A"}, Thing{midas.ChangePrincipal, "p"})
-	any := NewBasis(at, Thing{Kind: midas.ChangeRecognition})
+	any := NewBasis(at, Thing{Kind: midas.ChangeWorkloadMatch})
 	for _, step := range []struct {
 		kind     midas.ChangeKind
 		id       string
@@ -73,7 +73,7 @@ func TestValueEndsWithWhatItWasMadeFrom(t *testing.T) {
 		{midas.ChangeServer, "a", true, true},
 		{midas.ChangeGroup, "b", true, true},
 		{midas.ChangePrincipal, "a", true, true}, // the id of a group is no principal's
-		{midas.ChangeRecognition, "vm", true, false},
+		{midas.ChangeWorkloadMatch, "vm", true, false},
 		{midas.ChangeGroup, "a", false, false},
 		{midas.ChangeServer, "a", false, false}, // an end is one for good
 	} {

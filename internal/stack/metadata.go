@@ -67,10 +67,10 @@ func (s *Stack) openMetadata(ctx context.Context) error {
 	return s.listenInNamespaces(ctx)
 }
 
-// warnOfOwnAddresses tells of marks that an earlier version took for this machine's own
-// addresses, too. They do not count for those any more.
+// warnOfOwnAddresses logs each match of loopback addresses that an earlier version accepted.
+// It counts no longer.
 func (s *Stack) warnOfOwnAddresses(ctx context.Context) error {
-	all, err := s.directory.Recognitions(ctx)
+	all, err := s.directory.WorkloadMatches(ctx)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/midas-mysql/midas/directory"
 )
 
-// A mark that an earlier version took is still there, does not count, and is told of.
+// A match of loopback addresses that an earlier version accepted is still listed, does not
+// count, and is logged.
 func TestUpTellsOfMarksOfLoopback(t *testing.T) {
 	state := t.TempDir()
 	path := filepath.Join(state, "directory.db")
@@ -22,8 +23,8 @@ func TestUpTellsOfMarksOfLoopback(t *testing.T) {
 	}
 	_, _, groupErr := d.PutGroup(t.Context(), "g", "eastus", nil)
 	_, _, vmErr := d.PutVM(t.Context(), "g", "vm", directory.Change{Location: "eastus"})
-	_, _, oldErr := d.PutRecognition(t.Context(), "g", "vm", "old", directory.Mark{CIDR: "127.0.0.0/8", InsecureOwn: true})
-	_, _, otherErr := d.PutRecognition(t.Context(), "g", "vm", "other", directory.Mark{CIDR: "10.0.0.0/8"})
+	_, _, oldErr := d.PutWorkloadMatch(t.Context(), "g", "vm", "old", directory.WorkloadMatchInput{CIDR: "127.0.0.0/8", InsecureOwn: true})
+	_, _, otherErr := d.PutWorkloadMatch(t.Context(), "g", "vm", "other", directory.WorkloadMatchInput{CIDR: "10.0.0.0/8"})
 	if err := errors.Join(groupErr, vmErr, oldErr, otherErr, d.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -5,26 +5,26 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
 )
 
 const recognitionType = machineType + "/recognitions"
 
-// routeRecognitions adds the marks by which a machine is known that shows no secret.
+// routeWorkloadMatches adds the recognitions: what a machine is recognised by that shows no
+// secret.
 // Azure has none: there, being on the machine is the proof. Who may write them may act
-// as the machine, as in Azure who may run commands on it. A mark is of something on the
+// as the machine, as in Azure who may run commands on it. A match is of something on the
 // host, which every machine may be known by: to give it to one takes the permission at
 // the subscription too. Whoever may write one machine only cannot claim another's callers.
-func (a *API) routeRecognitions(t *routes) {
+func (a *API) routeWorkloadMatches(t *routes) {
 	const all = machine + "/{name}/recognitions"
-	t.add(http.MethodGet, all, recognitionType+"/read", a.listRecognitions)
-	t.add(http.MethodGet, all+"/{recognition}", recognitionType+"/read", a.getRecognition)
-	t.add(http.MethodPut, all+"/{recognition}", recognitionType+"/write", a.putRecognition)
-	t.add(http.MethodDelete, all+"/{recognition}", recognitionType+"/delete", a.deleteRecognition)
+	t.add(http.MethodGet, all, recognitionType+"/read", a.listWorkloadMatches)
+	t.add(http.MethodGet, all+"/{recognition}", recognitionType+"/read", a.getWorkloadMatch)
+	t.add(http.MethodPut, all+"/{recognition}", recognitionType+"/write", a.putWorkloadMatch)
+	t.add(http.MethodDelete, all+"/{recognition}", recognitionType+"/delete", a.deleteWorkloadMatch)
 }
 
-func (a *API) showRecognition(c *call, r midas.Recognition) any {
+func (a *API) showWorkloadMatch(c *call, r directory.WorkloadMatch) any {
 	properties := object{}
 	switch {
 	case r.Network.IsValid():
@@ -45,17 +45,17 @@ func (a *API) showRecognition(c *call, r midas.Recognition) any {
 	}
 }
 
-func (a *API) listRecognitions(c *call) (answer, error) {
-	all, err := a.Directory.ListRecognitions(c.Context(), c.vars["group"], c.vars["name"])
-	return list(all, func(r midas.Recognition) any { return a.showRecognition(c, r) }), err
+func (a *API) listWorkloadMatches(c *call) (answer, error) {
+	all, err := a.Directory.ListWorkloadMatches(c.Context(), c.vars["group"], c.vars["name"])
+	return list(all, func(r directory.WorkloadMatch) any { return a.showWorkloadMatch(c, r) }), err
 }
 
-func (a *API) getRecognition(c *call) (answer, error) {
-	r, err := a.Directory.GetRecognition(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"])
-	return answer{status: http.StatusOK, body: a.showRecognition(c, r)}, err
+func (a *API) getWorkloadMatch(c *call) (answer, error) {
+	r, err := a.Directory.GetWorkloadMatch(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"])
+	return answer{status: http.StatusOK, body: a.showWorkloadMatch(c, r)}, err
 }
 
-func (a *API) putRecognition(c *call) (answer, error) {
+func (a *API) putWorkloadMatch(c *call) (answer, error) {
 	var body struct {
 		Properties struct {
 			CIDR   string      `json:"cidr"`
@@ -72,16 +72,16 @@ func (a *API) putRecognition(c *call) (answer, error) {
 	if everywhere := "/subscriptions/" + sub; !c.access.Allowed(c.route.action, everywhere) {
 		return answer{}, errForbidden(c.who, c.route.action, everywhere)
 	}
-	r, created, err := a.Directory.PutRecognition(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"], directory.Mark{
+	r, created, err := a.Directory.PutWorkloadMatch(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"], directory.WorkloadMatchInput{
 		CIDR: body.Properties.CIDR, UserID: body.Properties.UserID.String(), Cgroup: body.Properties.Cgroup,
 		InsecureOwn: body.Properties.InsecureOwn,
 	})
-	return answer{status: made(created), body: a.showRecognition(c, r)}, err
+	return answer{status: made(created), body: a.showWorkloadMatch(c, r)}, err
 }
 
-func (a *API) deleteRecognition(c *call) (answer, error) {
+func (a *API) deleteWorkloadMatch(c *call) (answer, error) {
 	if _, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"]); err != nil {
 		return answer{}, err
 	}
-	return removed(a.Directory.DeleteRecognition(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"]))
+	return removed(a.Directory.DeleteWorkloadMatch(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"]))
 }

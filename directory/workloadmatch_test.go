@@ -14,57 +14,57 @@ func TestRecognition(t *testing.T) {
 	a, _, err := d.PutVM(ctx, "rg", "a", Change{Location: "eastus"})
 	must(t)(err)
 	must(t)(ignore(d.PutVM(ctx, "rg", "b", Change{Location: "eastus"})))
-	r, created, err := d.PutRecognition(ctx, "RG", "A", "Net", Mark{CIDR: "10.1.2.3"})
+	r, created, err := d.PutWorkloadMatch(ctx, "RG", "A", "Net", WorkloadMatchInput{CIDR: "10.1.2.3"})
 	must(t)(err)
 	if !created || r.Name != "Net" || r.VMID != a.VMID || r.Network != netip.MustParsePrefix("10.1.2.3/32") {
 		t.Errorf("%t, %+v", created, r)
 	}
-	r, created, err = d.PutRecognition(ctx, "rg", "a", "net", Mark{UserID: "1000"})
+	r, created, err = d.PutWorkloadMatch(ctx, "rg", "a", "net", WorkloadMatchInput{UserID: "1000"})
 	must(t)(err)
 	if created || r.UserID == nil || *r.UserID != 1000 || r.Network.IsValid() {
 		t.Errorf("replaced: %t, %+v", created, r)
 	}
-	must(t)(ignore(d.PutRecognition(ctx, "rg", "a", "group", Mark{Cgroup: "/app.slice/"})))
-	all, err := d.ListRecognitions(ctx, "rg", "a")
+	must(t)(ignore(d.PutWorkloadMatch(ctx, "rg", "a", "group", WorkloadMatchInput{Cgroup: "/app.slice/"})))
+	all, err := d.ListWorkloadMatches(ctx, "rg", "a")
 	must(t)(err)
 	if len(all) != 2 || all[0].Cgroup != "/app.slice" {
 		t.Errorf("listed: %+v", all)
 	}
 	// The same again is no conflict with itself, but with any other it is, in any spelling.
-	must(t)(ignore(d.PutRecognition(ctx, "rg", "a", "group", Mark{Cgroup: "/app.slice"})))
-	for _, same := range []Mark{{Cgroup: "//app.slice"}, {UserID: "01000"}} {
-		_, _, err = d.PutRecognition(ctx, "rg", "b", "mine", same)
+	must(t)(ignore(d.PutWorkloadMatch(ctx, "rg", "a", "group", WorkloadMatchInput{Cgroup: "/app.slice"})))
+	for _, same := range []WorkloadMatchInput{{Cgroup: "//app.slice"}, {UserID: "01000"}} {
+		_, _, err = d.PutWorkloadMatch(ctx, "rg", "b", "mine", same)
 		wantCode(t, err, midas.Conflict)
-		_, _, err = d.PutRecognition(ctx, "rg", "a", "second", same)
+		_, _, err = d.PutWorkloadMatch(ctx, "rg", "a", "second", same)
 		wantCode(t, err, midas.Conflict)
 	}
-	must(t)(ignore(d.PutRecognition(ctx, "rg", "b", "six", Mark{CIDR: "::ffff:10.9.0.0/112"})))
-	_, _, err = d.PutRecognition(ctx, "rg", "a", "four", Mark{CIDR: "10.9.0.0/16"})
+	must(t)(ignore(d.PutWorkloadMatch(ctx, "rg", "b", "six", WorkloadMatchInput{CIDR: "::ffff:10.9.0.0/112"})))
+	_, _, err = d.PutWorkloadMatch(ctx, "rg", "a", "four", WorkloadMatchInput{CIDR: "10.9.0.0/16"})
 	wantCode(t, err, midas.Conflict)
 
-	_, err = d.GetRecognition(ctx, "rg", "a", "nothing")
+	_, err = d.GetWorkloadMatch(ctx, "rg", "a", "nothing")
 	wantCode(t, err, midas.NotFound)
-	_, _, err = d.PutRecognition(ctx, "rg", "none", "x", Mark{UserID: "1"})
+	_, _, err = d.PutWorkloadMatch(ctx, "rg", "none", "x", WorkloadMatchInput{UserID: "1"})
 	wantCode(t, err, midas.NotFound)
-	_, err = d.ListRecognitions(ctx, "rg", "none")
+	_, err = d.ListWorkloadMatches(ctx, "rg", "none")
 	wantCode(t, err, midas.NotFound)
 
-	existed, err := d.DeleteRecognition(ctx, "rg", "A", "NET")
+	existed, err := d.DeleteWorkloadMatch(ctx, "rg", "A", "NET")
 	must(t)(err)
-	if again, err := d.DeleteRecognition(ctx, "rg", "a", "net"); !existed || again || err != nil {
+	if again, err := d.DeleteWorkloadMatch(ctx, "rg", "a", "net"); !existed || again || err != nil {
 		t.Errorf("deleted: %t, then %t, %v", existed, again, err)
 	}
 	// Marks end with their machine, and a machine that is made again has none.
 	must(t)(second(d.DeleteVM(ctx, "rg", "a")))
 	must(t)(ignore(d.PutVM(ctx, "rg", "a", Change{Location: "eastus"})))
-	every, err := d.Recognitions(ctx)
+	every, err := d.WorkloadMatches(ctx)
 	must(t)(err)
 	if len(every) != 1 || every[0].Name != "six" {
 		t.Errorf("after the machine is gone: %+v", every)
 	}
 }
 
-// A narrower mark would take another machine's callers, a wider one those that it does
+// A narrower match would take another machine's callers, a wider one those that it does
 // not have yet: neither, and the answer does not tell whose it is. One machine may have
 // both.
 func TestMarksOfTwoMachinesDoNotOverlap(t *testing.T) {
@@ -72,11 +72,11 @@ func TestMarksOfTwoMachinesDoNotOverlap(t *testing.T) {
 	for _, name := range []string{"victim", "evil"} {
 		must(t)(ignore(d.PutVM(ctx, "rg", name, Change{Location: "eastus"})))
 	}
-	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "net", Mark{CIDR: "10.1.2.0/24"})))
-	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "six", Mark{CIDR: "fd00:1::/64"})))
-	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "app", Mark{Cgroup: "/app.slice/web"})))
-	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "me", Mark{UserID: "1000"})))
-	for _, m := range []Mark{
+	must(t)(ignore(d.PutWorkloadMatch(ctx, "rg", "victim", "net", WorkloadMatchInput{CIDR: "10.1.2.0/24"})))
+	must(t)(ignore(d.PutWorkloadMatch(ctx, "rg", "victim", "six", WorkloadMatchInput{CIDR: "fd00:1::/64"})))
+	must(t)(ignore(d.PutWorkloadMatch(ctx, "rg", "victim", "app", WorkloadMatchInput{Cgroup: "/app.slice/web"})))
+	must(t)(ignore(d.PutWorkloadMatch(ctx, "rg", "victim", "me", WorkloadMatchInput{UserID: "1000"})))
+	for _, m := range []WorkloadMatchInput{
 		{CIDR: "10.1.2.3"},
 		{CIDR: "10.1.0.0/16"},
 		{CIDR: "::ffff:10.1.2.128/121"},
@@ -85,23 +85,23 @@ func TestMarksOfTwoMachinesDoNotOverlap(t *testing.T) {
 		{Cgroup: "/app.slice"},
 		{UserID: "1000"},
 	} {
-		_, _, err := d.PutRecognition(ctx, "rg", "evil", "steal", m)
+		_, _, err := d.PutWorkloadMatch(ctx, "rg", "evil", "steal", m)
 		wantCode(t, err, midas.Conflict)
 		if err != nil && strings.Contains(err.Error(), "victim") {
 			t.Errorf("%+v: %v", m, err)
 		}
 	}
-	for i, m := range []Mark{{CIDR: "10.1.3.0/24"}, {CIDR: "fd00:1:0:1::/64"}, {Cgroup: "/app.slice/web2"}, {UserID: "1001"}} {
-		must(t)(ignore(d.PutRecognition(ctx, "rg", "evil", "own"+strconv.Itoa(i), m)))
+	for i, m := range []WorkloadMatchInput{{CIDR: "10.1.3.0/24"}, {CIDR: "fd00:1:0:1::/64"}, {Cgroup: "/app.slice/web2"}, {UserID: "1001"}} {
+		must(t)(ignore(d.PutWorkloadMatch(ctx, "rg", "evil", "own"+strconv.Itoa(i), m)))
 	}
-	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "one", Mark{CIDR: "10.1.2.3"})))
-	must(t)(ignore(d.PutRecognition(ctx, "rg", "victim", "net", Mark{CIDR: "10.1.0.0/23"})))
+	must(t)(ignore(d.PutWorkloadMatch(ctx, "rg", "victim", "one", WorkloadMatchInput{CIDR: "10.1.2.3"})))
+	must(t)(ignore(d.PutWorkloadMatch(ctx, "rg", "victim", "net", WorkloadMatchInput{CIDR: "10.1.0.0/23"})))
 }
 
 func TestMarksThatMeanNothingAreRefused(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	must(t)(ignore(d.PutVM(ctx, "rg", "vm", Change{Location: "eastus"})))
-	for _, m := range []Mark{
+	for _, m := range []WorkloadMatchInput{
 		{},
 		{CIDR: "10.0.0.0/8", UserID: "1"},
 		{CIDR: "0.0.0.0/0"},
@@ -123,12 +123,12 @@ func TestMarksThatMeanNothingAreRefused(t *testing.T) {
 		{Cgroup: "/a", InsecureOwn: true},
 		{CIDR: "0.0.0.0/0", InsecureOwn: true},
 	} {
-		if r, _, err := d.PutRecognition(ctx, "rg", "vm", "x", m); midas.CodeOf(err) != midas.Invalid {
+		if r, _, err := d.PutWorkloadMatch(ctx, "rg", "vm", "x", m); midas.CodeOf(err) != midas.Invalid {
 			t.Errorf("%+v: %+v, %v", m, r, err)
 		}
 	}
 	for _, name := range []string{"", "a/b", "..", "a b", "ä", string(make([]byte, 81))} {
-		if _, _, err := d.PutRecognition(ctx, "rg", "vm", name, Mark{UserID: "1"}); midas.CodeOf(err) != midas.Invalid {
+		if _, _, err := d.PutWorkloadMatch(ctx, "rg", "vm", name, WorkloadMatchInput{UserID: "1"}); midas.CodeOf(err) != midas.Invalid {
 			t.Errorf("name %q: %v", name, err)
 		}
 	}
@@ -141,16 +141,16 @@ func TestMarksOfLoopbackAreSaidTwice(t *testing.T) {
 	for _, cidr := range []string{
 		"127.0.0.1", "127.0.0.0/8", "127.8.0.0/16", "::1", "::ffff:127.0.0.0/104", "::ffff:127.0.0.1", "0.0.0.0/1", "126.0.0.0/7", "96.0.0.0/3", "::/1", "::/64", "::/127",
 	} {
-		if r, _, err := d.PutRecognition(ctx, "rg", "vm", "x", Mark{CIDR: cidr}); midas.CodeOf(err) != midas.Invalid || !strings.Contains(err.Error(), "insecureOwnAddresses") {
+		if r, _, err := d.PutWorkloadMatch(ctx, "rg", "vm", "x", WorkloadMatchInput{CIDR: cidr}); midas.CodeOf(err) != midas.Invalid || !strings.Contains(err.Error(), "insecureOwnAddresses") {
 			t.Errorf("%s: %+v, %v", cidr, r, err)
 		}
-		r, _, err := d.PutRecognition(ctx, "rg", "vm", "x", Mark{CIDR: cidr, InsecureOwn: true})
+		r, _, err := d.PutWorkloadMatch(ctx, "rg", "vm", "x", WorkloadMatchInput{CIDR: cidr, InsecureOwn: true})
 		if err != nil || !r.InsecureOwn {
 			t.Errorf("%s, said twice: %+v, %v", cidr, r, err)
 		}
 	}
 	for _, cidr := range []string{"128.0.0.0/1", "126.0.0.0/8", "::2", "::ffff:10.0.0.0/104", "fd00::/8"} {
-		if r, _, err := d.PutRecognition(ctx, "rg", "vm", "x", Mark{CIDR: cidr}); err != nil || r.InsecureOwn {
+		if r, _, err := d.PutWorkloadMatch(ctx, "rg", "vm", "x", WorkloadMatchInput{CIDR: cidr}); err != nil || r.InsecureOwn {
 			t.Errorf("%s: %+v, %v", cidr, r, err)
 		}
 	}

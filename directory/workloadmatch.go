@@ -14,12 +14,24 @@ import (
 	"github.com/midas-mysql/midas/internal/clip"
 )
 
-// maxMark bounds the text of a mark.
-const maxMark = 1024
+// WorkloadMatch is what a workload that shows no secret is recognised by: exactly one of
+// Network, UserID and Cgroup is set.
+type WorkloadMatch struct {
+	VMID    string
+	Name    string       // unique among those of the machine
+	Network netip.Prefix // its source address is in there
+	// InsecureOwn makes Network count for addresses of the machine that midas runs on, too,
+	// which each of its users has.
+	InsecureOwn bool
+	UserID      *uint32 // the process at the other end belongs to that user
+	Cgroup      string  // or runs in that control group (version 2) or below it: "/app.slice"
+}
 
-// Mark is how a machine is told from others that show no secret: exactly one member is
-// set.
-type Mark struct {
+// maxWorkloadMatch bounds the text of a control group.
+const maxWorkloadMatch = 1024
+
+// WorkloadMatchInput is a WorkloadMatch as an operator writes it: exactly one member is set.
+type WorkloadMatchInput struct {
 	CIDR   string // a network or one address: "10.1.2.0/24", "10.1.2.3"
 	UserID string // of a user of the machine that midas runs on: "1000"
 	Cgroup string // a control group of version 2, with all below it: "/app.slice"
@@ -30,7 +42,7 @@ type Mark struct {
 }
 
 // of returns kind and value of m in its one spelling, or Invalid.
-func (m Mark) of() (kind, value string, err error) {
+func (m WorkloadMatchInput) of() (kind, value string, err error) {
 	set := 0
 	for kindOfIt, text := range map[string]string{"cidr": m.CIDR, "uid": m.UserID, "cgroup": m.Cgroup} {
 		if text != "" {
@@ -107,22 +119,22 @@ func notLoopback(network string) error {
 
 func controlGroup(text string) (string, error) {
 	clean := path.Clean("/" + text)
-	if len(text) > maxMark || !strings.HasPrefix(text, "/") || clean == "/" || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) ||
+	if len(text) > maxWorkloadMatch || !strings.HasPrefix(text, "/") || clean == "/" || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }) ||
 		strings.Contains(text, "..") {
 		return "", midas.Errorf(midas.Invalid, "The cgroup '%s' is not the path of a control group, such as /system.slice/app.service.", clip.Text(text))
 	}
 	return clean, nil
 }
 
-// PutRecognition makes or replaces the recognition of that name. Errors are NotFound
-// (the machine), Invalid, or Conflict when another machine has the mark or one that
+// PutWorkloadMatch makes or replaces the recognition of that name. Errors are NotFound
+// (the machine), Invalid, or Conflict when another machine has the same match or one that
 // overlaps with it.
-func (d *Directory) PutRecognition(ctx context.Context, group, vm, name string, m Mark) (r midas.Recognition, created bool, err error) {
+func (d *Directory) PutWorkloadMatch(ctx context.Context, group, vm, name string, m WorkloadMatchInput) (r WorkloadMatch, created bool, err error) {
 	kind, value, err := m.of()
 	if err != nil {
 		return r, false, err
 	}
-	if err := checkRecognition(name); err != nil {
+	if err := checkWorkloadMatch(name); err != nil {
 		return r, false, err
 	}
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
@@ -136,7 +148,7 @@ func (d *Directory) PutRecognition(ctx context.Context, group, vm, name string, 
 		switch {
 		case err == nil:
 			// Whose it is may not be for the caller to know.
-			return midas.Errorf(midas.Conflict, "The %s '%s' is a mark of this or another virtual machine already.", kind, value)
+			return midas.Errorf(midas.Conflict, "The %s '%s' is a recognition of this or another virtual machine already.", kind, value)
 		case !errors.Is(err, sql.ErrNoRows):
 			return err
 		}
@@ -152,27 +164,27 @@ func (d *Directory) PutRecognition(ctx context.Context, group, vm, name string, 
 			machine.row, fold(name), name, kind, value, d.millis(), m.InsecureOwn); err != nil {
 			return err
 		}
-		r, err = d.loadRecognition(ctx, tx, machine.row, name)
+		r, err = d.loadWorkloadMatch(ctx, tx, machine.row, name)
 		return err
 	})
 	return r, created, err
 }
 
-func checkRecognition(name string) error {
+func checkWorkloadMatch(name string) error {
 	if name == "" || len(name) > 80 || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || strings.Trim(name, ".") == "" {
 		return midas.Errorf(midas.Invalid, "The name '%s' of a recognition is not 1 to 80 letters, digits, hyphens, underscores and full stops.", clip.Text(name))
 	}
 	return nil
 }
 
-// GetRecognition returns the recognition of that name, or NotFound.
-func (d *Directory) GetRecognition(ctx context.Context, group, vm, name string) (r midas.Recognition, err error) {
+// GetWorkloadMatch returns the recognition of that name, or NotFound.
+func (d *Directory) GetWorkloadMatch(ctx context.Context, group, vm, name string) (r WorkloadMatch, err error) {
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		machine, err := d.loadResource(ctx, tx, vmKind, group, vm)
 		if err != nil {
 			return err
 		}
-		r, err = d.loadRecognition(ctx, tx, machine.row, name)
+		r, err = d.loadWorkloadMatch(ctx, tx, machine.row, name)
 		if errors.Is(err, sql.ErrNoRows) {
 			return midas.Errorf(midas.NotFound, "The virtual machine '%s' has no recognition '%s'.", vm, clip.Text(name))
 		}
@@ -181,21 +193,21 @@ func (d *Directory) GetRecognition(ctx context.Context, group, vm, name string) 
 	return r, err
 }
 
-// ListRecognitions returns those of one machine by name, or NotFound.
-func (d *Directory) ListRecognitions(ctx context.Context, group, vm string) (all []midas.Recognition, err error) {
+// ListWorkloadMatches returns those of one machine by name, or NotFound.
+func (d *Directory) ListWorkloadMatches(ctx context.Context, group, vm string) (all []WorkloadMatch, err error) {
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		machine, err := d.loadResource(ctx, tx, vmKind, group, vm)
 		if err != nil {
 			return err
 		}
-		all, err = scanRecognitions(tx.QueryContext(ctx, recognitionQuery+`WHERE c.vm = ? ORDER BY c.key`, machine.row))
+		all, err = scanWorkloadMatches(tx.QueryContext(ctx, workloadMatchQuery+`WHERE c.vm = ? ORDER BY c.key`, machine.row))
 		return err
 	})
 	return all, err
 }
 
-// DeleteRecognition removes one; existed is false when there was none.
-func (d *Directory) DeleteRecognition(ctx context.Context, group, vm, name string) (existed bool, err error) {
+// DeleteWorkloadMatch removes one; existed is false when there was none.
+func (d *Directory) DeleteWorkloadMatch(ctx context.Context, group, vm, name string) (existed bool, err error) {
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM recognition WHERE key = ? AND vm = (
   SELECT id FROM resource WHERE kind = ? AND group_key = ? AND key = ?)`, fold(name), vmKind, fold(group), fold(vm)))
@@ -204,36 +216,36 @@ func (d *Directory) DeleteRecognition(ctx context.Context, group, vm, name strin
 	return existed, err
 }
 
-// Recognitions returns those of all machines.
-func (d *Directory) Recognitions(ctx context.Context) (all []midas.Recognition, err error) {
+// WorkloadMatches returns those of all machines.
+func (d *Directory) WorkloadMatches(ctx context.Context) (all []WorkloadMatch, err error) {
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		all, err = scanRecognitions(tx.QueryContext(ctx, recognitionQuery+`ORDER BY c.vm, c.key`))
+		all, err = scanWorkloadMatches(tx.QueryContext(ctx, workloadMatchQuery+`ORDER BY c.vm, c.key`))
 		return err
 	})
 	return all, err
 }
 
-const recognitionQuery = `SELECT v.vm_id, c.name, c.kind, c.value, c.insecure_own FROM recognition c JOIN vm v ON v.resource = c.vm `
+const workloadMatchQuery = `SELECT v.vm_id, c.name, c.kind, c.value, c.insecure_own FROM recognition c JOIN vm v ON v.resource = c.vm `
 
-func (d *Directory) loadRecognition(ctx context.Context, tx *sql.Tx, machine int64, name string) (midas.Recognition, error) {
-	all, err := scanRecognitions(tx.QueryContext(ctx, recognitionQuery+`WHERE c.vm = ? AND c.key = ?`, machine, fold(name)))
+func (d *Directory) loadWorkloadMatch(ctx context.Context, tx *sql.Tx, machine int64, name string) (WorkloadMatch, error) {
+	all, err := scanWorkloadMatches(tx.QueryContext(ctx, workloadMatchQuery+`WHERE c.vm = ? AND c.key = ?`, machine, fold(name)))
 	if err == nil && len(all) == 0 {
 		err = sql.ErrNoRows
 	}
 	if err != nil {
-		return midas.Recognition{}, err
+		return WorkloadMatch{}, err
 	}
 	return all[0], nil
 }
 
-func scanRecognitions(rows *sql.Rows, err error) ([]midas.Recognition, error) {
+func scanWorkloadMatches(rows *sql.Rows, err error) ([]WorkloadMatch, error) {
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var all []midas.Recognition
+	var all []WorkloadMatch
 	for rows.Next() {
-		var r midas.Recognition
+		var r WorkloadMatch
 		var kind, value string
 		if err := rows.Scan(&r.VMID, &r.Name, &kind, &value, &r.InsecureOwn); err != nil {
 			return nil, err

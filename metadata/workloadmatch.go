@@ -12,76 +12,79 @@ import (
 	"sync"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/feed"
 )
 
-// marks are all the marks of all machines, in the order in which they are looked up.
-type marks struct {
-	networks map[netip.Prefix]networkMark
+// workloadMatches holds the matches of all machines, in the order in which they are tried.
+type workloadMatches struct {
+	networks map[netip.Prefix]networkMatch
 	lengths  []int // of those networks, longest first
 	users    map[uint32]string
-	cgroups  []cgroupMark // longest path first
-	paths    []string     // of those
+	cgroups  []cgroupMatch // longest path first
+	paths    []string      // of those
 }
 
-type networkMark struct {
+type networkMatch struct {
 	vmID string
 	own  bool // counts for callers at this machine's own addresses
 }
 
-type cgroupMark struct{ path, vmID string }
+type cgroupMatch struct{ path, vmID string }
 
-// markCache keeps the marks until one of a machine changes.
-type markCache struct{ known cache[struct{}, *marks] }
+// workloadMatchCache keeps the matches until one of a machine changes.
+type workloadMatchCache struct {
+	known cache[struct{}, *workloadMatches]
+}
 
-func (c *markCache) get(ctx context.Context, ws Workloads, state feedState) (*marks, error) {
-	return c.known.get(state, struct{}{}, func() (*marks, feed.Thing, error) {
-		of := feed.Thing{Kind: midas.ChangeRecognition} // any machine's
-		all, err := ws.Recognitions(ctx)
+func (c *workloadMatchCache) get(ctx context.Context, ws Workloads, state feedState) (*workloadMatches, error) {
+	return c.known.get(state, struct{}{}, func() (*workloadMatches, feed.Thing, error) {
+		of := feed.Thing{Kind: midas.ChangeWorkloadMatch} // any machine's
+		all, err := ws.WorkloadMatches(ctx)
 		if err != nil {
 			return nil, of, err
 		}
-		return newMarks(all), of, nil
+		return newWorkloadMatches(all), of, nil
 	})
 }
 
-func newMarks(all []midas.Recognition) *marks {
-	m := &marks{networks: map[netip.Prefix]networkMark{}, users: map[uint32]string{}}
+func newWorkloadMatches(all []directory.WorkloadMatch) *workloadMatches {
+	m := &workloadMatches{networks: map[netip.Prefix]networkMatch{}, users: map[uint32]string{}}
 	for _, r := range all {
 		switch {
 		case r.Network.IsValid():
-			m.networks[r.Network] = networkMark{r.VMID, r.InsecureOwn}
+			m.networks[r.Network] = networkMatch{r.VMID, r.InsecureOwn}
 			if !slices.Contains(m.lengths, r.Network.Bits()) {
 				m.lengths = append(m.lengths, r.Network.Bits())
 			}
 		case r.UserID != nil:
 			m.users[*r.UserID] = r.VMID
 		case r.Cgroup != "":
-			m.cgroups = append(m.cgroups, cgroupMark{r.Cgroup, r.VMID})
+			m.cgroups = append(m.cgroups, cgroupMatch{r.Cgroup, r.VMID})
 		}
 	}
 	slices.SortFunc(m.lengths, func(a, b int) int { return b - a })
-	slices.SortFunc(m.cgroups, func(a, b cgroupMark) int {
+	slices.SortFunc(m.cgroups, func(a, b cgroupMatch) int {
 		return cmp.Or(len(b.path)-len(a.path), strings.Compare(a.path, b.path))
 	})
-	for _, mark := range m.cgroups {
-		m.paths = append(m.paths, mark.path)
+	for _, match := range m.cgroups {
+		m.paths = append(m.paths, match.path)
 	}
 	return m
 }
 
-func (m *marks) empty() bool     { return len(m.networks) == 0 && !m.processes() }
-func (m *marks) processes() bool { return len(m.users)+len(m.cgroups) > 0 }
+func (m *workloadMatches) empty() bool     { return len(m.networks) == 0 && !m.processes() }
+func (m *workloadMatches) processes() bool { return len(m.users)+len(m.cgroups) > 0 }
 
 // byAddress returns the machine of the smallest network that holds a. own is asked, once at
 // most, whether a is an address of this machine itself: for one that each of its users has,
 // only networks count that were made for that.
-func (m *marks) byAddress(a netip.Addr, own func() bool) (vmID string, ok bool) {
+func (m *workloadMatches) byAddress(a netip.Addr, own func() bool) (vmID string, ok bool) {
 	isOwn := sync.OnceValue(own)
 	for _, bits := range m.lengths {
 		if network, err := a.Prefix(bits); err == nil {
-			if mark, ok := m.networks[network]; ok && (mark.own || !isOwn()) {
-				return mark.vmID, true
+			if match, ok := m.networks[network]; ok && (match.own || !isOwn()) {
+				return match.vmID, true
 			}
 		}
 	}
@@ -132,8 +135,8 @@ func unmapped(a netip.AddrPort) netip.AddrPort {
 
 // vmOfProcess returns the machine of the process that holds the connection's other
 // end. It is looked up while the request is open, so that nobody else can have the
-// same pair of ports. Two marks that say different things are a refusal.
-func (e *Endpoint) vmOfProcess(ctx context.Context, known *marks, source, here netip.AddrPort) (string, error) {
+// same pair of ports. Matches of two machines are a refusal.
+func (e *Endpoint) vmOfProcess(ctx context.Context, known *workloadMatches, source, here netip.AddrPort) (string, error) {
 	p, err := e.peer(source, here)
 	if err != nil {
 		e.log.DebugContext(ctx, "process of a metadata request", "remote", source, "error", err)
@@ -146,7 +149,7 @@ func (e *Endpoint) vmOfProcess(ctx context.Context, known *marks, source, here n
 		e.log.DebugContext(ctx, "control group of a metadata request", "remote", source, "error", err)
 		return "", midas.Errorf(midas.Unauthenticated, "the control group of the process behind %s cannot be told", source)
 	case vmID != "" && byCgroup != "" && vmID != byCgroup:
-		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s has the marks of several machines", source)
+		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s has the recognitions of several machines", source)
 	case vmID == "" && byCgroup == "":
 		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s (user id %d) is of no machine here", source, p.UserID)
 	}
@@ -155,7 +158,7 @@ func (e *Endpoint) vmOfProcess(ctx context.Context, known *marks, source, here n
 
 // vmOfCgroup returns the machine of the longest path that is the control group's or
 // above it, or "".
-func (e *Endpoint) vmOfCgroup(ctx context.Context, known *marks, id uint64) (string, error) {
+func (e *Endpoint) vmOfCgroup(ctx context.Context, known *workloadMatches, id uint64) (string, error) {
 	if len(known.cgroups) == 0 {
 		return "", nil
 	}
@@ -166,9 +169,9 @@ func (e *Endpoint) vmOfCgroup(ctx context.Context, known *marks, id uint64) (str
 	if err != nil || path == "" {
 		return "", err
 	}
-	for _, mark := range known.cgroups {
-		if path == mark.path || strings.HasPrefix(path, strings.TrimSuffix(mark.path, "/")+"/") {
-			return mark.vmID, nil
+	for _, match := range known.cgroups {
+		if path == match.path || strings.HasPrefix(path, strings.TrimSuffix(match.path, "/")+"/") {
+			return match.vmID, nil
 		}
 	}
 	return "", nil

@@ -12,17 +12,17 @@ import (
 	"github.com/midas-mysql/midas/internal/clip"
 )
 
-// Plain resources are those that a directory keeps and gives no meaning: a network, say,
+// Opaque resources are kept without a meaning of their own: a network, say,
 // that tools make before they make a machine. Their type is ARM's, as in
 // "Microsoft.Network/virtualNetworks"; the caller knows which there are.
 
-const plainQuery = `SELECT r.id, r.name, g.name, r.location, r.tags, r.body, r.created, r.changed
+const opaqueQuery = `SELECT r.id, r.name, g.name, r.location, r.tags, r.body, r.created, r.changed
 FROM plain_resource r JOIN resource_group g ON g.key = r.group_key `
 
-// PutPlain makes a plain resource or sets it to c, which names no identity; a new one is
+// PutOpaque creates an opaque resource or sets it to c, which names no identity; a new one is
 // where its group is unless c says otherwise. Errors are NotFound (the group), Invalid, or Conflict (another
 // location).
-func (d *Directory) PutPlain(ctx context.Context, kind, group, name string, c Change) (r Resource, created bool, err error) {
+func (d *Directory) PutOpaque(ctx context.Context, kind, group, name string, c Change) (r Resource, created bool, err error) {
 	if !within(name, 1, 80, "-._") || !alphanumeric(name[0]) || strings.ContainsRune("-.", rune(name[len(name)-1])) {
 		return r, false, midas.Errorf(midas.Invalid, "Resource name '%s' is invalid. The name must be 1 to 80 characters of letters, digits, '-', '.' or '_', "+
 			"begin with a letter or digit, and end with a letter, digit or '_'.", clip.Text(name))
@@ -43,7 +43,7 @@ func (d *Directory) PutPlain(ctx context.Context, kind, group, name string, c Ch
 		if err != nil {
 			return err
 		}
-		old, err := d.loadPlain(ctx, tx, kind, group, name)
+		old, err := d.loadOpaque(ctx, tx, kind, group, name)
 		switch {
 		case midas.CodeOf(err) == midas.NotFound:
 			created = true
@@ -69,24 +69,24 @@ func (d *Directory) PutPlain(ctx context.Context, kind, group, name string, c Ch
 				return err
 			}
 		}
-		r, err = d.loadPlain(ctx, tx, kind, group, name)
+		r, err = d.loadOpaque(ctx, tx, kind, group, name)
 		return err
 	})
 	return r, created, err
 }
 
-// GetPlain returns a plain resource, or NotFound.
-func (d *Directory) GetPlain(ctx context.Context, kind, group, name string) (r Resource, err error) {
+// GetOpaque returns an opaque resource, or NotFound.
+func (d *Directory) GetOpaque(ctx context.Context, kind, group, name string) (r Resource, err error) {
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		r, err = d.loadPlain(ctx, tx, kind, group, name)
+		r, err = d.loadOpaque(ctx, tx, kind, group, name)
 		return err
 	})
 	return r, err
 }
 
-// ListPlain returns the plain resources of a type by name, those of all groups when group
+// ListOpaque returns the opaque resources of a type by name, those of all groups when group
 // is "". A group that does not exist is NotFound.
-func (d *Directory) ListPlain(ctx context.Context, kind, group string) ([]Resource, error) {
+func (d *Directory) ListOpaque(ctx context.Context, kind, group string) ([]Resource, error) {
 	var all []Resource
 	err := d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if group != "" {
@@ -94,14 +94,14 @@ func (d *Directory) ListPlain(ctx context.Context, kind, group string) ([]Resour
 				return err
 			}
 		}
-		rows, err := tx.QueryContext(ctx, plainQuery+
+		rows, err := tx.QueryContext(ctx, opaqueQuery+
 			`WHERE r.type = ? AND (? = '' OR r.group_key = ?) ORDER BY r.key, r.group_key`, fold(kind), fold(group), fold(group))
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
-			r, err := d.scanPlain(kind, rows)
+			r, err := d.scanOpaque(kind, rows)
 			if err != nil {
 				return err
 			}
@@ -112,8 +112,8 @@ func (d *Directory) ListPlain(ctx context.Context, kind, group string) ([]Resour
 	return all, err
 }
 
-// DeletePlain removes a plain resource; existed is false when there was none.
-func (d *Directory) DeletePlain(ctx context.Context, kind, group, name string) (existed bool, err error) {
+// DeleteOpaque removes an opaque resource; existed is false when there was none.
+func (d *Directory) DeleteOpaque(ctx context.Context, kind, group, name string) (existed bool, err error) {
 	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM plain_resource WHERE type = ? AND group_key = ? AND key = ?`, fold(kind), fold(group), fold(name)))
 		return err
@@ -121,9 +121,9 @@ func (d *Directory) DeletePlain(ctx context.Context, kind, group, name string) (
 	return existed, err
 }
 
-func (d *Directory) loadPlain(ctx context.Context, tx *sql.Tx, kind, group, name string) (Resource, error) {
-	r, err := d.scanPlain(kind, tx.QueryRowContext(ctx,
-		plainQuery+`WHERE r.type = ? AND r.group_key = ? AND r.key = ?`, fold(kind), fold(group), fold(name)))
+func (d *Directory) loadOpaque(ctx context.Context, tx *sql.Tx, kind, group, name string) (Resource, error) {
+	r, err := d.scanOpaque(kind, tx.QueryRowContext(ctx,
+		opaqueQuery+`WHERE r.type = ? AND r.group_key = ? AND r.key = ?`, fold(kind), fold(group), fold(name)))
 	if !errors.Is(err, sql.ErrNoRows) {
 		return r, err
 	}
@@ -134,7 +134,7 @@ func (d *Directory) loadPlain(ctx context.Context, tx *sql.Tx, kind, group, name
 		"The Resource '%s/%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix", kind, clip.Text(name), clip.Text(group))
 }
 
-func (d *Directory) scanPlain(kind string, row interface{ Scan(...any) error }) (Resource, error) {
+func (d *Directory) scanOpaque(kind string, row interface{ Scan(...any) error }) (Resource, error) {
 	var r Resource
 	var tags, body string
 	var created, changed int64

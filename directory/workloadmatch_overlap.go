@@ -9,7 +9,7 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// checkOverlap refuses a mark that lies within another machine's, or around it: the
+// checkOverlap refuses a match that lies within another machine's, or around it: the
 // narrower one would take callers away from the wider. Marks of one machine may overlap.
 func (d *Directory) checkOverlap(ctx context.Context, tx *sql.Tx, machine int64, kind, value string) error {
 	rows, err := tx.QueryContext(ctx, `SELECT value FROM recognition WHERE kind = ? AND vm <> ?`, kind, machine)
@@ -24,13 +24,13 @@ func (d *Directory) checkOverlap(ctx context.Context, tx *sql.Tx, machine int64,
 		}
 		if overlap(kind, value, theirs) {
 			// Whose it is may not be for the caller to know, nor how wide it is.
-			return midas.Errorf(midas.Conflict, "The %s '%s' overlaps with a mark of another virtual machine.", kind, value)
+			return midas.Errorf(midas.Conflict, "The %s '%s' overlaps with a recognition of another virtual machine.", kind, value)
 		}
 	}
 	return rows.Err()
 }
 
-// overlap reports whether two marks of one kind, in their one spelling, have something
+// overlap reports whether two matches of one kind, in their one spelling, have something
 // in common.
 func overlap(kind, a, b string) bool {
 	switch kind {
