@@ -104,7 +104,7 @@ func (s *scriptedARM) state(t *testing.T) string {
 func ran(t *testing.T, state string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, problems bytes.Buffer
-	code = run(t.Context(), append([]string{"--state", state}, args...), strings.NewReader(""), &out, &problems)
+	code = program{append([]string{"--state", state}, args...), strings.NewReader(""), &out, &problems}.Run(t.Context())
 	return code, out.String(), problems.String()
 }
 
@@ -265,7 +265,7 @@ func TestInterruptEndsARequest(t *testing.T) {
 		<-r.Context().Done()
 	})
 	var stdout, stderr bytes.Buffer
-	code := run(ctx, []string{"--state", server.state(t), "group", "list"}, strings.NewReader(""), &stdout, &stderr)
+	code := program{[]string{"--state", server.state(t), "group", "list"}, strings.NewReader(""), &stdout, &stderr}.Run(ctx)
 	if code != exitFailed || stdout.Len() > 0 || stderr.String() != "midas: interrupted\n" {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
 	}

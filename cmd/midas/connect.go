@@ -38,7 +38,7 @@ func (c *cli) newConnectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "connect",
 		Short: "Connect to MySQL with a token, and run a statement",
-		Long: `Connect to MySQL with an access token of whoever is here (see "midas token") and say
+		Long: `Connect to MySQL with an access token for the current identity (see "midas token") and say
 what answers, or run statements and print the rows, tab-separated. The connection is
 TLS with a verified certificate, or none.
 

@@ -96,8 +96,7 @@ func (d *demo) on(ctx context.Context, s *stack.Stack, names demoNames) (version
 // demoNames are what the demo makes on the backend.
 type demoNames struct{ admin, user, schema string }
 
-// chooseNames takes names that nobody has on a server which other demos, or people,
-// use.
+// chooseNames takes names that are free on a server which other demos, or people, use.
 func chooseNames(backend string) demoNames {
 	if backend == "embedded" {
 		return demoNames{stack.OperatorLogin, "myuser", "demo"}

@@ -28,7 +28,7 @@ func TestDemoLeavesNothingBehind(t *testing.T) {
 			}
 			before := whatIsThere(t, s.DB())
 			var out, errs bytes.Buffer
-			if code := run(t.Context(), []string{"demo", "--backend", "mysql://modest:Modest-1@" + s.Addr}, strings.NewReader(""), &out, &errs); code != 0 {
+			if code := (program{[]string{"demo", "--backend", "mysql://modest:Modest-1@" + s.Addr}, strings.NewReader(""), &out, &errs}).Run(t.Context()); code != 0 {
 				t.Fatalf("exit code %d\n%s%s", code, &out, &errs)
 			}
 			if diff := cmp.Diff(before, whatIsThere(t, s.DB())); diff != "" {

@@ -127,7 +127,7 @@ func TestAPanicOfEnvEndsTheScript(t *testing.T) {
 				t.Error("there was no panic")
 			}
 		}()
-		run(t.Context(), []string{"--state", t.TempDir(), "env"}, strings.NewReader(""), &out, brokenWriter{})
+		program{[]string{"--state", t.TempDir(), "env"}, strings.NewReader(""), &out, brokenWriter{}}.Run(t.Context())
 	}()
 	if out.String() != "false\n" {
 		t.Errorf("%q", out.String())

@@ -102,8 +102,8 @@ func (c *cli) newFaultSetCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "set",
-		Short: "Order a fault",
-		Long:  "Order a fault.\n\n" + faultHelp(),
+		Short: "Inject a fault",
+		Long:  "Inject a fault.\n\n" + faultHelp(),
 		Example: `  midas fault set --vm myVM --kind gone --count 3
   midas fault set --all --kind slow --delay 5s --count 100 --duration 10m`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -132,7 +132,7 @@ func (c *cli) newFaultSetCommand() *cobra.Command {
 	t.bind(cmd)
 	cmd.Flags().StringVar(&kind, "kind", "", "what goes wrong")
 	cmd.Flags().IntVar(&count, "count", 1, "how many requests it affects")
-	cmd.Flags().DurationVar(&duration, "duration", time.Minute, "how long it stands, up to 24h")
+	cmd.Flags().DurationVar(&duration, "duration", time.Minute, "how long it stays, up to 24h")
 	cmd.Flags().DurationVar(&delay, "delay", 5*time.Second, "how much later the kind slow answers, up to 2m")
 	_ = cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(faultKinds(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd

@@ -39,8 +39,8 @@ func (f *issuerFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.keyCommand, "key-encryption-command", "", "program that encrypts the keys of signing keys in place of such a key: it is run with wrap or unwrap and a key id, and base64 on standard input and output")
 	flags.StringArrayVar(&f.allow, "federation-allow", nil, "address or network outside the public internet, such as 10.1.0.0/16, from which the keys of outside token issuers may be fetched")
 	flags.StringVar(&f.authority, "federation-ca", "", "certificate authorities of outside token issuers, PEM, in place of the system's")
-	flags.BoolVar(&f.adoptPlain, "insecure-adopt-plain-keys", false, "take over signing keys that are not encrypted, once: whoever could write to the state directory can then sign in as everybody")
-	flags.BoolVar(&f.insecureHTTP, "insecure-federation-http", false, "fetch the keys of outside token issuers over http, too: whoever is on the way can then sign in as every identity that trusts them")
+	flags.BoolVar(&f.adoptPlain, "insecure-adopt-plain-keys", false, "take over signing keys that are not encrypted, once: a user who could write to the state directory can then sign in as everyone")
+	flags.BoolVar(&f.insecureHTTP, "insecure-federation-http", false, "fetch the keys of outside token issuers over http, too: an attacker on the network path can then sign in as every identity that trusts them")
 }
 
 func (f *issuerFlags) settings() (stack.IssuerSettings, error) {

@@ -15,7 +15,7 @@ func (c *cli) newKeysCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "keys", Short: "The keys that tokens are signed with"}
 	list := &cobra.Command{
 		Use:   "list",
-		Short: "List the published keys: the one that signs, the next one, and those whose tokens are not all over",
+		Short: "List the published keys: the one that signs, the next one, and retired keys that still verify unexpired tokens",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := c.Client()
 			if err != nil {
@@ -38,7 +38,7 @@ func (c *cli) newKeysRotateCommand() *cobra.Command {
 		Use:   "rotate",
 		Short: "Make the next key sign, and publish another in its place",
 		Long: `Make the next key sign, and publish another in its place. The key that signed so far
-stays published until its last token has expired, so that nobody notices. It happens by
+stays published until its last token has expired, so that no client notices. It happens by
 itself when a key has signed for the --key-lifetime of midas up.`,
 		Example: `  midas keys rotate
   midas keys rotate --now --revoke   # when a key may be known to others`,

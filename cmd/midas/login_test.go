@@ -166,7 +166,7 @@ func TestLoginWithADeviceCode(t *testing.T) {
 	var stdout bytes.Buffer
 	code := make(chan int, 1)
 	go func() {
-		code <- run(context.Background(), []string{"--state", state, "login", "--use-device-code"}, strings.NewReader(""), &stdout, stderr)
+		code <- program{[]string{"--state", state, "login", "--use-device-code"}, strings.NewReader(""), &stdout, stderr}.Run(context.Background())
 	}()
 	var shown []string
 	select {

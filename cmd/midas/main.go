@@ -11,5 +11,6 @@ import (
 func main() {
 	vmns.Enter()    // `vm run` starts this program a second time, inside the private network
 	confine.Enter() // a private database server begins as this program, which confines itself
-	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	p := program{args: os.Args[1:], stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	os.Exit(p.Run(context.Background()))
 }

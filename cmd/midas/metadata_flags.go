@@ -24,7 +24,7 @@ func (f *metadataFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.ArcTokens, "arc-tokens", "", "folder for the key files of Azure Arc's protocol, which is off without it; SDKs read /var/opt/azcmagent/tokens only")
 	flags.StringArrayVar(&f.Names, "metadata-name", nil, "name, such as host.docker.internal, by which VMs call the metadata endpoint; others are refused, except localhost and addresses; repeat it for more")
 	flags.DurationVar(&f.SecretLifetime, "identity-header-lifetime", stack.DefaultSecretLifetime, "how long the secret of midas env (IDENTITY_HEADER) makes a program a VM, at most")
-	flags.StringVar(&f.ArcMachine, "arc-vm", "", "NAME or GROUP/NAME of the VM that this machine is in Azure Arc's protocol, for whoever can read the key files")
+	flags.StringVar(&f.ArcMachine, "arc-vm", "", "NAME or GROUP/NAME of the VM that this machine is in Azure Arc's protocol, for programs that can read the key files")
 }
 
 func (f *metadataFlags) settings() (stack.MetadataSettings, error) {

@@ -38,27 +38,34 @@ func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
 	return &cli{Terminal: &output.Terminal{In: stdin, Out: stdout, Err: stderr}, Session: &armclient.Session{}, now: time.Now}
 }
 
-// run is the program: it runs one command and returns the exit code. The first
-// interrupt cancels ctx, so that work can end in order; the second one kills.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+// program is one run of midas.
+type program struct {
+	args           []string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// Run runs one command and returns the exit code. The first interrupt cancels ctx, so that
+// work can end in order; the second one kills.
+func (p program) Run(ctx context.Context) (code int) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
-	c := newCLI(stdin, stdout, stderr)
+	c := newCLI(p.stdin, p.stdout, p.stderr)
 	root := c.newRootCommand()
-	root.SetArgs(azcli.Spread(args))
+	root.SetArgs(azcli.Spread(p.args))
 	code = exitFailed
 	defer func() {
-		if code != exitOK && isEnv(root, args) { // also when this panics
-			workload.FailShell(stdout, args)
+		if code != exitOK && isEnv(root, p.args) { // also when this panics
+			workload.FailShell(p.stdout, p.args)
 		}
 	}()
 	err := root.ExecuteContext(ctx)
 	if err != nil && !c.running {
 		err = asUsage(err)
 	}
-	output.Report(stderr, err)
+	output.Report(p.stderr, err)
 	return exitCode(err)
 }
 
@@ -122,7 +129,7 @@ func (c *cli) addGlobalFlags(root *cobra.Command) {
 	flags.StringVar(&c.Query, "query", "", "JMESPath query over the answer")
 	flags.StringVar(&c.StateDir, "state", "", "state directory (default $XDG_STATE_HOME/midas, else ~/.local/state/midas)")
 	flags.BoolVar(&c.sharedState, "insecure-shared-state", false, "use the state directory though other users can write to it or to a directory above it")
-	flags.String("config", "", "YAML file of settings; MIDAS_* variables and flags come before it")
+	flags.String("config", "", "YAML file of settings; overridden by MIDAS_* variables and flags")
 	flags.StringVar(&c.Subscription, "subscription", "", "subscription id; must be that of this midas")
 	flags.BoolVar(&c.verbose, "verbose", false, "print each request on standard error")
 	flags.BoolVar(&c.verbose, "debug", false, "the same as --verbose")

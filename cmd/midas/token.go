@@ -22,7 +22,7 @@ func (c *cli) newTokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Print an access token, the password for MySQL",
-		Long: `Print an access token of whoever is here: on a VM ("midas vm run", "midas env --vm"),
+		Long: `Print an access token for the current identity: on a VM ("midas vm run", "midas env --vm"),
 in App Service or in a pod with workload identity, that workload; else whom midas
 login has signed in; else the local operator, who is the administrator of servers created
 without one.

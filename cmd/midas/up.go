@@ -68,7 +68,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.Proxy, "proxy", "", "address of the proxy for Azure's public names; empty for none")
 	behind.add(flags, "auto")
 	tokens.add(flags)
-	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments that there shall be")
+	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments to create")
 	endpoint.add(flags)
 	door.add(flags)
 	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in; of those refused at one address, one in ten seconds")

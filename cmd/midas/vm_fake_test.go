@@ -97,7 +97,7 @@ func (f *fakeVM) run(t *testing.T, args ...string) (code int, stdout, stderr str
 	t.Helper()
 	var out, errs bytes.Buffer
 	args = slices.Insert(slices.Clone(args), 1, "--state="+f.state)
-	code = run(t.Context(), args, strings.NewReader(""), &out, &errs)
+	code = program{args, strings.NewReader(""), &out, &errs}.Run(t.Context())
 	return code, out.String(), errs.String()
 }
 

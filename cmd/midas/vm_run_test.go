@@ -132,7 +132,7 @@ func TestVMRunPassesTheExitStatus(t *testing.T) {
 func TestVMRunNeedsACommand(t *testing.T) {
 	for _, args := range [][]string{{"vm", "run"}, {"vm", "run", "myVM"}, {"vm", "run", "myVM", "--"}} {
 		var out, errs bytes.Buffer
-		code := run(t.Context(), args, strings.NewReader(""), &out, &errs)
+		code := program{args, strings.NewReader(""), &out, &errs}.Run(t.Context())
 		if code != exitUsage || !strings.HasPrefix(errs.String(), "midas: vm run needs the name of a VM and a command\n") {
 			t.Errorf("%v: exit code %d, %s", args, code, &errs)
 		}

@@ -46,7 +46,7 @@ func (t *transport) note(response *http.Response) {
 	t.refused.Store(&words)
 }
 
-// errUnusable marks an answer that was had and cannot be taken.
+// errUnusable marks an answer that arrived and cannot be used.
 var errUnusable = errors.New("the answer cannot be used")
 
 // take reads the whole answer, within bounds that hold for everything that decodes it.
@@ -102,7 +102,7 @@ func (t *transport) explain(ctx context.Context, base string, err error) error {
 	}
 	var identity *azidentity.AuthenticationFailedError
 	if errors.As(err, &identity) || strings.Contains(err.Error(), "ManagedIdentityCredential") {
-		return midas.Errorf(midas.Unauthenticated, "no token of a managed identity was had: %w", err).WithHint("run it on a machine that has one: midas vm run NAME -- midas …")
+		return midas.Errorf(midas.Unauthenticated, "no token of a managed identity could be got: %w", err).WithHint("run it on a machine that has one: midas vm run NAME -- midas …")
 	}
 	return midas.Errorf(midas.Internal, "request to %s: %w", base, err)
 }

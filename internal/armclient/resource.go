@@ -9,16 +9,17 @@ import (
 
 // Kind is one type of ARM resource.
 type Kind struct {
-	Word       string // how people call it
+	Word       string // how people call one
+	Plural     string // and several
 	Provider   string // namespace and type
 	APIVersion string
 }
 
 // The kinds that have commands of their own.
 var (
-	VMs        = Kind{Word: "VM", Provider: "Microsoft.Compute/virtualMachines", APIVersion: "2022-11-01"}
-	Servers    = Kind{Word: "server", Provider: "Microsoft.DBforMySQL/flexibleServers", APIVersion: "2021-12-01-preview"}
-	Identities = Kind{Word: "identity", Provider: "Microsoft.ManagedIdentity/userAssignedIdentities", APIVersion: "2023-01-31"}
+	VMs        = Kind{Word: "VM", Plural: "VMs", Provider: "Microsoft.Compute/virtualMachines", APIVersion: "2022-11-01"}
+	Servers    = Kind{Word: "server", Plural: "servers", Provider: "Microsoft.DBforMySQL/flexibleServers", APIVersion: "2021-12-01-preview"}
+	Identities = Kind{Word: "identity", Plural: "identities", Provider: "Microsoft.ManagedIdentity/userAssignedIdentities", APIVersion: "2023-01-31"}
 )
 
 // Ref names one resource.

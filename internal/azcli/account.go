@@ -14,7 +14,7 @@ import (
 func (c *CLI) newLogoutCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",
-		Short: "End what midas login began: the command line is the local operator again",
+		Short: "Sign out: the command line is the local operator again",
 		RunE:  func(*cobra.Command, []string) error { return armclient.RemoveLogin(c.StateDir) },
 	}
 }

@@ -16,7 +16,7 @@ var identityKind = kind{
 }
 
 func (c *CLI) newIdentityCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "identity", Short: "Managed identities that stand on their own (user-assigned)"}
+	cmd := &cobra.Command{Use: "identity", Short: "User-assigned managed identities"}
 	cmd.AddCommand(
 		c.newIdentityCreateCommand(),
 		c.newShowCommand(identityKind, `  RESOURCE_ID=$(midas identity show --resource-group myResourceGroup --name myManagedIdentity --query id --output tsv)

@@ -33,7 +33,7 @@ func (c *CLI) newLoginCommand() *cobra.Command {
 	var f loginFlags
 	cmd := &cobra.Command{
 		Use:   "login",
-		Short: "Sign the command line in to a control endpoint, as somebody else than the local operator",
+		Short: "Sign in to a control endpoint as someone other than the local operator",
 		Long: `Sign the command line in: as an application with a secret, a certificate or a token of an
 outside issuer; as a managed identity of the machine that this runs on; or as a person,
 with a password or, on another device, with a code.
@@ -60,7 +60,7 @@ logout. What proves it is kept in the state directory, for you alone.`,
 	flags.StringVar(&f.federatedToken, "federated-token", "", "token of an outside issuer")
 	flags.StringVar(&f.fileName, "federated-token-file", "", "file that always holds a fresh token of an outside issuer")
 	flags.BoolVar(&f.deviceCode, "use-device-code", false, "show a code to enter in a browser, also on another device")
-	flags.BoolVar(&f.noSubscriptions, "allow-no-subscriptions", false, "sign in also who may see no subscription")
+	flags.BoolVar(&f.noSubscriptions, "allow-no-subscriptions", false, "sign in even if no subscription is visible")
 	return cmd
 }
 

@@ -136,7 +136,7 @@ func (c *CLI) newListCommand(k kind) *cobra.Command {
 	var group string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List each " + k.Word + " of a resource group, or all",
+		Short: "List " + k.Plural + ", in one resource group or all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := c.api()
 			if err != nil {

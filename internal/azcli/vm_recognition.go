@@ -65,7 +65,7 @@ func (c *CLI) newVMRecognitionCreateCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "create",
-		Short: "Let a VM be known by an address, a user or a control group",
+		Short: "Recognise a VM by an address, a user or a control group",
 		Example: `  midas vm recognition create -g myResourceGroup --vm-name myVM -n office --cidr 10.1.2.0/24
   midas vm recognition create -g myResourceGroup --vm-name myVM -n app --cgroup /system.slice/app.service
   midas vm recognition create -g myResourceGroup --vm-name myVM -n me --uid "$(id -u)"`,
@@ -136,7 +136,7 @@ func (c *CLI) newVMRecognitionDeleteCommand() *cobra.Command {
 	var t recognitionTarget
 	cmd := &cobra.Command{
 		Use:     "delete",
-		Short:   "Let a VM be known so no more",
+		Short:   "Remove one way of recognising a VM",
 		Example: "  midas vm recognition delete -g myResourceGroup --vm-name myVM -n office",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := need(cmd, "resource-group", "vm-name", "name"); err != nil {

@@ -39,8 +39,8 @@ func (s *Stack) ensureOperator(ctx context.Context) (statedir.Operator, error) {
 	return o, statedir.WriteOperator(s.config.State, o)
 }
 
-// ensureOwner gives the operator back what somebody took from it: whoever can read its
-// file can read the directory's, too, so that nothing would be kept from it by less.
+// ensureOwner makes the operator an owner again if its role was taken away: a process that can
+// read the operator's file can read the directory's, too, so that less would protect nothing.
 func (s *Stack) ensureOwner(ctx context.Context, principalID string) error {
 	if owner, err := s.directory.IsOwner(ctx, principalID); owner || err != nil {
 		return err

@@ -64,8 +64,8 @@ func (s *Stack) sweepServer(ctx context.Context, server midas.Server, look *acco
 	return store.SweepAfter(ctx, look)
 }
 
-// warnUnchecked says what to do besides, where err knows: whoever moved the database to
-// another user sees no error but this one.
+// warnUnchecked logs err with its hint: an operator who has moved the database to another
+// user sees no error but this one.
 func (s *Stack) warnUnchecked(ctx context.Context, server midas.Server, err error) {
 	said := []any{"server", server.Name, "error", err}
 	if hint := midas.HintOf(err); hint != "" {

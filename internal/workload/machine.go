@@ -17,7 +17,7 @@ type Machine struct {
 	source      string // one of identitySources, "" for the default
 
 	endpoint string        // URL that Azure SDKs take for App Service's
-	secret   string        // what proves to the metadata endpoint who asks
+	secret   string        // what proves to the metadata endpoint that the caller is this VM
 	lifetime time.Duration // of the secret, 0 for as long as midas up allows
 	until    time.Time     // its end
 	// onlyClientID is of its one user-assigned identity, when it has no other and no

@@ -148,7 +148,7 @@ func commandEnded(c *Runner, code int, err error) error {
 
 // metadataProxy forwards requests to the metadata endpoint, at the control address: over
 // TLS, no other process that has taken a port of midas is sent the machine's secret. It
-// says who asks below /metadata/ alone: the other dialects prove that by a secret of the
+// adds the secret below /metadata/ alone: the other dialects prove that by a secret of the
 // client's own. It passes Host, X-Forwarded-For and the query on as they came, so that the
 // endpoint itself can refuse what it refuses anywhere; it logs nothing, since answers hold
 // tokens.

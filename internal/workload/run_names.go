@@ -65,7 +65,7 @@ func learnServers(a *armclient.Client, at []Server) func(context.Context, func(m
 
 // azureNames serves Azure's public names on port 443 of the VM: it ends TLS for them and
 // passes requests on to the control address, which is told the name. trust are variables
-// with which programs believe both authorities.
+// with which programs trust both authorities.
 func azureNames(stateDir string, running statedir.Running) (serve func(net.Listener) error, trust []variable, err error) {
 	authority, err := publicnames.OpenAuthority(statedir.AzurePath(stateDir))
 	if err != nil {
