@@ -231,24 +231,20 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 	if c.body, err = rest.ReadBody(w, c.Request, maxBody); err != nil {
 		return answer{}, err
 	}
-	// Content may be half a minute on its way: who lost a role meanwhile does not get to
-	// end what was begun with it, such as to give the role back.
-	if len(c.body) > 0 && found.audience != open {
-		if err := a.authorize(c, found); err != nil {
-			return answer{}, err
-		}
-	}
 	return a.run(c)
 }
 
-// run does what the call's route does, unless a lock forbids it.
+// run does what the call's route does. Roles and locks are judged when the content has come,
+// in the transaction of the change or, where the directory keeps none of it, before it: a
+// caller that lost its role while it sent the content does nothing with it.
 func (a *API) run(c *call) (answer, error) {
 	if c.route.admit {
 		if err := a.Directory.Admit(c.Context(), c.op); err != nil {
-			return answer{}, err
+			return answer{}, c.denied(err)
 		}
 	}
-	return c.unfiltered(c.route.do(c))
+	ans, err := c.unfiltered(c.route.do(c))
+	return ans, c.denied(err)
 }
 
 // match finds the route of a request; without one, methods lists those that the path

@@ -119,10 +119,10 @@ func TestRefusalTexts(t *testing.T) {
 func TestDeletedOwnerIsRefusedWhileItsTokenLives(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	if _, _, err := w.dir.PutGroup(ctx, "rg", "eastus", nil); err != nil {
+	if _, _, err := w.dir.PutGroup(ctx, nil, "rg", "eastus", nil); err != nil {
 		t.Fatal(err)
 	}
-	m, _, err := w.dir.PutIdentity(ctx, "rg", "deployer", "eastus", nil)
+	m, _, err := w.dir.PutIdentity(ctx, nil, "rg", "deployer", "eastus", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestDeletedOwnerIsRefusedWhileItsTokenLives(t *testing.T) {
 	if resp, body := w.do(t, "deployer", "GET", "/subscriptions?api-version=2024-01-01", ""); resp.StatusCode != 200 {
 		t.Fatalf("owner is refused: %s", body)
 	}
-	if _, err := w.dir.DeleteIdentity(ctx, "rg", "deployer"); err != nil {
+	if _, err := w.dir.DeleteIdentity(ctx, nil, "rg", "deployer"); err != nil {
 		t.Fatal(err)
 	}
 	resp, body := w.do(t, "deployer", "GET", "/subscriptions/{sub}?api-version=2024-01-01", "")
@@ -142,7 +142,7 @@ func TestDeletedOwnerIsRefusedWhileItsTokenLives(t *testing.T) {
 
 func TestBadRequests(t *testing.T) {
 	w := newWorld(t)
-	if _, _, err := w.dir.PutGroup(t.Context(), "rg", "eastus", nil); err != nil {
+	if _, _, err := w.dir.PutGroup(t.Context(), nil, "rg", "eastus", nil); err != nil {
 		t.Fatal(err)
 	}
 	const g = "/subscriptions/{sub}/resourceGroups/rg"

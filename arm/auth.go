@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/connections"
 	"github.com/midas-mysql/midas/internal/rest"
@@ -41,10 +42,11 @@ func (a *API) authenticate(c *call) error {
 	return connections.Authenticated(c.Context(), p.ObjectID)
 }
 
-// authorize refuses with 403 whoever has no role for what they ask, whether or not it
-// exists. What no route or another subscription answers is told to those who have some
-// role here; a list may be asked for by those who may see some of it, and leaves out the
-// rest; tenants and subscriptions are listed to everyone, as far as they may see them.
+// authorize refuses a request with 403 before its content is read, whether or not what it is
+// about exists, unless the caller has a role for it. What no route or another subscription
+// answers is told to callers that have some role here; a list is open to callers that may see
+// some of it, and leaves out the rest; tenants and subscriptions are listed to everyone, as far
+// as they may see them. A change is judged by its Operation, where it is made.
 func (a *API) authorize(c *call, found *route) (err error) {
 	if c.access, err = a.Directory.Access(c.Context(), c.who.ObjectID); err != nil {
 		return err
@@ -77,32 +79,44 @@ func (c *call) sees(id string) bool {
 	return c.access.Allowed(c.route.action, id)
 }
 
-// mayAssign returns the identities under the ids by which they were authorized. It
-// refuses, with what Azure calls a linked authorization failure, to give a machine or
-// server one that the caller may not assign. What is no id of an identity here needs the
-// permission for all of them, and is left to the directory, which finds nothing there.
-func (a *API) mayAssign(c *call, identities map[string]bool) (map[string]bool, error) {
-	const assign = identityType + "/assign/action"
+// mayAssign returns the identities under the ids that the caller needs a permission for, and
+// adds those permissions to the operation: a machine or server gets no identity that the caller
+// may not assign. An id that is none of an identity here needs the permission for all of them,
+// and is left to the directory, which finds nothing there.
+func (a *API) mayAssign(c *call, identities map[string]bool) map[string]bool {
 	_, sub := a.Directory.Tenant()
 	checked := map[string]bool{}
-	var denied []string
 	for id, wanted := range identities {
 		asked, scope := id, "/subscriptions/"+sub
 		if canonical, ok := a.Directory.CanonicalIdentityID(id); ok {
 			id, scope = canonical, canonical
 		}
-		if wanted && !c.access.Allowed(assign, scope) {
-			denied = append(denied, asked)
+		if wanted {
+			c.op.Linked = append(c.op.Linked, directory.Permission{Action: identityType + "/assign/action", Scope: scope, Asked: asked})
 		}
 		checked[id] = checked[id] || wanted
 	}
-	if len(denied) == 0 {
-		return checked, nil
+	return checked
+}
+
+// denied words the refusal of an operation whose caller lacks a role.
+func (c *call) denied(err error) error {
+	var d *directory.Denied
+	if !errors.As(err, &d) {
+		return err
 	}
-	slices.Sort(denied)
-	return nil, &armError{status: http.StatusForbidden, code: "LinkedAuthorizationFailed", message: fmt.Sprintf(
+	first := d.Missing[0]
+	if first.Action == c.route.action {
+		return errForbidden(c.who, first.Action, first.Scope)
+	}
+	var scopes []string
+	for _, p := range d.Missing {
+		scopes = append(scopes, p.Asked)
+	}
+	slices.Sort(scopes)
+	return &armError{status: http.StatusForbidden, code: "LinkedAuthorizationFailed", message: fmt.Sprintf(
 		"The client '%s' with object id '%s' has permission to perform action '%s' on scope '%s'; however, it does not have permission to perform action(s) '%s' on the linked scope(s) '%s' (respectively) or the linked scope(s) are invalid.",
-		c.who.ClientID, c.who.ObjectID, c.route.action, c.scope, assign, clip.To(strings.Join(denied, "', '"), 2048))}
+		c.who.ClientID, c.who.ObjectID, c.route.action, c.scope, first.Action, clip.To(strings.Join(scopes, "', '"), 2048))}
 }
 
 // challenge tells a client where tokens are had (RFC 6750, section 3).

@@ -147,7 +147,7 @@ func (w *world) mend(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, l := range held {
-		if _, err := w.dir.DeleteLock(ctx, l.Scope, l.Name); err != nil {
+		if _, err := w.dir.DeleteLock(ctx, nil, l.Scope, l.Name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,7 +157,7 @@ func (w *world) mend(t *testing.T) {
 		}
 	}
 	if _, err := w.dir.GetGroup(ctx, "rg"); err != nil {
-		if _, _, err := w.dir.PutGroup(ctx, "rg", "eastus", nil); err != nil {
+		if _, _, err := w.dir.PutGroup(ctx, nil, "rg", "eastus", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -230,7 +230,7 @@ func TestNamesThatLookRight(t *testing.T) {
 		resp, text := w.do(t, "owner", "PUT", rg+"/providers/Microsoft.Resources/tags/default"+api, `{"properties":{"tags":{"`+name+`":"v"}}}`)
 		wantFault(t, resp, text, http.StatusBadRequest, "InvalidParameter")
 	}
-	if _, _, err := w.dir.PutGroup(t.Context(), "rg", "eastus", map[string]string{"a": "", "A": ""}); err == nil || !strings.Contains(err.Error(), "'A' and 'a' are one") {
+	if _, _, err := w.dir.PutGroup(t.Context(), nil, "rg", "eastus", map[string]string{"a": "", "A": ""}); err == nil || !strings.Contains(err.Error(), "'A' and 'a' are one") {
 		t.Error(err) // a body with both is refused before it comes this far
 	}
 	w.want(t, http.StatusOK, "owner", "PATCH", rg+api, `{"tags":{"hidden-link:a b.c_d":"<>%&\\?/"}}`)

@@ -68,9 +68,7 @@ func (a *API) change(c *call) (directory.Change, error) {
 		for id, value := range known.Identity.UserAssignedIdentities {
 			change.Identity.UserAssigned[id] = value != nil
 		}
-		if change.Identity.UserAssigned, err = a.mayAssign(c, change.Identity.UserAssigned); err != nil {
-			return directory.Change{}, err
-		}
+		change.Identity.UserAssigned = a.mayAssign(c, change.Identity.UserAssigned)
 	}
 	return change, nil
 }

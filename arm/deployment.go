@@ -62,7 +62,7 @@ func (a *API) putDeployment(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r, created, err := a.Directory.PutOpaque(c.Context(), deploymentType, c.vars["group"], c.vars["name"], directory.Change{Body: text})
+	r, created, err := a.Directory.PutOpaque(c.Context(), c.op, deploymentType, c.vars["group"], c.vars["name"], directory.Change{Body: text})
 	ans := opaque{a, deploymentType}.show(r)
 	delete(ans.(object), "location") // a deployment to a group has none
 	return answer{status: made(created), body: ans}, err
@@ -176,8 +176,8 @@ func (a *API) inner(c *call, method, id string, body []byte) (answer, error) {
 	return ans, err
 }
 
-// within makes a request that is part of another an operation of its own, so that locks
-// and the activity log know it.
+// within makes a request that is part of another an operation of its own, with its own roles,
+// locks and entry in the activity log.
 func (a *API) within(c, in *call) {
 	if in.Method == http.MethodGet || c.op == nil {
 		return
@@ -186,7 +186,7 @@ func (a *API) within(c, in *call) {
 		Action: in.route.action, Scope: in.scope, Method: in.Method, RequestID: in.id, CorrelationID: c.op.CorrelationID,
 		Caller: c.op.Caller, CallerName: c.op.CallerName, ClientID: c.op.ClientID, Address: c.op.Address, Command: c.op.Command,
 	}
-	in.Request = in.WithContext(in.op.In(c.Context()))
+	in.op.AnyRole = in.route.audience != allowed
 }
 
 // prepare finds the operation and whether the caller may do it.

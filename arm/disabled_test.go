@@ -15,7 +15,7 @@ func TestTheDisabledMayDoNothing(t *testing.T) {
 	own, member := w.principal(t, "own"), w.principal(t, "member")
 	w.grant(t, own, "Owner", sub)
 	name, nickname := "Owners", "owners"
-	g, err := w.dir.CreateSecurityGroup(t.Context(), directory.SecurityGroupChange{Name: &name, MailNickname: &nickname, Members: []string{member}})
+	g, err := w.dir.CreateSecurityGroup(t.Context(), nil, directory.SecurityGroupChange{Name: &name, MailNickname: &nickname, Members: []string{member}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestTheDisabledMayDoNothing(t *testing.T) {
 	for _, enabled := range []bool{true, false, true} {
 		want := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[enabled]
 		for token, id := range map[string]string{"own": own, "member": member} {
-			if _, err := w.dir.UpdateServicePrincipal(t.Context(), id, directory.ServicePrincipalChange{Enabled: &enabled}); err != nil {
+			if _, err := w.dir.UpdateServicePrincipal(t.Context(), nil, id, directory.ServicePrincipalChange{Enabled: &enabled}); err != nil {
 				t.Fatal(err)
 			}
 			w.want(t, want, token, "PUT", rg+api, `{"location":"eastus"}`)

@@ -81,7 +81,7 @@ func (a *API) putFederated(c *call) (answer, error) {
 		return answer{}, err
 	}
 	p := body.Properties
-	kept, created, err := a.Directory.PutIdentityFederation(c.Context(), c.vars["group"], c.vars["name"], directory.FederatedCredential{
+	kept, created, err := a.Directory.PutIdentityFederation(c.Context(), c.op, c.vars["group"], c.vars["name"], directory.FederatedCredential{
 		FederatedCredential: midas.FederatedCredential{Name: c.vars["credential"], Issuer: p.Issuer, Subject: p.Subject, Audiences: p.Audiences},
 	})
 	switch midas.CodeOf(err) {
@@ -95,5 +95,5 @@ func (a *API) putFederated(c *call) (answer, error) {
 }
 
 func (a *API) deleteFederated(c *call) (answer, error) {
-	return removed(a.Directory.DeleteIdentityFederation(c.Context(), c.vars["group"], c.vars["name"], c.vars["credential"]))
+	return removed(a.Directory.DeleteIdentityFederation(c.Context(), c.op, c.vars["group"], c.vars["name"], c.vars["credential"]))
 }

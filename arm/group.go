@@ -46,7 +46,7 @@ func (a *API) putGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	g, created, err := a.Directory.PutGroup(c.Context(), c.vars["group"], body.Location, body.Tags)
+	g, created, err := a.Directory.PutGroup(c.Context(), c.op, c.vars["group"], body.Location, body.Tags)
 	return answer{status: made(created), body: showGroup(g)}, err
 }
 
@@ -55,14 +55,14 @@ func (a *API) patchGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	g, err := a.Directory.PatchGroup(c.Context(), c.vars["group"], body.Tags)
+	g, err := a.Directory.PatchGroup(c.Context(), c.op, c.vars["group"], body.Tags)
 	return answer{status: http.StatusOK, body: showGroup(g)}, err
 }
 
 // deleteGroup, unlike the other deletions, tells of a group that is not there: so
 // does ARM.
 func (a *API) deleteGroup(c *call) (answer, error) {
-	existed, err := a.Directory.DeleteGroup(c.Context(), c.vars["group"])
+	existed, err := a.Directory.DeleteGroup(c.Context(), c.op, c.vars["group"])
 	switch {
 	case err == nil && existed:
 		a.ServersDeleted(c.Context()) // there may have been some in it

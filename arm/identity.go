@@ -28,7 +28,7 @@ func (a *API) putIdentity(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	m, created, err := a.Directory.PutIdentity(c.Context(), c.vars["group"], c.vars["name"], body.Location, body.Tags)
+	m, created, err := a.Directory.PutIdentity(c.Context(), c.op, c.vars["group"], c.vars["name"], body.Location, body.Tags)
 	ans := answer{status: made(created), body: showIdentity(m), etag: m.ETag}
 	if err == nil && created {
 		ans.made = m.ID // as Azure: the id as it is, without host and api-version
@@ -41,12 +41,12 @@ func (a *API) patchIdentity(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	m, err := a.Directory.PatchIdentity(c.Context(), c.vars["group"], c.vars["name"], body.Tags)
+	m, err := a.Directory.PatchIdentity(c.Context(), c.op, c.vars["group"], c.vars["name"], body.Tags)
 	return answer{status: http.StatusOK, body: showIdentity(m), etag: m.ETag}, err
 }
 
 func (a *API) deleteIdentity(c *call) (answer, error) {
-	return removed(a.Directory.DeleteIdentity(c.Context(), c.vars["group"], c.vars["name"]))
+	return removed(a.Directory.DeleteIdentity(c.Context(), c.op, c.vars["group"], c.vars["name"]))
 }
 
 // showAssigned is the identity member of a machine or server, or nil when there is

@@ -56,12 +56,12 @@ func (a *API) putLock(c *call) (answer, error) {
 	if err := c.decode(&body); err != nil {
 		return answer{}, err
 	}
-	l, created, err := a.Directory.PutLock(c.Context(), directory.Lock{
+	l, created, err := a.Directory.PutLock(c.Context(), c.op, directory.Lock{
 		Name: c.vars["lock"], Level: body.Properties.Level, Notes: body.Properties.Notes, Scope: c.hangsOn(),
 	})
 	return answer{status: made(created), body: showLock(l)}, err
 }
 
 func (a *API) deleteLock(c *call) (answer, error) {
-	return removed(a.Directory.DeleteLock(c.Context(), c.hangsOn(), c.vars["lock"]))
+	return removed(a.Directory.DeleteLock(c.Context(), c.op, c.hangsOn(), c.vars["lock"]))
 }

@@ -48,7 +48,7 @@ func TestLocksHoldOnEveryRoute(t *testing.T) {
 			segments := w.real(r)
 			lock := w.lockAt(t, r.scopeIn(segments))
 			resp, text := w.do(t, "owner", r.method, "/"+strings.Join(segments, "/")+api, bodyFor(r))
-			if _, err := w.dir.DeleteLock(t.Context(), lock.Scope, lock.Name); err != nil {
+			if _, err := w.dir.DeleteLock(t.Context(), nil, lock.Scope, lock.Name); err != nil {
 				t.Fatal(err)
 			}
 			for segment, code := range unlocked {
@@ -109,7 +109,7 @@ func (w *world) lockAt(t *testing.T, scope string) directory.Lock {
 		if len(part) < length {
 			continue
 		}
-		l, _, err := w.dir.PutLock(t.Context(), directory.Lock{Name: "keep", Level: directory.ReadOnly, Scope: strings.Join(part[:length], "/")})
+		l, _, err := w.dir.PutLock(t.Context(), nil, directory.Lock{Name: "keep", Level: directory.ReadOnly, Scope: strings.Join(part[:length], "/")})
 		if err == nil {
 			return l
 		}

@@ -60,7 +60,7 @@ func (a *API) putMachine(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	v, created, err := a.Directory.PutVM(c.Context(), c.vars["group"], c.vars["name"], change)
+	v, created, err := a.Directory.PutVM(c.Context(), c.op, c.vars["group"], c.vars["name"], change)
 	return a.goesOn(c, compute, v.Location, answer{status: made(created), body: c.showMachine(v), etag: v.ETag}, err)
 }
 
@@ -69,7 +69,7 @@ func (a *API) patchMachine(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	v, err := a.Directory.PatchVM(c.Context(), c.vars["group"], c.vars["name"], change)
+	v, err := a.Directory.PatchVM(c.Context(), c.op, c.vars["group"], c.vars["name"], change)
 	return a.goesOn(c, compute, v.Location, answer{status: http.StatusOK, body: c.showMachine(v), etag: v.ETag}, err)
 }
 
@@ -78,7 +78,7 @@ func (a *API) deleteMachine(c *call) (answer, error) {
 	if v, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"]); err == nil {
 		where = v.Location // while it can be asked
 	}
-	ans, err := removed(a.Directory.DeleteVM(c.Context(), c.vars["group"], c.vars["name"]))
+	ans, err := removed(a.Directory.DeleteVM(c.Context(), c.op, c.vars["group"], c.vars["name"]))
 	return a.goesOn(c, compute, where, ans, err)
 }
 

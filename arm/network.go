@@ -56,10 +56,10 @@ func (p opaque) put(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r, created, err := p.Directory.PutOpaque(c.Context(), p.kind, c.vars["group"], c.vars["name"], change)
+	r, created, err := p.Directory.PutOpaque(c.Context(), c.op, p.kind, c.vars["group"], c.vars["name"], change)
 	return answer{status: made(created), body: p.show(r)}, err
 }
 
 func (p opaque) del(c *call) (answer, error) {
-	return removed(p.Directory.DeleteOpaque(c.Context(), p.kind, c.vars["group"], c.vars["name"]))
+	return removed(p.Directory.DeleteOpaque(c.Context(), c.op, p.kind, c.vars["group"], c.vars["name"]))
 }

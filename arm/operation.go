@@ -32,7 +32,7 @@ func (a *API) begin(w http.ResponseWriter, c *call) {
 	if c.route.conditional {
 		c.op.IfMatch, c.op.IfNoneMatch = c.Header.Get("If-Match"), c.Header.Get("If-None-Match")
 	}
-	c.Request = c.WithContext(c.op.In(c.Context()))
+	c.op.AnyRole = c.route.audience != allowed
 }
 
 // note keeps what has come of an operation: that it was refused, or what it did, unless

@@ -202,7 +202,7 @@ func (a *API) putAssignment(c *call) (answer, error) {
 	case p.Delegated != "":
 		return answer{}, &armError{status: http.StatusBadRequest, code: "BadRequestFormat", message: "delegatedManagedIdentityResourceId is not supported: there is one tenant here."}
 	}
-	r, created, err := a.Directory.PutRoleAssignment(c.Context(), directory.RoleAssignment{
+	r, created, err := a.Directory.PutRoleAssignment(c.Context(), c.op, directory.RoleAssignment{
 		Name: c.vars["assignment"], PrincipalID: p.PrincipalID, PrincipalType: midas.PrincipalKind(p.PrincipalType),
 		RoleID: role, Scope: c.hangsOn(), Description: p.Description,
 	}, c.who.ObjectID)
@@ -225,7 +225,7 @@ func (a *API) roleIn(id string) (string, error) {
 
 // deleteAssignment answers with what was deleted, or with nothing when nothing was there.
 func (a *API) deleteAssignment(c *call) (answer, error) {
-	r, existed, err := a.Directory.DeleteRoleAssignment(c.Context(), c.hangsOn(), c.vars["assignment"])
+	r, existed, err := a.Directory.DeleteRoleAssignment(c.Context(), c.op, c.hangsOn(), c.vars["assignment"])
 	if err != nil || !existed {
 		return answer{status: http.StatusNoContent}, err
 	}

@@ -203,7 +203,7 @@ func TestGroupsCarryRoles(t *testing.T) {
 	ctx, who := t.Context(), w.principal(t, "member")
 	var ids []string
 	for _, name := range []string{"outer", "inner"} {
-		g, err := w.dir.CreateSecurityGroup(ctx, directory.SecurityGroupChange{Name: &name, MailNickname: &name})
+		g, err := w.dir.CreateSecurityGroup(ctx, nil, directory.SecurityGroupChange{Name: &name, MailNickname: &name})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func TestGroupsCarryRoles(t *testing.T) {
 	w.grant(t, ids[0], "Reader", rg)
 	w.want(t, http.StatusForbidden, "member", "GET", rg+api, "")
 	for _, pair := range [][2]string{{ids[0], ids[1]}, {ids[1], who}} {
-		if err := w.dir.AddMember(ctx, pair[0], pair[1]); err != nil {
+		if err := w.dir.AddMember(ctx, nil, pair[0], pair[1]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -224,7 +224,7 @@ func TestGroupsCarryRoles(t *testing.T) {
 	if got := names(t, w.want(t, http.StatusOK, "owner", "GET", list+"&$filter=principalId%20eq%20'"+who+"'", "")); len(got) != 0 {
 		t.Errorf("assigned directly: %q", got)
 	}
-	if err := w.dir.RemoveMember(ctx, ids[1], who); err != nil {
+	if err := w.dir.RemoveMember(ctx, nil, ids[1], who); err != nil {
 		t.Fatal(err)
 	}
 	w.want(t, http.StatusForbidden, "member", "GET", rg+api, "")

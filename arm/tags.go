@@ -82,7 +82,7 @@ func (a *API) deleteTags(c *call) (answer, error) {
 }
 
 func (a *API) setTags(c *call, change func(map[string]string) map[string]string) (answer, error) {
-	tags, err := a.Directory.SetTags(c.Context(), c.scope, change)
+	tags, err := a.Directory.SetTags(c.Context(), c.op, c.scope, change)
 	if tags == nil {
 		tags = map[string]string{}
 	}

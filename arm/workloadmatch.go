@@ -69,10 +69,8 @@ func (a *API) putWorkloadMatch(c *call) (answer, error) {
 		return answer{}, err
 	}
 	_, sub := a.Directory.Tenant()
-	if everywhere := "/subscriptions/" + sub; !c.access.Allowed(c.route.action, everywhere) {
-		return answer{}, errForbidden(c.who, c.route.action, everywhere)
-	}
-	r, created, err := a.Directory.PutWorkloadMatch(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"], directory.WorkloadMatchInput{
+	c.op.Linked = append(c.op.Linked, directory.Permission{Action: c.route.action, Scope: "/subscriptions/" + sub})
+	r, created, err := a.Directory.PutWorkloadMatch(c.Context(), c.op, c.vars["group"], c.vars["name"], c.vars["recognition"], directory.WorkloadMatchInput{
 		CIDR: body.Properties.CIDR, UserID: body.Properties.UserID.String(), Cgroup: body.Properties.Cgroup,
 		InsecureOwn: body.Properties.InsecureOwn,
 	})
@@ -83,5 +81,5 @@ func (a *API) deleteWorkloadMatch(c *call) (answer, error) {
 	if _, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"]); err != nil {
 		return answer{}, err
 	}
-	return removed(a.Directory.DeleteWorkloadMatch(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"]))
+	return removed(a.Directory.DeleteWorkloadMatch(c.Context(), c.op, c.vars["group"], c.vars["name"], c.vars["recognition"]))
 }

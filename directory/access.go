@@ -123,7 +123,7 @@ func (d *Directory) AssignOwner(ctx context.Context, principalID string) error {
 	if uuid.Validate(principalID) != nil {
 		return midas.Errorf(midas.Invalid, "principal id %q is not a GUID", clip.Text(principalID))
 	}
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		kind, err := d.kindOf(ctx, tx, principalID)
 		if err != nil {
 			return err

@@ -42,14 +42,14 @@ func TestAllowed(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	app, _, err := d.CreateApplication(ctx, "app")
 	must(t)(err)
-	m, _, err := d.PutIdentity(ctx, "rg", "web", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "web", "eastus", nil)
 	must(t)(err)
 	_, sub := d.Tenant()
 	const read = "Microsoft.ManagedIdentity/userAssignedIdentities/read"
 	group := "/subscriptions/" + sub + "/resourceGroups/rg"
 	put := func(scope, role string) {
 		t.Helper()
-		_, created, err := d.PutRoleAssignment(ctx, RoleAssignment{Name: uuid.NewString(), PrincipalID: app.ObjectID, RoleID: role, Scope: scope}, "")
+		_, created, err := d.PutRoleAssignment(ctx, nil, RoleAssignment{Name: uuid.NewString(), PrincipalID: app.ObjectID, RoleID: role, Scope: scope}, "")
 		must(t)(err)
 		if !created {
 			t.Error("not created")

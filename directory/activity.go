@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/clip"
 )
@@ -82,7 +80,7 @@ type activityBody struct {
 
 func (o *Operation) activity(at time.Time) Activity {
 	return Activity{
-		ID: o.event, Time: at, Action: o.Action, ResourceID: clip.To(o.Scope, maxResourceID), CorrelationID: o.CorrelationID, RequestID: o.RequestID,
+		ID: o.Event(), Time: at, Action: o.Action, ResourceID: clip.To(o.Scope, maxResourceID), CorrelationID: o.CorrelationID, RequestID: o.RequestID,
 		Caller: o.Caller, CallerName: o.CallerName, ClientID: o.ClientID, Method: o.Method, Address: o.Address, Command: clip.Text(o.Command),
 	}
 }
@@ -146,9 +144,6 @@ func (d *Directory) sweepActivity(ctx context.Context, tx *sql.Tx, budgets map[b
 // was refused, that hands something out, or that changed something elsewhere. It does not
 // wait for the disk: a crash may lose the last instant of what was noted so.
 func (d *Directory) Note(o *Operation, status int, code string, changed bool) {
-	if o.event == "" {
-		o.event = uuid.NewString()
-	}
 	a := o.activity(d.now())
 	a.Succeeded, a.Changed, a.Status, a.Code = status < 400, changed, status, code
 	d.unwrittenMu.Lock()

@@ -29,8 +29,8 @@ type Administrator struct {
 // SetAdministrator makes a the server's administrator in place of any other. An empty
 // tenant is the directory's own. Errors are NotFound (the server, or ErrNoIdentity)
 // or Invalid.
-func (d *Directory) SetAdministrator(ctx context.Context, group, server string, a Administrator) (out Administrator, created bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) SetAdministrator(ctx context.Context, by *Operation, group, server string, a Administrator) (out Administrator, created bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		r, err := d.loadResource(ctx, tx, serverKind, group, server)
 		if err != nil {
 			return err
@@ -79,8 +79,8 @@ func (d *Directory) freeLogin(ctx context.Context, tx *sql.Tx, r Resource, usual
 
 // DeleteAdministrator leaves the server without one; existed is false when it had
 // none. A server that does not exist is NotFound.
-func (d *Directory) DeleteAdministrator(ctx context.Context, group, server string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteAdministrator(ctx context.Context, by *Operation, group, server string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		r, err := d.loadResource(ctx, tx, serverKind, group, server)
 		if err != nil {
 			return err
@@ -192,7 +192,7 @@ func (d *Directory) Parameter(ctx context.Context, group, server, name string) (
 
 // SetParameter sets a parameter, or returns it to its default when value is "".
 // Errors are NotFound (server or name) or Invalid.
-func (d *Directory) SetParameter(ctx context.Context, group, server, name, value string) (out Parameter, err error) {
+func (d *Directory) SetParameter(ctx context.Context, by *Operation, group, server, name, value string) (out Parameter, err error) {
 	i := slices.IndexFunc(parameters, func(p Parameter) bool { return strings.EqualFold(p.Name, name) })
 	if i < 0 {
 		return Parameter{}, noParameter(name)
@@ -202,7 +202,7 @@ func (d *Directory) SetParameter(ctx context.Context, group, server, name, value
 	if value != "" && !slices.Contains(p.Allowed, value) {
 		return Parameter{}, midas.Errorf(midas.Invalid, "The value '%s' of the parameter '%s' is invalid. Allowed values are '%s'.", clip.Text(value), p.Name, strings.Join(p.Allowed, "', '"))
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		r, err := d.loadResource(ctx, tx, serverKind, group, server)
 		if err != nil {
 			return err

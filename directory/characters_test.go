@@ -10,11 +10,11 @@ func TestLimitsAreOfCharacters(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	_, sub := d.Tenant()
 	note := func(text string) error {
-		_, _, err := d.PutLock(ctx, Lock{Name: "l", Level: CanNotDelete, Notes: text, Scope: "/subscriptions/" + sub + "/resourceGroups/rg"})
+		_, _, err := d.PutLock(ctx, nil, Lock{Name: "l", Level: CanNotDelete, Notes: text, Scope: "/subscriptions/" + sub + "/resourceGroups/rg"})
 		return err
 	}
 	tag := func(name, value string) error {
-		_, err := d.PatchGroup(ctx, "rg", map[string]string{name: value})
+		_, err := d.PatchGroup(ctx, nil, "rg", map[string]string{name: value})
 		return err
 	}
 	for _, err := range []error{note(strings.Repeat("é", maxNotes)), tag(strings.Repeat("名", maxTagName), ""), tag("a", strings.Repeat("名", maxTagValue))} {
@@ -31,7 +31,7 @@ func TestLimitsAreOfCharacters(t *testing.T) {
 // with just that text.
 func TestConditionsOnWordsOfAnyScript(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	must(t)(second(d.CreateUser(ctx, UserChange{
+	must(t)(second(d.CreateUser(ctx, nil, UserChange{
 		UPN: new("o@contoso.example"), DisplayName: new("Özge"), Surname: new("Öztürk"), GivenName: new("Émile"), MailNickname: new("o"),
 	})))
 	for _, c := range []Condition{

@@ -36,10 +36,10 @@ func TestCheckFindsWhatIsForbidden(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			d := fresh(t)
-			must(t)(ignore(d.PutIdentity(t.Context(), "rg", "one", "eastus", nil)))
-			must(t)(ignore(d.PutVM(t.Context(), "rg", "vm1", Change{Location: "eastus"})))
-			must(t)(ignore(d.PutServer(t.Context(), "rg", "db1", ServerChange{Change: Change{Location: "eastus"}})))
-			must(t)(second(d.CreateUser(t.Context(), UserChange{UPN: new("Ann@contoso.example"), DisplayName: new("Ann"), MailNickname: new("ann")})))
+			must(t)(ignore(d.PutIdentity(t.Context(), nil, "rg", "one", "eastus", nil)))
+			must(t)(ignore(d.PutVM(t.Context(), nil, "rg", "vm1", Change{Location: "eastus"})))
+			must(t)(ignore(d.PutServer(t.Context(), nil, "rg", "db1", ServerChange{Change: Change{Location: "eastus"}})))
+			must(t)(second(d.CreateUser(t.Context(), nil, UserChange{UPN: new("Ann@contoso.example"), DisplayName: new("Ann"), MailNickname: new("ann")})))
 			_, _, err := d.CreateApplication(t.Context(), "app")
 			must(t)(err)
 			team(t, d, "dba")

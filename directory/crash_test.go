@@ -32,16 +32,16 @@ func writeForever(path string) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := d.PutGroup(ctx, "rg", "eastus", nil); err != nil {
+	if _, _, err := d.PutGroup(ctx, nil, "rg", "eastus", nil); err != nil {
 		return err
 	}
 	for i := 0; ; i++ {
-		m, _, err := d.PutIdentity(ctx, "rg", fmt.Sprintf("identity-%d-%d", os.Getpid(), i), "eastus", nil)
+		m, _, err := d.PutIdentity(ctx, nil, "rg", fmt.Sprintf("identity-%d-%d", os.Getpid(), i), "eastus", nil)
 		if err != nil {
 			return err
 		}
 		fmt.Println("identity", m.Name, m.ClientID)
-		v, _, err := d.PutVM(ctx, "rg", fmt.Sprintf("vm-%d-%d", os.Getpid(), i), Change{Location: "eastus", Identity: users(m.ID)})
+		v, _, err := d.PutVM(ctx, nil, "rg", fmt.Sprintf("vm-%d-%d", os.Getpid(), i), Change{Location: "eastus", Identity: users(m.ID)})
 		if err != nil {
 			return err
 		}

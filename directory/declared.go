@@ -27,7 +27,7 @@ func (d *Directory) SetMembers(ctx context.Context, groupID string, ids []string
 	for _, id := range ids {
 		wanted = append(wanted, fold(id))
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		changed = false
 		g, err := d.loadSecurityGroup(ctx, tx, groupID)
 		if err != nil {

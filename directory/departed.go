@@ -40,7 +40,7 @@ func (d *Directory) DepartedServers(ctx context.Context) ([]DepartedServer, erro
 
 // ForgetServer takes a server off DepartedServers: nothing of it is left.
 func (d *Directory) ForgetServer(ctx context.Context, uniqueID string) error {
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM departed_server WHERE unique_id = ?`, uniqueID)
 		return err
 	})
@@ -62,7 +62,7 @@ func (d *Directory) Unsealed(ctx context.Context, uniqueID string) (unsealed boo
 // Seal notes that the records of the server's accounts are sealed. From then on, one
 // without a seal is somebody else's work.
 func (d *Directory) Seal(ctx context.Context, uniqueID string) error {
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE server SET unsealed = 0 WHERE unique_id = ?`, uniqueID)
 		return err
 	})

@@ -14,7 +14,7 @@ import (
 
 func newServer(t *testing.T, d *Directory, group, name string) Server {
 	t.Helper()
-	s, _, err := d.PutServer(t.Context(), group, name, ServerChange{Change: Change{Location: "eastus"}})
+	s, _, err := d.PutServer(t.Context(), nil, group, name, ServerChange{Change: Change{Location: "eastus"}})
 	must(t)(err)
 	return s
 }
@@ -27,9 +27,9 @@ func TestServerUniqueID(t *testing.T) {
 		t.Fatalf("id %q", first.UniqueID)
 	}
 	again := newServer(t, d, "rg", "mydb")
-	patched, err := d.PatchServer(ctx, "rg", "mydb", ServerChange{Change: Change{Tags: map[string]string{"a": "b"}}})
+	patched, err := d.PatchServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Tags: map[string]string{"a": "b"}}})
 	must(t)(err)
-	must(t)(ignore(d.SetAdministrator(ctx, "rg", "mydb", admin("boss", sid))))
+	must(t)(ignore(d.SetAdministrator(ctx, nil, "rg", "mydb", admin("boss", sid))))
 	found, err := d.Server(ctx, "mydb")
 	must(t)(err)
 	for what, id := range map[string]string{"put": again.UniqueID, "patched": patched.UniqueID, "found": found.UniqueID} {
@@ -37,7 +37,7 @@ func TestServerUniqueID(t *testing.T) {
 			t.Errorf("%s: %q, was %q", what, id, first.UniqueID)
 		}
 	}
-	must(t)(second(d.DeleteServer(ctx, "rg", "mydb")))
+	must(t)(second(d.DeleteServer(ctx, nil, "rg", "mydb")))
 	if next := newServer(t, d, "rg", "mydb"); next.UniqueID == first.UniqueID || next.ID != first.ID {
 		t.Errorf("made again: %+v, was %+v", next, first)
 	}
@@ -47,12 +47,12 @@ func TestDepartedServers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "directory.db")
 	d, ctx := open(t, path), t.Context()
 	for _, name := range []string{"rg", "other"} {
-		must(t)(ignore(d.PutGroup(ctx, name, "eastus", nil)))
+		must(t)(ignore(d.PutGroup(ctx, nil, name, "eastus", nil)))
 	}
 	alone, kept := newServer(t, d, "other", "alone"), newServer(t, d, "other", "kept")
 	one, two := newServer(t, d, "rg", "one"), newServer(t, d, "rg", "two")
-	must(t)(second(d.DeleteServer(ctx, "other", "alone")))
-	must(t)(second(d.DeleteGroup(ctx, "rg")))
+	must(t)(second(d.DeleteServer(ctx, nil, "other", "alone")))
+	must(t)(second(d.DeleteGroup(ctx, nil, "rg")))
 	must(t)(d.Close())
 
 	d = open(t, path) // also when the program ended meanwhile
@@ -115,7 +115,7 @@ func TestMigrationKeepsServers(t *testing.T) {
 	wantCode(t, err, midas.NotFound)
 
 	for _, name := range []string{"olddb", "goes"} {
-		must(t)(second(d.DeleteServer(ctx, "my.group", name)))
+		must(t)(second(d.DeleteServer(ctx, nil, "my.group", name)))
 	}
 	gone, err := d.DepartedServers(ctx)
 	if must(t)(err); len(gone) != 2 || !gone[0].Unsealed || gone[1] != (DepartedServer{strings.ToLower(s.ID), "olddb", false}) {

@@ -109,7 +109,7 @@ func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
 	}
 	d.reader.SetMaxOpenConns(readers + 1)
 	d.reader.SetMaxIdleConns(readers + 1)
-	if err := d.write(ctx, d.settle); err != nil {
+	if err := d.write(ctx, nil, d.settle); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -196,21 +196,24 @@ func (d *Directory) settle(ctx context.Context, tx *sql.Tx) error {
 }
 
 // write runs change in one transaction and returns once it is on the disk, or
-// changes nothing. The first change of an Operation is judged and logged in it.
-func (d *Directory) write(ctx context.Context, change func(context.Context, *sql.Tx) error) error {
-	o := operationOf(ctx)
+// changes nothing. The first change by an Operation is judged and logged in it.
+func (d *Directory) write(ctx context.Context, o *Operation, change func(context.Context, *sql.Tx) error) error {
 	if o == nil || o.noted {
 		return d.commit(ctx, change, nil)
 	}
-	noted := false
-	err := d.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	judged := func(ctx context.Context, tx *sql.Tx) error {
 		if !o.admitted {
 			if err := d.admit(ctx, tx, o); err != nil {
 				return err
 			}
 		}
 		return change(ctx, tx)
-	}, func(ctx context.Context, tx *sql.Tx) error {
+	}
+	if o.OfGraph {
+		return d.commit(ctx, judged, nil)
+	}
+	noted := false
+	err := d.commit(ctx, judged, func(ctx context.Context, tx *sql.Tx) error {
 		noted = true
 		a := o.activity(d.now())
 		a.Succeeded, a.Changed = true, true

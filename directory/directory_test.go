@@ -42,7 +42,7 @@ func fresh(t *testing.T) *Directory {
 	t.Helper()
 	d := open(t, filepath.Join(t.TempDir(), "directory.db"))
 	for _, name := range []string{"rg", "other"} {
-		must(t)(ignore(d.PutGroup(t.Context(), name, "eastus", nil)))
+		must(t)(ignore(d.PutGroup(t.Context(), nil, name, "eastus", nil)))
 	}
 	return d
 }
@@ -72,7 +72,7 @@ func TestReopenKeepsEverything(t *testing.T) {
 	if tenant == "" || subscription == "" || tenant == subscription {
 		t.Fatalf("tenant %q, subscription %q", tenant, subscription)
 	}
-	must(t)(ignore(d.PutGroup(t.Context(), "rg", "East US", map[string]string{"a": "b"})))
+	must(t)(ignore(d.PutGroup(t.Context(), nil, "rg", "East US", map[string]string{"a": "b"})))
 	must(t)(d.Close())
 
 	d = open(t, path)
@@ -90,7 +90,7 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "directory.db")
 	must(t)(os.WriteFile(path, nil, 0o666))
 	d := open(t, path)
-	must(t)(ignore(d.PutGroup(t.Context(), "rg", "eastus", nil)))
+	must(t)(ignore(d.PutGroup(t.Context(), nil, "rg", "eastus", nil)))
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		info, err := os.Stat(path + suffix)
 		must(t)(err)
@@ -138,13 +138,13 @@ func TestOpenRefuses(t *testing.T) {
 func TestConcurrentUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "directory.db")
 	handles := []*Directory{open(t, path), open(t, path)}
-	must(t)(ignore(handles[0].PutGroup(t.Context(), "rg", "eastus", nil)))
+	must(t)(ignore(handles[0].PutGroup(t.Context(), nil, "rg", "eastus", nil)))
 	var wg sync.WaitGroup
 	for i := range 8 {
 		d := handles[i%2]
 		wg.Go(func() {
 			for j := range 5 {
-				if _, _, err := d.PutIdentity(t.Context(), "rg", fmt.Sprintf("identity-%d-%d", i, j), "eastus", nil); err != nil {
+				if _, _, err := d.PutIdentity(t.Context(), nil, "rg", fmt.Sprintf("identity-%d-%d", i, j), "eastus", nil); err != nil {
 					t.Error(err)
 				}
 				if _, err := d.ListIdentities(t.Context(), "rg"); err != nil {
@@ -166,10 +166,10 @@ func BenchmarkWorkloadByVMID(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer d.Close()
-	if _, _, err := d.PutGroup(b.Context(), "rg", "eastus", nil); err != nil {
+	if _, _, err := d.PutGroup(b.Context(), nil, "rg", "eastus", nil); err != nil {
 		b.Fatal(err)
 	}
-	v, _, err := d.PutVM(b.Context(), "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned"}})
+	v, _, err := d.PutVM(b.Context(), nil, "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned"}})
 	if err != nil {
 		b.Fatal(err)
 	}

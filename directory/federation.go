@@ -82,8 +82,8 @@ func (d *Directory) IdentityFederation(ctx context.Context, group, identity stri
 // PutIdentityFederation makes a federated credential of a user-assigned identity, or
 // replaces the one of that name. Errors are NotFound (the identity), Invalid, or Conflict
 // when another one has the issuer and subject.
-func (d *Directory) PutIdentityFederation(ctx context.Context, group, identity string, c FederatedCredential) (kept FederatedCredential, created bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) PutIdentityFederation(ctx context.Context, by *Operation, group, identity string, c FederatedCredential) (kept FederatedCredential, created bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		clientID, err := d.federatedIdentity(ctx, tx, group, identity)
 		if err != nil {
 			return err
@@ -96,8 +96,8 @@ func (d *Directory) PutIdentityFederation(ctx context.Context, group, identity s
 
 // DeleteIdentityFederation removes a federated credential of a user-assigned identity;
 // existed is false when there was none.
-func (d *Directory) DeleteIdentityFederation(ctx context.Context, group, identity, name string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteIdentityFederation(ctx context.Context, by *Operation, group, identity, name string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		clientID, err := d.federatedIdentity(ctx, tx, group, identity)
 		if err != nil {
 			return err

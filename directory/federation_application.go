@@ -43,8 +43,8 @@ func FindFederated(all []FederatedCredential, which string) int {
 // CreateApplicationFederation makes a federated credential of an application. Errors are
 // NotFound (the application), Invalid, or Conflict when another one has the name, or the
 // issuer and subject.
-func (d *Directory) CreateApplicationFederation(ctx context.Context, objectID string, c FederatedCredential) (kept FederatedCredential, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) CreateApplicationFederation(ctx context.Context, by *Operation, objectID string, c FederatedCredential) (kept FederatedCredential, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		clientID, all, err := d.applicationFederation(ctx, tx, objectID)
 		if err != nil {
 			return err
@@ -62,8 +62,8 @@ func (d *Directory) CreateApplicationFederation(ctx context.Context, objectID st
 // its id or name, by what change makes of it; its id and name stay. What change sees is
 // what there is when it is written: no other change is undone. Errors are NotFound, those
 // of change, Invalid, or Conflict when another one has the issuer and subject.
-func (d *Directory) UpdateApplicationFederation(ctx context.Context, objectID, which string, change func(*FederatedCredential) error) (kept FederatedCredential, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) UpdateApplicationFederation(ctx context.Context, by *Operation, objectID, which string, change func(*FederatedCredential) error) (kept FederatedCredential, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		_, all, err := d.applicationFederation(ctx, tx, objectID)
 		if err != nil {
 			return err
@@ -84,8 +84,8 @@ func (d *Directory) UpdateApplicationFederation(ctx context.Context, objectID, w
 
 // DeleteApplicationFederation removes a federated credential of an application, by its id
 // or name; existed is false when there was none.
-func (d *Directory) DeleteApplicationFederation(ctx context.Context, objectID, which string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteApplicationFederation(ctx context.Context, by *Operation, objectID, which string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		clientID, all, err := d.applicationFederation(ctx, tx, objectID)
 		if err != nil {
 			return err

@@ -19,10 +19,10 @@ func credential(name, subject string) FederatedCredential {
 
 func TestFederationEndsWithItsOwner(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	m, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
 	put := func(c FederatedCredential) error {
-		_, _, err := d.PutIdentityFederation(ctx, "rg", "app", c)
+		_, _, err := d.PutIdentityFederation(ctx, nil, "rg", "app", c)
 		return err
 	}
 	must(t)(put(credential("fic", "s")))
@@ -31,14 +31,14 @@ func TestFederationEndsWithItsOwner(t *testing.T) {
 	if diff := cmp.Diff(m.Identity, id); diff != "" || len(all) != 1 || all[0].Subject != "s" {
 		t.Errorf("%s %v", diff, all)
 	}
-	existed, err := d.DeleteIdentity(ctx, "rg", "app")
+	existed, err := d.DeleteIdentity(ctx, nil, "rg", "app")
 	must(t)(err)
 	if !existed {
 		t.Fatal("no identity")
 	}
 	_, _, err = d.FederatedCredentials(ctx, m.ClientID)
 	wantCode(t, err, midas.NotFound)
-	again, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	again, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
 	if _, all, err := d.FederatedCredentials(ctx, again.ClientID); err != nil || len(all) != 0 {
 		t.Errorf("an identity made again has what the one before trusted: %v, %v", all, err)
@@ -48,18 +48,18 @@ func TestFederationEndsWithItsOwner(t *testing.T) {
 	must(t)(err)
 	a, err := d.ApplicationByClientID(ctx, p.ClientID)
 	must(t)(err)
-	kept, err := d.CreateApplicationFederation(ctx, a.ObjectID, credential("fic", "s"))
+	kept, err := d.CreateApplicationFederation(ctx, nil, a.ObjectID, credential("fic", "s"))
 	if err != nil || kept.ID == "" {
 		t.Fatal(kept, err)
 	}
 	if all, err := d.ApplicationFederation(ctx, a.ObjectID); err != nil || len(all) != 1 {
 		t.Error(all, err)
 	}
-	if existed, err := d.DeleteApplicationFederation(ctx, a.ObjectID, kept.ID); err != nil || !existed {
+	if existed, err := d.DeleteApplicationFederation(ctx, nil, a.ObjectID, kept.ID); err != nil || !existed {
 		t.Error(existed, err)
 	}
-	must(t)(second(d.CreateApplicationFederation(ctx, a.ObjectID, credential("fic", "s"))))
-	must(t)(ignore(p, a, func() error { _, err := d.DeleteApplication(ctx, a.ObjectID); return err }()))
+	must(t)(second(d.CreateApplicationFederation(ctx, nil, a.ObjectID, credential("fic", "s"))))
+	must(t)(ignore(p, a, func() error { _, err := d.DeleteApplication(ctx, nil, a.ObjectID); return err }()))
 	var left int
 	must(t)(d.reader.QueryRowContext(ctx, `SELECT count(*) FROM federated_credential`).Scan(&left))
 	if left != 0 {
@@ -69,7 +69,7 @@ func TestFederationEndsWithItsOwner(t *testing.T) {
 
 func TestSystemAssignedIdentityTrustsNobodyOutside(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	vm, _, err := d.PutVM(ctx, "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned"}})
+	vm, _, err := d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned"}})
 	must(t)(err)
 	_, _, err = d.FederatedCredentials(ctx, vm.System.ClientID)
 	wantCode(t, err, midas.NotFound)
@@ -78,7 +78,7 @@ func TestSystemAssignedIdentityTrustsNobodyOutside(t *testing.T) {
 func TestGrants(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	text := func(s string) *string { return &s }
-	u, err := d.CreateUser(ctx, UserChange{UPN: text("a@b.example"), DisplayName: text("a"), MailNickname: text("a"), Password: text("Correct horse 1")})
+	u, err := d.CreateUser(ctx, nil, UserChange{UPN: text("a@b.example"), DisplayName: text("a"), MailNickname: text("a"), Password: text("Correct horse 1")})
 	must(t)(err)
 	now := time.Now().Truncate(time.Millisecond).UTC()
 	g := Grant{Family: "f", ClientID: "04b07795-8ddb-461a-bbee-02f9e1bf7b46", UserID: u.ObjectID, Begun: now, Ends: now.Add(time.Hour)}
@@ -110,7 +110,7 @@ func TestTokenVersion(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	name := "api"
 	register := func(body string, uris ...string) Application {
-		a, err := d.RegisterApplication(ctx, ApplicationChange{Name: &name, IdentifierURIs: &uris, Body: json.RawMessage(body)})
+		a, err := d.RegisterApplication(ctx, nil, ApplicationChange{Name: &name, IdentifierURIs: &uris, Body: json.RawMessage(body)})
 		must(t)(err)
 		return a
 	}
@@ -132,12 +132,12 @@ func TestTokenVersion(t *testing.T) {
 // TestIssuerHasNoFragment: what follows it would choose the path that is fetched.
 func TestIssuerHasNoFragment(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	_, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	_, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
 	for _, issuer := range []string{"https://issuer.example/#", "https://issuer.example#", "https://issuer.example/a#b"} {
 		c := credential("fic", "s")
 		c.Issuer = issuer
-		_, _, err := d.PutIdentityFederation(ctx, "rg", "app", c)
+		_, _, err := d.PutIdentityFederation(ctx, nil, "rg", "app", c)
 		wantCode(t, err, midas.Invalid)
 	}
 }

@@ -23,30 +23,36 @@ func TestNoChangeHidesBehindNUL(t *testing.T) {
 	const text = "a\x00b"
 	for name, write := range map[string]func() error{
 		"lock": func() error {
-			return ignore(d.PutLock(ctx, Lock{Name: "l", Level: ReadOnly, Scope: d.groupID("rg"), Notes: text}))
+			return ignore(d.PutLock(ctx, nil, Lock{Name: "l", Level: ReadOnly, Scope: d.groupID("rg"), Notes: text}))
 		},
 		"role assignment": func() error {
-			return ignore(d.PutRoleAssignment(ctx, RoleAssignment{
+			return ignore(d.PutRoleAssignment(ctx, nil, RoleAssignment{
 				Name: sid, PrincipalID: u.ObjectID, PrincipalType: midas.KindUser, RoleID: d.Roles()[0].ID, Scope: d.groupID("rg"), Description: text,
 			}, ""))
 		},
-		"user": func() error { _, err := d.UpdateUser(ctx, u.ObjectID, UserChange{DisplayName: new(text)}); return err },
-		"security group": func() error {
-			_, err := d.CreateSecurityGroup(ctx, SecurityGroupChange{Name: new(text), MailNickname: new("x")})
+		"user": func() error {
+			_, err := d.UpdateUser(ctx, nil, u.ObjectID, UserChange{DisplayName: new(text)})
 			return err
 		},
-		"application":    func() error { _, err := d.RegisterApplication(ctx, ApplicationChange{Name: new(text)}); return err },
-		"administrator":  func() error { return ignore(d.SetAdministrator(ctx, "rg", "mydb", admin(text, sid))) },
-		"resource group": func() error { return ignore(d.PutGroup(ctx, text, "eastus", nil)) },
-		"location":       func() error { return ignore(d.PutGroup(ctx, "new", text, nil)) },
-		"parameter":      func() error { _, err := d.SetParameter(ctx, "rg", "mydb", "aad_auth_only", text); return err },
+		"security group": func() error {
+			_, err := d.CreateSecurityGroup(ctx, nil, SecurityGroupChange{Name: new(text), MailNickname: new("x")})
+			return err
+		},
+		"application": func() error {
+			_, err := d.RegisterApplication(ctx, nil, ApplicationChange{Name: new(text)})
+			return err
+		},
+		"administrator":  func() error { return ignore(d.SetAdministrator(ctx, nil, "rg", "mydb", admin(text, sid))) },
+		"resource group": func() error { return ignore(d.PutGroup(ctx, nil, text, "eastus", nil)) },
+		"location":       func() error { return ignore(d.PutGroup(ctx, nil, "new", text, nil)) },
+		"parameter":      func() error { _, err := d.SetParameter(ctx, nil, "rg", "mydb", "aad_auth_only", text); return err },
 	} {
 		t.Run(name, func(t *testing.T) { wantCode(t, write(), midas.Invalid) })
 	}
 	// What is kept as JSON has it escaped.
 	at := head(t, d)
-	must(t)(ignore(d.PutGroup(ctx, "rg", "eastus", map[string]string{"a": text})))
-	must(t)(ignore(d.PutGroup(ctx, "rg", "eastus", map[string]string{"a": text + "c"})))
+	must(t)(ignore(d.PutGroup(ctx, nil, "rg", "eastus", map[string]string{"a": text})))
+	must(t)(ignore(d.PutGroup(ctx, nil, "rg", "eastus", map[string]string{"a": text + "c"})))
 	if named, _ := since(t, d, at); len(named) != 2 {
 		t.Errorf("two changes are named as %q", named)
 	}
@@ -56,14 +62,13 @@ func TestNoChangeHidesBehindNUL(t *testing.T) {
 // changes something is its event.
 func TestOperationWhoseSecondWriteChanges(t *testing.T) {
 	d := fresh(t)
-	o := &Operation{Action: "Microsoft.Resources/subscriptions/resourceGroups/write", Scope: d.groupID("rg"), Caller: "c"}
-	ctx := o.In(t.Context())
+	o := &Operation{Action: "Microsoft.Resources/subscriptions/resourceGroups/write", Scope: d.groupID("rg"), Caller: "c", AnyRole: true}
 	for _, want := range []struct {
 		tags   map[string]string
 		noted  bool
 		events int
 	}{{map[string]string{}, false, 0}, {map[string]string{"a": "b"}, true, 1}, {map[string]string{"a": "c"}, true, 1}} {
-		must(t)(ignore(d.PutGroup(ctx, "rg", "eastus", want.tags)))
+		must(t)(ignore(d.PutGroup(t.Context(), o, "rg", "eastus", want.tags)))
 		all, _, err := d.Activities(t.Context(), ActivityFilter{Limit: 10, Caller: "c"})
 		must(t)(err)
 		if o.Noted() != want.noted || len(all) != want.events {
@@ -80,7 +85,7 @@ func TestHeadThatIsTooHigh(t *testing.T) {
 	at := head(t, d)
 	d.feed.advance(at + 3)
 	for i := range 6 {
-		must(t)(ignore(d.PutGroup(t.Context(), fmt.Sprint("group", i), "eastus", nil)))
+		must(t)(ignore(d.PutGroup(t.Context(), nil, fmt.Sprint("group", i), "eastus", nil)))
 		named, upTo := since(t, d, at)
 		if len(named) != 1 || upTo != at+1 {
 			t.Fatalf("change %d is %q, up to %d after %d", i, named, upTo, at)
@@ -95,13 +100,13 @@ func TestHeadThatIsTooHigh(t *testing.T) {
 // A group with more things than are listed is one change of everything.
 func TestDeletionOfVeryMuch(t *testing.T) {
 	d := fresh(t)
-	must(t)(d.write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+	must(t)(d.write(t.Context(), nil, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
 INSERT INTO plain_resource (type, group_key, key, name, location, tags, body, created, changed) SELECT 't', 'rg', i, i, 'eastus', '{}', '{}', 0, 0 FROM n`, maxChanges)
 		return err
 	}))
 	at := head(t, d)
-	existed, err := d.DeleteGroup(t.Context(), "rg")
+	existed, err := d.DeleteGroup(t.Context(), nil, "rg")
 	must(t)(err)
 	if named, upTo := since(t, d, at); !existed || len(named) != 1 || named[0] != "all " || upTo != at+1 {
 		t.Errorf("%d changes up to %d after %d", len(named), upTo, at)
@@ -130,7 +135,7 @@ func TestNoStaleValue(t *testing.T) {
 }
 
 func noStaleValue(t *testing.T, reader, writer *Directory) {
-	must(t)(ignore(writer.PutGroup(t.Context(), "group", "eastus", map[string]string{"n": "0"})))
+	must(t)(ignore(writer.PutGroup(t.Context(), nil, "group", "eastus", map[string]string{"n": "0"})))
 	f := feed.NewFollower(reader)
 	id := feed.Thing{Kind: midas.ChangeResource, ID: reader.groupID("group")}
 	type value struct {
@@ -172,10 +177,10 @@ func noStaleValue(t *testing.T, reader, writer *Directory) {
 	}
 	const writes = 60
 	for n := 1; n <= writes; n++ {
-		must(t)(ignore(writer.PutGroup(t.Context(), "group", "eastus", map[string]string{"n": fmt.Sprint(n)})))
+		must(t)(ignore(writer.PutGroup(t.Context(), nil, "group", "eastus", map[string]string{"n": fmt.Sprint(n)})))
 		acknowledged.Store(int64(n))
 		// Another thing changes too, and ends nothing.
-		must(t)(ignore(writer.PutGroup(t.Context(), "other", "eastus", map[string]string{"n": fmt.Sprint(n)})))
+		must(t)(ignore(writer.PutGroup(t.Context(), nil, "other", "eastus", map[string]string{"n": fmt.Sprint(n)})))
 	}
 	stop()
 	readers.Wait()

@@ -86,35 +86,35 @@ const (
 
 func (s *scene) resources() {
 	ctx, tags := s.Context(), map[string]string{"a": "b"}
-	s.twice("PutGroup", func() error { return ignore(s.d.PutGroup(ctx, "rg", "eastus", tags)) }, "resource rg")
-	s.twice("PatchGroup", func() error { _, err := s.d.PatchGroup(ctx, "RG", map[string]string{}); return err }, "resource rg")
+	s.twice("PutGroup", func() error { return ignore(s.d.PutGroup(ctx, nil, "rg", "eastus", tags)) }, "resource rg")
+	s.twice("PatchGroup", func() error { _, err := s.d.PatchGroup(ctx, nil, "RG", map[string]string{}); return err }, "resource rg")
 	set := func(map[string]string) map[string]string { return tags }
-	s.twice("SetTags", func() error { _, err := s.d.SetTags(ctx, "/subscriptions/"+s.d.subscriptionID, set); return err }, "other setting/tags")
+	s.twice("SetTags", func() error { _, err := s.d.SetTags(ctx, nil, "/subscriptions/"+s.d.subscriptionID, set); return err }, "other setting/tags")
 	plain := "Microsoft.Network/virtualNetworks"
-	s.twice("PutOpaque", func() error { return ignore(s.d.PutOpaque(ctx, plain, "rg", "Net", Change{Location: "eastus"})) }, "resource microsoft.network/virtualnetworks/net")
-	s.twice("DeleteOpaque", func() error { _, err := s.d.DeleteOpaque(ctx, plain, "rg", "net"); return err }, "resource microsoft.network/virtualnetworks/net")
+	s.twice("PutOpaque", func() error { return ignore(s.d.PutOpaque(ctx, nil, plain, "rg", "Net", Change{Location: "eastus"})) }, "resource microsoft.network/virtualnetworks/net")
+	s.twice("DeleteOpaque", func() error { _, err := s.d.DeleteOpaque(ctx, nil, plain, "rg", "net"); return err }, "resource microsoft.network/virtualnetworks/net")
 	var m ManagedIdentity
 	put := func() (err error) {
-		m, _, err = s.d.PutIdentity(ctx, "rg", "One", "eastus", nil)
+		m, _, err = s.d.PutIdentity(ctx, nil, "rg", "One", "eastus", nil)
 		s.label(m.PrincipalID, "one")
 		s.label(m.ClientID, "one-client")
 		return err
 	}
 	s.twice("PutIdentity", put, "principal one", "resource "+identity+"one")
-	s.twice("PatchIdentity", func() error { _, err := s.d.PatchIdentity(ctx, "rg", "one", tags); return err }, "resource "+identity+"one")
+	s.twice("PatchIdentity", func() error { _, err := s.d.PatchIdentity(ctx, nil, "rg", "one", tags); return err }, "resource "+identity+"one")
 	outside := FederatedCredential{FederatedCredential: midas.FederatedCredential{Name: "fed", Issuer: "https://i.example", Subject: "s", Audiences: []string{"a"}}}
-	s.twice("PutIdentityFederation", func() error { return ignore(s.d.PutIdentityFederation(ctx, "rg", "one", outside)) }, "federated-credential one-client")
-	s.twice("DeleteIdentityFederation", func() error { _, err := s.d.DeleteIdentityFederation(ctx, "rg", "one", "fed"); return err }, "federated-credential one-client")
+	s.twice("PutIdentityFederation", func() error { return ignore(s.d.PutIdentityFederation(ctx, nil, "rg", "one", outside)) }, "federated-credential one-client")
+	s.twice("DeleteIdentityFederation", func() error { _, err := s.d.DeleteIdentityFederation(ctx, nil, "rg", "one", "fed"); return err }, "federated-credential one-client")
 }
 
 func (s *scene) machines() {
 	ctx := s.Context()
 	one := s.d.resourceID(identityKind, "rg", "one")
 	s.twice("PutVM", func() error {
-		return ignore(s.d.PutVM(ctx, "rg", "vm", Change{Location: "eastus", Identity: users(one)}))
+		return ignore(s.d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus", Identity: users(one)}))
 	}, "workload "+machine+"vm")
 	s.twice("PatchVM", func() error {
-		_, err := s.d.PatchVM(ctx, "rg", "vm", Change{Body: []byte(`{"x":1}`)})
+		_, err := s.d.PatchVM(ctx, nil, "rg", "vm", Change{Body: []byte(`{"x":1}`)})
 		return err
 	}, "workload "+machine+"vm")
 	id := s.d.resourceID(vmKind, "rg", "vm")
@@ -132,37 +132,37 @@ func (s *scene) machines() {
 	}
 	s.twice("UpdateVMIdentity", take, "principal system", "workload "+machine+"vm")
 	s.twice("PutWorkloadMatch", func() error {
-		return ignore(s.d.PutWorkloadMatch(ctx, "rg", "vm", "a", WorkloadMatchInput{UserID: "1000"}))
+		return ignore(s.d.PutWorkloadMatch(ctx, nil, "rg", "vm", "a", WorkloadMatchInput{UserID: "1000"}))
 	}, "recognition "+machine+"vm")
-	s.twice("DeleteWorkloadMatch", func() error { _, err := s.d.DeleteWorkloadMatch(ctx, "rg", "vm", "a"); return err }, "recognition "+machine+"vm")
+	s.twice("DeleteWorkloadMatch", func() error { _, err := s.d.DeleteWorkloadMatch(ctx, nil, "rg", "vm", "a"); return err }, "recognition "+machine+"vm")
 	s.step("PutWorkloadMatch", func() error {
-		return ignore(s.d.PutWorkloadMatch(ctx, "rg", "vm", "a", WorkloadMatchInput{UserID: "1001"}))
+		return ignore(s.d.PutWorkloadMatch(ctx, nil, "rg", "vm", "a", WorkloadMatchInput{UserID: "1001"}))
 	}, "recognition "+machine+"vm")
 	// Whatever hangs on the machine or the identity goes with it, by a foreign key or a
 	// trigger, and is named.
-	s.twice("DeleteIdentity", func() error { _, err := s.d.DeleteIdentity(ctx, "rg", "one"); return err },
+	s.twice("DeleteIdentity", func() error { _, err := s.d.DeleteIdentity(ctx, nil, "rg", "one"); return err },
 		"principal one", "resource "+identity+"one", "workload "+machine+"vm")
-	s.twice("DeleteVM", func() error { _, err := s.d.DeleteVM(ctx, "rg", "vm"); return err }, "workload "+machine+"vm", "recognition "+machine+"vm")
+	s.twice("DeleteVM", func() error { _, err := s.d.DeleteVM(ctx, nil, "rg", "vm"); return err }, "workload "+machine+"vm", "recognition "+machine+"vm")
 }
 
 func (s *scene) servers() {
 	ctx, id := s.Context(), "server "+mysql+"mydb"
 	var made Server
 	s.twice("PutServer", func() (err error) {
-		made, _, err = s.d.PutServer(ctx, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})
+		made, _, err = s.d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})
 		s.label(made.UniqueID, "unique")
 		return err
 	}, id)
 	s.twice("PatchServer", func() error {
-		_, err := s.d.PatchServer(ctx, "rg", "mydb", ServerChange{Change: Change{Tags: map[string]string{"x": "y"}}})
+		_, err := s.d.PatchServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Tags: map[string]string{"x": "y"}}})
 		return err
 	}, id)
-	s.twice("SetAdministrator", func() error { return ignore(s.d.SetAdministrator(ctx, "rg", "mydb", admin("admin", sid))) }, id)
-	s.twice("SetParameter", func() error { _, err := s.d.SetParameter(ctx, "rg", "mydb", "aad_auth_only", "ON"); return err }, id)
-	s.twice("SetParameter", func() error { _, err := s.d.SetParameter(ctx, "rg", "mydb", "aad_auth_only", "OFF"); return err }, id)
-	s.twice("DeleteAdministrator", func() error { _, err := s.d.DeleteAdministrator(ctx, "rg", "mydb"); return err }, id)
+	s.twice("SetAdministrator", func() error { return ignore(s.d.SetAdministrator(ctx, nil, "rg", "mydb", admin("admin", sid))) }, id)
+	s.twice("SetParameter", func() error { _, err := s.d.SetParameter(ctx, nil, "rg", "mydb", "aad_auth_only", "ON"); return err }, id)
+	s.twice("SetParameter", func() error { _, err := s.d.SetParameter(ctx, nil, "rg", "mydb", "aad_auth_only", "OFF"); return err }, id)
+	s.twice("DeleteAdministrator", func() error { _, err := s.d.DeleteAdministrator(ctx, nil, "rg", "mydb"); return err }, id)
 	s.step("Seal", func() error { return s.d.Seal(ctx, made.UniqueID) })
-	s.twice("DeleteServer", func() error { _, err := s.d.DeleteServer(ctx, "rg", "mydb"); return err }, id, "other departed_server/unique")
+	s.twice("DeleteServer", func() error { _, err := s.d.DeleteServer(ctx, nil, "rg", "mydb"); return err }, id, "other departed_server/unique")
 	s.twice("ForgetServer", func() error { return s.d.ForgetServer(ctx, made.UniqueID) }, "other departed_server/unique")
 }
 
@@ -171,11 +171,11 @@ func (s *scene) people() {
 	var alice User
 	s.step("CreateUser", func() error { alice = person(s.T, s.d, "alice"); s.label(alice.ObjectID, "alice"); return nil }, "principal alice")
 	s.twice("UpdateUser", func() error {
-		_, err := s.d.UpdateUser(ctx, alice.ObjectID, UserChange{DisplayName: new("Alice")})
+		_, err := s.d.UpdateUser(ctx, nil, alice.ObjectID, UserChange{DisplayName: new("Alice")})
 		return err
 	}, "principal alice")
 	s.step("UpdateUser", func() error {
-		_, err := s.d.UpdateUser(ctx, alice.ObjectID, UserChange{Enabled: new(false)})
+		_, err := s.d.UpdateUser(ctx, nil, alice.ObjectID, UserChange{Enabled: new(false)})
 		return err
 	}, "principal alice")
 	s.step("RevokeUserGrants", func() error { return s.d.RevokeUserGrants(ctx, alice.ObjectID) }, "principal alice")
@@ -183,20 +183,20 @@ func (s *scene) people() {
 	s.step("CreateSecurityGroup", func() error { inner = team(s.T, s.d, "inner"); s.label(inner.ObjectID, "inner"); return nil }, "group inner")
 	s.step("CreateSecurityGroup", func() error { outer = team(s.T, s.d, "outer"); s.label(outer.ObjectID, "outer"); return nil }, "group outer")
 	s.twice("UpdateSecurityGroup", func() error {
-		_, err := s.d.UpdateSecurityGroup(ctx, inner.ObjectID, SecurityGroupChange{Description: new("x")})
+		_, err := s.d.UpdateSecurityGroup(ctx, nil, inner.ObjectID, SecurityGroupChange{Description: new("x")})
 		return err
 	}, "group inner")
-	s.step("AddMember", func() error { return s.d.AddMember(ctx, inner.ObjectID, alice.ObjectID) }, "members inner", "principal alice")
-	s.step("AddMember", func() error { return s.d.AddMember(ctx, outer.ObjectID, inner.ObjectID) }, "members outer", "group inner")
-	s.step("RemoveMember", func() error { return s.d.RemoveMember(ctx, outer.ObjectID, inner.ObjectID) }, "members outer", "group inner")
+	s.step("AddMember", func() error { return s.d.AddMember(ctx, nil, inner.ObjectID, alice.ObjectID) }, "members inner", "principal alice")
+	s.step("AddMember", func() error { return s.d.AddMember(ctx, nil, outer.ObjectID, inner.ObjectID) }, "members outer", "group inner")
+	s.step("RemoveMember", func() error { return s.d.RemoveMember(ctx, nil, outer.ObjectID, inner.ObjectID) }, "members outer", "group inner")
 	s.twice("SetMembers", func() error { _, err := s.d.SetMembers(ctx, inner.ObjectID, nil); return err }, "members inner", "principal alice")
 	s.step("SetMembers", func() error { _, err := s.d.SetMembers(ctx, inner.ObjectID, []string{alice.ObjectID}); return err }, "members inner", "principal alice")
-	s.step("AddMember", func() error { return s.d.AddMember(ctx, outer.ObjectID, inner.ObjectID) }, "members outer", "group inner")
-	s.step("AddOwner", func() error { return s.d.AddOwner(ctx, inner.ObjectID, alice.ObjectID) }, "other ownership/inner")
-	s.step("RemoveOwner", func() error { return s.d.RemoveOwner(ctx, inner.ObjectID, alice.ObjectID) }, "other ownership/inner")
-	s.twice("DeleteSecurityGroup", func() error { _, err := s.d.DeleteSecurityGroup(ctx, inner.ObjectID); return err },
+	s.step("AddMember", func() error { return s.d.AddMember(ctx, nil, outer.ObjectID, inner.ObjectID) }, "members outer", "group inner")
+	s.step("AddOwner", func() error { return s.d.AddOwner(ctx, nil, inner.ObjectID, alice.ObjectID) }, "other ownership/inner")
+	s.step("RemoveOwner", func() error { return s.d.RemoveOwner(ctx, nil, inner.ObjectID, alice.ObjectID) }, "other ownership/inner")
+	s.twice("DeleteSecurityGroup", func() error { _, err := s.d.DeleteSecurityGroup(ctx, nil, inner.ObjectID); return err },
 		"group inner", "members inner", "members outer", "principal alice")
-	s.twice("DeleteUser", func() error { _, err := s.d.DeleteUser(ctx, alice.ObjectID); return err }, "principal alice")
+	s.twice("DeleteUser", func() error { _, err := s.d.DeleteUser(ctx, nil, alice.ObjectID); return err }, "principal alice")
 }
 
 func (s *scene) applications() {
@@ -204,31 +204,31 @@ func (s *scene) applications() {
 	var a Application
 	audiences := []string{"audience app", "audience api://app"}
 	s.step("RegisterApplication", func() (err error) {
-		a, err = s.d.RegisterApplication(ctx, ApplicationChange{Name: new("app"), IdentifierURIs: &[]string{"api://One"}})
+		a, err = s.d.RegisterApplication(ctx, nil, ApplicationChange{Name: new("app"), IdentifierURIs: &[]string{"api://One"}})
 		s.label(a.ObjectID, "object")
 		s.label(a.ClientID, "app")
 		return err
 	}, append(audiences, "application app", "audience api://one")...)
 	second := ApplicationChange{Body: []byte(`{"api":{"requestedAccessTokenVersion":2}}`), IdentifierURIs: &[]string{"api://One"}}
-	s.twice("UpdateApplication", func() error { _, err := s.d.UpdateApplication(ctx, a.ObjectID, second); return err },
+	s.twice("UpdateApplication", func() error { _, err := s.d.UpdateApplication(ctx, nil, a.ObjectID, second); return err },
 		append(audiences, "application app", "audience api://one")...)
 	s.twice("UpdateApplication", func() error {
-		_, err := s.d.UpdateApplication(ctx, a.ObjectID, ApplicationChange{IdentifierURIs: &[]string{"api://two"}})
+		_, err := s.d.UpdateApplication(ctx, nil, a.ObjectID, ApplicationChange{IdentifierURIs: &[]string{"api://two"}})
 		return err
 	}, "audience api://one", "audience api://two")
 	var p ServicePrincipal
 	s.step("CreateServicePrincipal", func() (err error) {
-		p, err = s.d.CreateServicePrincipal(ctx, a.ClientID, ServicePrincipalChange{})
+		p, err = s.d.CreateServicePrincipal(ctx, nil, a.ClientID, ServicePrincipalChange{})
 		s.label(p.ObjectID, "principal")
 		return err
 	}, "principal principal")
 	s.twice("UpdateServicePrincipal", func() error {
-		_, err := s.d.UpdateServicePrincipal(ctx, p.ObjectID, ServicePrincipalChange{Enabled: new(false)})
+		_, err := s.d.UpdateServicePrincipal(ctx, nil, p.ObjectID, ServicePrincipalChange{Enabled: new(false)})
 		return err
 	}, "principal principal")
 	s.credentials(a)
-	s.twice("DeleteServicePrincipal", func() error { _, err := s.d.DeleteServicePrincipal(ctx, p.ObjectID); return err }, "principal principal")
-	s.twice("DeleteApplication", func() error { _, err := s.d.DeleteApplication(ctx, a.ObjectID); return err },
+	s.twice("DeleteServicePrincipal", func() error { _, err := s.d.DeleteServicePrincipal(ctx, nil, p.ObjectID); return err }, "principal principal")
+	s.twice("DeleteApplication", func() error { _, err := s.d.DeleteApplication(ctx, nil, a.ObjectID); return err },
 		append(audiences, "application app", "audience api://two", "credential object", "federated-credential app")...)
 }
 
@@ -236,23 +236,23 @@ func (s *scene) credentials(a Application) {
 	ctx := s.Context()
 	var one Secret
 	s.step("AddSecret", func() (err error) {
-		one, _, err = s.d.AddSecret(ctx, a.ObjectID, "one", noon, noon.Add(time.Hour))
+		one, _, err = s.d.AddSecret(ctx, nil, a.ObjectID, "one", noon, noon.Add(time.Hour))
 		return err
 	}, "credential object")
-	s.step("RemoveSecret", func() error { return s.d.RemoveSecret(ctx, a.ObjectID, one.KeyID) }, "credential object")
+	s.step("RemoveSecret", func() error { return s.d.RemoveSecret(ctx, nil, a.ObjectID, one.KeyID) }, "credential object")
 	s.step("ResetSecret", func() error { _, err := s.d.ResetSecret(ctx, a.ClientID); return err }, "credential object")
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(s.T)(err)
 	list := []Certificate{{KeyID: "11111111-1111-1111-1111-111111111111", DER: certificate(s.T, key, noon, noon.Add(time.Hour))}}
 	s.twice("SetCertificates", func() error { return s.d.SetCertificates(ctx, a.ObjectID, list) }, "credential object")
 	outside := FederatedCredential{FederatedCredential: midas.FederatedCredential{Name: "fed", Issuer: "https://i.example", Subject: "s", Audiences: []string{"a"}}}
-	s.step("CreateApplicationFederation", func() error { _, err := s.d.CreateApplicationFederation(ctx, a.ObjectID, outside); return err }, "federated-credential app")
+	s.step("CreateApplicationFederation", func() error { _, err := s.d.CreateApplicationFederation(ctx, nil, a.ObjectID, outside); return err }, "federated-credential app")
 	s.twice("UpdateApplicationFederation", func() error {
-		_, err := s.d.UpdateApplicationFederation(ctx, a.ObjectID, "fed", func(c *FederatedCredential) error { c.Subject = "t"; return nil })
+		_, err := s.d.UpdateApplicationFederation(ctx, nil, a.ObjectID, "fed", func(c *FederatedCredential) error { c.Subject = "t"; return nil })
 		return err
 	}, "federated-credential app")
-	s.twice("DeleteApplicationFederation", func() error { _, err := s.d.DeleteApplicationFederation(ctx, a.ObjectID, "fed"); return err }, "federated-credential app")
-	s.step("CreateApplicationFederation", func() error { _, err := s.d.CreateApplicationFederation(ctx, a.ObjectID, outside); return err }, "federated-credential app")
+	s.twice("DeleteApplicationFederation", func() error { _, err := s.d.DeleteApplicationFederation(ctx, nil, a.ObjectID, "fed"); return err }, "federated-credential app")
+	s.step("CreateApplicationFederation", func() error { _, err := s.d.CreateApplicationFederation(ctx, nil, a.ObjectID, outside); return err }, "federated-credential app")
 }
 
 func (s *scene) rights() {
@@ -271,11 +271,11 @@ func (s *scene) rights() {
 	a := RoleAssignment{
 		Name: "22222222-2222-2222-2222-222222222222", PrincipalID: p.ObjectID, RoleID: s.d.Roles()[0].ID, Scope: s.d.groupID("rg"),
 	}
-	s.twice("PutRoleAssignment", func() error { return ignore(s.d.PutRoleAssignment(ctx, a, "somebody")) }, "role-assignment robot")
-	s.twice("DeleteRoleAssignment", func() error { return ignore(s.d.DeleteRoleAssignment(ctx, a.Scope, a.Name)) }, "role-assignment robot")
+	s.twice("PutRoleAssignment", func() error { return ignore(s.d.PutRoleAssignment(ctx, nil, a, "somebody")) }, "role-assignment robot")
+	s.twice("DeleteRoleAssignment", func() error { return ignore(s.d.DeleteRoleAssignment(ctx, nil, a.Scope, a.Name)) }, "role-assignment robot")
 	l := Lock{Name: "l", Level: "ReadOnly", Scope: s.d.groupID("rg")}
-	s.twice("PutLock", func() error { return ignore(s.d.PutLock(ctx, l)) }, "lock rg")
-	s.twice("DeleteLock", func() error { _, err := s.d.DeleteLock(ctx, l.Scope, l.Name); return err }, "lock rg")
+	s.twice("PutLock", func() error { return ignore(s.d.PutLock(ctx, nil, l)) }, "lock rg")
+	s.twice("DeleteLock", func() error { _, err := s.d.DeleteLock(ctx, nil, l.Scope, l.Name); return err }, "lock rg")
 }
 
 // grants are read at each use, so that nobody has to be told of them.
@@ -292,18 +292,18 @@ func (s *scene) grants() {
 // ends removes a resource group with something of each kind in it.
 func (s *scene) ends() {
 	ctx := s.Context()
-	m, _, err := s.d.PutIdentity(ctx, "rg", "One", "eastus", nil)
+	m, _, err := s.d.PutIdentity(ctx, nil, "rg", "One", "eastus", nil)
 	must(s.T)(err)
 	s.label(m.PrincipalID, "last")
-	v, _, err := s.d.PutVM(ctx, "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned,UserAssigned", UserAssigned: map[string]bool{m.ID: true}}})
+	v, _, err := s.d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned,UserAssigned", UserAssigned: map[string]bool{m.ID: true}}})
 	must(s.T)(err)
 	s.label(v.System.PrincipalID, "own")
-	must(s.T)(ignore(s.d.PutWorkloadMatch(ctx, "rg", "vm", "a", WorkloadMatchInput{UserID: "1"})))
+	must(s.T)(ignore(s.d.PutWorkloadMatch(ctx, nil, "rg", "vm", "a", WorkloadMatchInput{UserID: "1"})))
 	db := newServer(s.T, s.d, "rg", "mydb")
 	s.label(db.UniqueID, "gone")
-	must(s.T)(ignore(s.d.PutLock(ctx, Lock{Name: "l", Level: "CanNotDelete", Scope: v.ID})))
+	must(s.T)(ignore(s.d.PutLock(ctx, nil, Lock{Name: "l", Level: "CanNotDelete", Scope: v.ID})))
 	s.at = head(s.T, s.d)
-	s.twice("DeleteGroup", func() error { _, err := s.d.DeleteGroup(ctx, "rg"); return err },
+	s.twice("DeleteGroup", func() error { _, err := s.d.DeleteGroup(ctx, nil, "rg"); return err },
 		"resource rg", "resource "+identity+"one", "principal last", "principal own", "workload "+machine+"vm", "recognition "+machine+"vm",
 		"server "+mysql+"mydb", "other departed_server/gone", "lock "+machine+"vm")
 }

@@ -54,7 +54,7 @@ func TestFeedAcrossProcesses(t *testing.T) {
 		if named, upTo := since(t, both[0], at); len(named) != 0 || upTo != at {
 			t.Errorf("%d: %q up to %d after %d, and nothing has changed", i, named, upTo, at)
 		}
-		must(t)(ignore(both[writer].PutGroup(t.Context(), "group", "eastus", map[string]string{"n": strconv.Itoa(i)})))
+		must(t)(ignore(both[writer].PutGroup(t.Context(), nil, "group", "eastus", map[string]string{"n": strconv.Itoa(i)})))
 		named, upTo := since(t, both[0], at)
 		if len(named) != 1 || upTo <= at {
 			t.Errorf("%d: a change by %d is seen as %q up to %d", i, writer, named, upTo)
@@ -95,7 +95,7 @@ func feedAmongMany(t *testing.T, alone bool) {
 	}
 	for i := range 50 {
 		before := head(t, d)
-		must(t)(ignore(d.PutGroup(t.Context(), "group", "eastus", map[string]string{"n": strconv.Itoa(i)})))
+		must(t)(ignore(d.PutGroup(t.Context(), nil, "group", "eastus", map[string]string{"n": strconv.Itoa(i)})))
 		if named, _ := since(t, d, before); len(named) != 1 {
 			t.Fatalf("change %d is seen as %q", i, named)
 		}
@@ -128,7 +128,7 @@ func TestRolledBackChangeIsNotInTheFeed(t *testing.T) {
 	d := fresh(t)
 	at := head(t, d)
 	// The machine is made, and the identity that it names is not there.
-	_, _, err := d.PutVM(t.Context(), "rg", "vm", Change{Location: "eastus", Identity: users(d.resourceID(identityKind, "rg", "none"))})
+	_, _, err := d.PutVM(t.Context(), nil, "rg", "vm", Change{Location: "eastus", Identity: users(d.resourceID(identityKind, "rg", "none"))})
 	wantCode(t, err, midas.NotFound)
 	if named, upTo := since(t, d, at); len(named) != 0 || upTo != at {
 		t.Errorf("changes %q up to %d after %d", named, upTo, at)
@@ -201,7 +201,7 @@ func TestEveryTableIsWatched(t *testing.T) {
 	}
 	_, err := d.writer.ExecContext(t.Context(), `CREATE TABLE forgotten (id INTEGER PRIMARY KEY)`)
 	must(t)(err)
-	err = d.write(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(t.Context(), nil, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO forgotten VALUES (1)`)
 		return err
 	})

@@ -14,11 +14,11 @@ import (
 func TestGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "directory.db")
 	d, ctx := open(t, path), t.Context()
-	must(t)(ignore(d.PutGroup(ctx, "rg", "eastus", nil)))
+	must(t)(ignore(d.PutGroup(ctx, nil, "rg", "eastus", nil)))
 	user, group := person(t, d, "alice"), team(t, d, "readers")
 	app, _, err := d.CreateApplication(ctx, "app")
 	must(t)(err)
-	m, _, err := d.PutIdentity(ctx, "rg", "identity", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "identity", "eastus", nil)
 	must(t)(err)
 	all := []string{user.ObjectID, group.ObjectID, app.ObjectID, app.ClientID, m.PrincipalID, m.ClientID}
 	const foreign = "99999999-8888-7777-6666-555555555555"
@@ -32,21 +32,21 @@ func TestGone(t *testing.T) {
 		}
 	}
 	want("at first")
-	must(t)(second(d.UpdateUser(ctx, user.ObjectID, UserChange{Enabled: new(false)})))
-	must(t)(second(d.UpdateServicePrincipal(ctx, app.ObjectID, ServicePrincipalChange{Enabled: new(false)})))
+	must(t)(second(d.UpdateUser(ctx, nil, user.ObjectID, UserChange{Enabled: new(false)})))
+	must(t)(second(d.UpdateServicePrincipal(ctx, nil, app.ObjectID, ServicePrincipalChange{Enabled: new(false)})))
 	want("disabled", user.ObjectID, app.ObjectID, app.ClientID)
-	must(t)(second(d.UpdateUser(ctx, user.ObjectID, UserChange{Enabled: new(true)})))
-	must(t)(second(d.UpdateServicePrincipal(ctx, app.ObjectID, ServicePrincipalChange{Enabled: new(true)})))
+	must(t)(second(d.UpdateUser(ctx, nil, user.ObjectID, UserChange{Enabled: new(true)})))
+	must(t)(second(d.UpdateServicePrincipal(ctx, nil, app.ObjectID, ServicePrincipalChange{Enabled: new(true)})))
 	want("enabled again")
-	must(t)(second(d.DeleteUser(ctx, user.ObjectID)))
-	must(t)(second(d.DeleteSecurityGroup(ctx, group.ObjectID)))
-	must(t)(second(d.DeleteServicePrincipal(ctx, app.ObjectID)))
-	must(t)(second(d.DeleteGroup(ctx, "rg"))) // and the identity in it
+	must(t)(second(d.DeleteUser(ctx, nil, user.ObjectID)))
+	must(t)(second(d.DeleteSecurityGroup(ctx, nil, group.ObjectID)))
+	must(t)(second(d.DeleteServicePrincipal(ctx, nil, app.ObjectID)))
+	must(t)(second(d.DeleteGroup(ctx, nil, "rg"))) // and the identity in it
 	want("deleted", all...)
 	must(t)(d.Close())
 	d = open(t, path)
 	want("after a restart", all...)
-	again, err := d.CreateServicePrincipal(ctx, app.ClientID, ServicePrincipalChange{})
+	again, err := d.CreateServicePrincipal(ctx, nil, app.ClientID, ServicePrincipalChange{})
 	must(t)(err)
 	want("the application signs in again", slices.DeleteFunc(slices.Clone(all), func(id string) bool { return id == app.ClientID })...)
 	if strings.EqualFold(again.ObjectID, app.ObjectID) {

@@ -40,7 +40,7 @@ func (d *Directory) KeepGrant(ctx context.Context, digest [32]byte, g Grant, sta
 	if parent != nil {
 		before = parent[:]
 	}
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM refresh_grant WHERE ends < ?`, d.millis()); err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (d *Directory) TakeGrant(ctx context.Context, digest [32]byte, family strin
 	if err != nil || !first.IsZero() {
 		return g, first, err
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		if g, first, err = loadGrant(ctx, tx, digest, family); err != nil || !first.IsZero() {
 			return err
 		}
@@ -132,7 +132,7 @@ func loadGrant(ctx context.Context, tx *sql.Tx, digest [32]byte, family string) 
 
 // RevokeGrants ends all refresh tokens that one sign-in led to.
 func (d *Directory) RevokeGrants(ctx context.Context, family string) error {
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM refresh_grant WHERE family = ?`, family)
 		return err
 	})
@@ -141,7 +141,7 @@ func (d *Directory) RevokeGrants(ctx context.Context, family string) error {
 // RevokeUserGrants ends all refresh tokens of a person, and sign-ins that have not come to
 // one yet.
 func (d *Directory) RevokeUserGrants(ctx context.Context, userID string) error {
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE user SET stamp = stamp + 1 WHERE object_id = ?`, fold(userID)); err != nil {
 			return err
 		}

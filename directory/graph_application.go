@@ -43,11 +43,11 @@ const applicationQuery = `SELECT object_id, client_id, name, body, created, chan
 
 // RegisterApplication makes an application object, which cannot sign in before it has
 // a service principal. Errors are Invalid, or Conflict over an identifier URI.
-func (d *Directory) RegisterApplication(ctx context.Context, c ApplicationChange) (a Application, err error) {
+func (d *Directory) RegisterApplication(ctx context.Context, by *Operation, c ApplicationChange) (a Application, err error) {
 	if c.Name == nil {
 		return a, midas.Errorf(midas.Invalid, "A value is required for property 'displayName' of resource 'Application'.")
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		a, err = d.registerApplication(ctx, tx, c)
 		return err
 	})
@@ -65,8 +65,8 @@ func (d *Directory) registerApplication(ctx context.Context, tx *sql.Tx, c Appli
 
 // UpdateApplication changes an application, and its service principal's name with its
 // own. Errors are NotFound, Invalid or Conflict.
-func (d *Directory) UpdateApplication(ctx context.Context, objectID string, c ApplicationChange) (a Application, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) UpdateApplication(ctx context.Context, by *Operation, objectID string, c ApplicationChange) (a Application, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		if a, err = d.loadApplication(ctx, tx, objectID); err != nil {
 			return err
 		}
@@ -133,8 +133,8 @@ func (d *Directory) ApplicationByClientID(ctx context.Context, clientID string) 
 
 // DeleteApplication removes an application with its service principal and all that
 // hangs on either; existed is false when there was none.
-func (d *Directory) DeleteApplication(ctx context.Context, objectID string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteApplication(ctx context.Context, by *Operation, objectID string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM application WHERE object_id = ?`, fold(objectID)))
 		return err
 	})

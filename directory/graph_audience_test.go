@@ -19,12 +19,12 @@ func TestNamesOfOtherServicesAreNoIdentifierURIs(t *testing.T) {
 	must(t)(err)
 	defer d.Close()
 	register := func(uris ...string) (Application, error) {
-		return d.RegisterApplication(t.Context(), ApplicationChange{Name: new("app"), IdentifierURIs: &uris})
+		return d.RegisterApplication(t.Context(), nil, ApplicationChange{Name: new("app"), IdentifierURIs: &uris})
 	}
 	first, err := register("https://management.azure.com/orders", "api://orders")
 	must(t)(err)
 	own := []string{"api://" + first.ClientID}
-	_, err = d.UpdateApplication(t.Context(), first.ObjectID, ApplicationChange{IdentifierURIs: &own})
+	_, err = d.UpdateApplication(t.Context(), nil, first.ObjectID, ApplicationChange{IdentifierURIs: &own})
 	must(t)(err)
 	for uri, want := range map[string]midas.Code{
 		"https://management.azure.com": midas.Invalid, "HTTPS://Management.azure.com//": midas.Invalid,
@@ -40,15 +40,15 @@ func TestNamesOfOtherServicesAreNoIdentifierURIs(t *testing.T) {
 
 func TestRequestedTokenVersionIsOneThatThereIs(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	a, err := d.RegisterApplication(ctx, ApplicationChange{Name: new("app")})
+	a, err := d.RegisterApplication(ctx, nil, ApplicationChange{Name: new("app")})
 	must(t)(err)
 	for value, ok := range map[string]bool{"null": true, "1": true, "2": true, "3": false, "0": false, `"2"`: false, "2.0": false, "true": false, "{}": false} {
-		_, err := d.UpdateApplication(ctx, a.ObjectID, ApplicationChange{Body: json.RawMessage(`{"api":{"requestedAccessTokenVersion":` + value + `}}`)})
+		_, err := d.UpdateApplication(ctx, nil, a.ObjectID, ApplicationChange{Body: json.RawMessage(`{"api":{"requestedAccessTokenVersion":` + value + `}}`)})
 		if ok != (err == nil) || !ok && midas.CodeOf(err) != midas.Invalid {
 			t.Errorf("%s: %v", value, err)
 		}
 		// What a midas kept that looked at nothing.
-		must(t)(d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		must(t)(d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, `UPDATE application SET body = ?`, `{"api":{"requestedAccessTokenVersion":`+value+`}}`)
 			return err
 		}))
@@ -59,7 +59,7 @@ func TestRequestedTokenVersionIsOneThatThereIs(t *testing.T) {
 		if version, _, err := d.TokenVersion(ctx, a.ClientID); err != nil || version != want {
 			t.Errorf("kept %s: version %d, %v", value, version, err)
 		}
-		_, err = d.UpdateApplication(ctx, a.ObjectID, ApplicationChange{Body: json.RawMessage(`{"api":null}`)})
+		_, err = d.UpdateApplication(ctx, nil, a.ObjectID, ApplicationChange{Body: json.RawMessage(`{"api":null}`)})
 		must(t)(err)
 	}
 }

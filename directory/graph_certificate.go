@@ -33,7 +33,7 @@ type Certificate struct {
 // principal, by object id. One without DER is kept as it is, found by KeyID. Starts and
 // Ends, when given, narrow the certificate's own period. Errors are NotFound or Invalid.
 func (d *Directory) SetCertificates(ctx context.Context, ownerID string, list []Certificate) error {
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		owner, err := d.credentialOwner(ctx, tx, ownerID)
 		if err != nil {
 			return err

@@ -41,7 +41,7 @@ type Secret struct {
 // secret that never ends and cannot be had a second time: only its digest is kept.
 // Names need not be unique.
 func (d *Directory) CreateApplication(ctx context.Context, name string) (p ServicePrincipal, secret string, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		a, err := d.registerApplication(ctx, tx, ApplicationChange{Name: &name})
 		if err != nil {
 			return err
@@ -58,7 +58,7 @@ func (d *Directory) CreateApplication(ctx context.Context, name string) (p Servi
 // ResetSecret gives the application a new secret, which never ends, in place of all
 // others, or returns NotFound.
 func (d *Directory) ResetSecret(ctx context.Context, clientID string) (secret string, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
 		var object string
 		err := tx.QueryRowContext(ctx, `SELECT object_id FROM application WHERE client_id = ?`, fold(clientID)).Scan(&object)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -79,7 +79,7 @@ func (d *Directory) ResetSecret(ctx context.Context, clientID string) (secret st
 // AddSecret gives an application or its service principal, by object id, one more
 // secret, and returns its text, which cannot be had a second time. Without a start it
 // begins now, without an end it lasts two years. Errors are NotFound or Invalid.
-func (d *Directory) AddSecret(ctx context.Context, ownerID, name string, starts, ends time.Time) (s Secret, text string, err error) {
+func (d *Directory) AddSecret(ctx context.Context, by *Operation, ownerID, name string, starts, ends time.Time) (s Secret, text string, err error) {
 	s = Secret{Name: name, Starts: starts, Ends: ends}
 	if s.Starts.IsZero() {
 		s.Starts = d.now()
@@ -90,7 +90,7 @@ func (d *Directory) AddSecret(ctx context.Context, ownerID, name string, starts,
 	if err := checkPeriod(s.Starts, s.Ends); err != nil {
 		return Secret{}, "", err
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		owner, err := d.credentialOwner(ctx, tx, ownerID)
 		if err != nil {
 			return err
@@ -135,8 +135,8 @@ func checkPeriod(starts, ends time.Time) error {
 
 // RemoveSecret takes a secret away from an application or service principal. Errors
 // are NotFound (the object), or Invalid when it has no such secret.
-func (d *Directory) RemoveSecret(ctx context.Context, ownerID, keyID string) error {
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) RemoveSecret(ctx context.Context, by *Operation, ownerID, keyID string) error {
+	return d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		owner, err := d.credentialOwner(ctx, tx, ownerID)
 		if err != nil {
 			return err

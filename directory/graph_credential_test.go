@@ -29,7 +29,7 @@ func clocked(t *testing.T) (d *Directory, now *time.Time) {
 	d, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "directory.db"), Now: func() time.Time { return *now }})
 	must(t)(err)
 	t.Cleanup(func() { _ = d.Close() })
-	must(t)(ignore(d.PutGroup(t.Context(), "rg", "eastus", nil)))
+	must(t)(ignore(d.PutGroup(t.Context(), nil, "rg", "eastus", nil)))
 	return d, now
 }
 
@@ -51,9 +51,9 @@ func TestSecretsSideBySide(t *testing.T) {
 	must(t)(err)
 	a, err := d.ApplicationByClientID(ctx, p.ClientID)
 	must(t)(err)
-	first, firstText, err := d.AddSecret(ctx, a.ObjectID, "first", time.Time{}, time.Time{})
+	first, firstText, err := d.AddSecret(ctx, nil, a.ObjectID, "first", time.Time{}, time.Time{})
 	must(t)(err)
-	onPrincipal, principalText, err := d.AddSecret(ctx, p.ObjectID, "sp", noon.Add(time.Hour), noon.Add(2*time.Hour))
+	onPrincipal, principalText, err := d.AddSecret(ctx, nil, p.ObjectID, "sp", noon.Add(time.Hour), noon.Add(2*time.Hour))
 	must(t)(err)
 	if first.Hint != firstText[:3] || !first.Ends.Equal(noon.AddDate(2, 0, 0)) || first.KeyID == onPrincipal.KeyID {
 		t.Errorf("got %+v", first)
@@ -79,13 +79,13 @@ func TestSecretsSideBySide(t *testing.T) {
 		t.Errorf("got %+v, %v", list, err)
 	}
 	*now = noon
-	must(t)(d.RemoveSecret(ctx, a.ObjectID, first.KeyID))
+	must(t)(d.RemoveSecret(ctx, nil, a.ObjectID, first.KeyID))
 	check(firstText, false)
-	wantCode(t, d.RemoveSecret(ctx, a.ObjectID, first.KeyID), midas.Invalid)
-	wantCode(t, d.RemoveSecret(ctx, p.ObjectID, first.KeyID), midas.Invalid)
-	_, _, err = d.AddSecret(ctx, sid, "", time.Time{}, time.Time{})
+	wantCode(t, d.RemoveSecret(ctx, nil, a.ObjectID, first.KeyID), midas.Invalid)
+	wantCode(t, d.RemoveSecret(ctx, nil, p.ObjectID, first.KeyID), midas.Invalid)
+	_, _, err = d.AddSecret(ctx, nil, sid, "", time.Time{}, time.Time{})
 	wantCode(t, err, midas.NotFound)
-	_, _, err = d.AddSecret(ctx, a.ObjectID, "", noon, noon)
+	_, _, err = d.AddSecret(ctx, nil, a.ObjectID, "", noon, noon)
 	wantCode(t, err, midas.Invalid)
 }
 
@@ -97,25 +97,25 @@ func TestSecretsEnd(t *testing.T) {
 	must(t)(err)
 	a, err := d.ApplicationByClientID(ctx, p.ClientID)
 	must(t)(err)
-	must(t)(ignore(d.AddSecret(ctx, a.ObjectID, "app", time.Time{}, time.Time{})))
-	must(t)(ignore(d.AddSecret(ctx, p.ObjectID, "sp", time.Time{}, time.Time{})))
+	must(t)(ignore(d.AddSecret(ctx, nil, a.ObjectID, "app", time.Time{}, time.Time{})))
+	must(t)(ignore(d.AddSecret(ctx, nil, p.ObjectID, "sp", time.Time{}, time.Time{})))
 	check := checker(t, d, p)
 	check(operator, true)
-	must(t)(second(d.UpdateServicePrincipal(ctx, p.ObjectID, ServicePrincipalChange{Enabled: new(false)})))
+	must(t)(second(d.UpdateServicePrincipal(ctx, nil, p.ObjectID, ServicePrincipalChange{Enabled: new(false)})))
 	check(operator, false)
-	must(t)(second(d.UpdateServicePrincipal(ctx, p.ObjectID, ServicePrincipalChange{Enabled: new(true)})))
+	must(t)(second(d.UpdateServicePrincipal(ctx, nil, p.ObjectID, ServicePrincipalChange{Enabled: new(true)})))
 	renewed, err := d.ResetSecret(ctx, p.ClientID)
 	must(t)(err)
 	check(operator, false)
 	check(renewed, true)
-	must(t)(second(d.DeleteServicePrincipal(ctx, p.ObjectID)))
+	must(t)(second(d.DeleteServicePrincipal(ctx, nil, p.ObjectID)))
 	check(renewed, false)
-	again, err := d.CreateServicePrincipal(ctx, p.ClientID, ServicePrincipalChange{})
+	again, err := d.CreateServicePrincipal(ctx, nil, p.ClientID, ServicePrincipalChange{})
 	must(t)(err)
 	if id, err := d.CheckSecret(ctx, p.ClientID, renewed); err != nil || id.PrincipalID != again.ObjectID || again.ObjectID == p.ObjectID {
 		t.Errorf("the application's secret is good for its new service principal: %+v, %v", id, err)
 	}
-	must(t)(second(d.DeleteApplication(ctx, a.ObjectID)))
+	must(t)(second(d.DeleteApplication(ctx, nil, a.ObjectID)))
 	check(renewed, false)
 	var left int
 	must(t)(d.reader.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM principal)`).Scan(&left))
@@ -126,12 +126,12 @@ func TestSecretsEnd(t *testing.T) {
 
 func TestManagedIdentityHasNoCredentials(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	m, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
-	_, _, err = d.AddSecret(ctx, m.PrincipalID, "", time.Time{}, time.Time{})
+	_, _, err = d.AddSecret(ctx, nil, m.PrincipalID, "", time.Time{}, time.Time{})
 	wantCode(t, err, midas.Invalid)
 	wantCode(t, d.SetCertificates(ctx, m.PrincipalID, nil), midas.Invalid)
-	_, err = d.DeleteServicePrincipal(ctx, m.PrincipalID)
+	_, err = d.DeleteServicePrincipal(ctx, nil, m.PrincipalID)
 	wantCode(t, err, midas.Invalid)
 	_, _, err = d.Certificates(ctx, m.ClientID)
 	wantCode(t, err, midas.NotFound)

@@ -36,11 +36,11 @@ const securityGroupQuery = `SELECT object_id, name, mail_nickname, description, 
 
 // CreateSecurityGroup makes a group with its first owners and members. Name and
 // MailNickname are needed. Errors are Invalid, or NotFound for an owner or member.
-func (d *Directory) CreateSecurityGroup(ctx context.Context, c SecurityGroupChange) (g SecurityGroup, err error) {
+func (d *Directory) CreateSecurityGroup(ctx context.Context, by *Operation, c SecurityGroupChange) (g SecurityGroup, err error) {
 	if c.Name == nil || c.MailNickname == nil {
 		return g, midas.Errorf(midas.Invalid, "A value is required for the properties 'displayName' and 'mailNickname' of resource 'Group'.")
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		id := uuid.NewString()
 		if _, err := tx.ExecContext(ctx, `INSERT INTO security_group (object_id, key, name, mail_nickname, description, body, created, changed)
 VALUES (?1, '', '', '', '', '{}', ?2, ?2)`, id, d.millis()); err != nil {
@@ -54,8 +54,8 @@ VALUES (?1, '', '', '', '', '{}', ?2, ?2)`, id, d.millis()); err != nil {
 
 // UpdateSecurityGroup changes a group. Errors are NotFound, Invalid, or Conflict with
 // ErrHasReference.
-func (d *Directory) UpdateSecurityGroup(ctx context.Context, id string, c SecurityGroupChange) (g SecurityGroup, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) UpdateSecurityGroup(ctx context.Context, by *Operation, id string, c SecurityGroupChange) (g SecurityGroup, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		if g, err = d.loadSecurityGroup(ctx, tx, id); err != nil {
 			return err
 		}
@@ -111,8 +111,8 @@ func (d *Directory) GetSecurityGroup(ctx context.Context, id string) (g Security
 
 // DeleteSecurityGroup removes a group with its memberships, both ways, and its roles;
 // existed is false when there was none.
-func (d *Directory) DeleteSecurityGroup(ctx context.Context, id string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteSecurityGroup(ctx context.Context, by *Operation, id string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM security_group WHERE object_id = ?`, fold(id)))
 		return err
 	})

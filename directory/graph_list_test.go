@@ -18,7 +18,7 @@ func eq(property string, value any) Condition {
 func TestUsersByCondition(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	for _, name := range []string{"Ärger", "anna", "Bob", "bob's son"} {
-		must(t)(second(d.CreateUser(ctx, UserChange{
+		must(t)(second(d.CreateUser(ctx, nil, UserChange{
 			UPN: new(fmt.Sprintf("u%d@contoso.example", len(name))), DisplayName: &name, MailNickname: new("Nick"), Guest: new(name == "Bob"), Enabled: new(name != "Bob"),
 			Mail: new(map[bool]string{true: "Bob@Contoso.example"}[name == "Bob"]),
 		})))
@@ -91,9 +91,9 @@ func TestPages(t *testing.T) {
 	g := team(t, d, "all")
 	for i := range 7 {
 		name := fmt.Sprintf("same%d", i%2) // names alone do not order
-		u, err := d.CreateUser(ctx, UserChange{UPN: new(fmt.Sprintf("u%d@contoso.example", i)), DisplayName: &name, MailNickname: new("n")})
+		u, err := d.CreateUser(ctx, nil, UserChange{UPN: new(fmt.Sprintf("u%d@contoso.example", i)), DisplayName: &name, MailNickname: new("n")})
 		must(t)(err)
-		must(t)(d.AddMember(ctx, g.ObjectID, u.ObjectID))
+		must(t)(d.AddMember(ctx, nil, g.ObjectID, u.ObjectID))
 		want = append(want, u.ObjectID)
 	}
 	slices.Sort(want)
@@ -128,17 +128,17 @@ func TestPages(t *testing.T) {
 
 func TestServicePrincipalsByName(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	m, _, err := d.PutIdentity(ctx, "rg", "identity", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "identity", "eastus", nil)
 	must(t)(err)
-	a, err := d.RegisterApplication(ctx, ApplicationChange{Name: new("App"), IdentifierURIs: &[]string{"api://Contoso/app"}})
+	a, err := d.RegisterApplication(ctx, nil, ApplicationChange{Name: new("App"), IdentifierURIs: &[]string{"api://Contoso/app"}})
 	must(t)(err)
-	p, err := d.CreateServicePrincipal(ctx, a.ClientID, ServicePrincipalChange{})
+	p, err := d.CreateServicePrincipal(ctx, nil, a.ClientID, ServicePrincipalChange{})
 	must(t)(err)
-	_, err = d.CreateServicePrincipal(ctx, a.ClientID, ServicePrincipalChange{})
+	_, err = d.CreateServicePrincipal(ctx, nil, a.ClientID, ServicePrincipalChange{})
 	wantCode(t, err, midas.Conflict)
-	_, err = d.CreateServicePrincipal(ctx, m.ClientID, ServicePrincipalChange{})
+	_, err = d.CreateServicePrincipal(ctx, nil, m.ClientID, ServicePrincipalChange{})
 	wantCode(t, err, midas.NotFound)
-	_, err = d.RegisterApplication(ctx, ApplicationChange{Name: new("Other"), IdentifierURIs: &[]string{"API://contoso/app"}})
+	_, err = d.RegisterApplication(ctx, nil, ApplicationChange{Name: new("Other"), IdentifierURIs: &[]string{"API://contoso/app"}})
 	wantCode(t, err, midas.Conflict)
 	for name, want := range map[string]string{
 		a.ClientID: p.ObjectID, "api://contoso/APP": p.ObjectID, m.ClientID: m.PrincipalID, p.ObjectID: "", "App": "",
@@ -157,7 +157,7 @@ func TestServicePrincipalsByName(t *testing.T) {
 	if must(t)(err); len(apps.Items) != 1 || cmp.Diff(a, apps.Items[0]) != "" {
 		t.Errorf("got %+v", apps.Items)
 	}
-	a, err = d.UpdateApplication(ctx, a.ObjectID, ApplicationChange{Name: new("Renamed"), IdentifierURIs: &[]string{}})
+	a, err = d.UpdateApplication(ctx, nil, a.ObjectID, ApplicationChange{Name: new("Renamed"), IdentifierURIs: &[]string{}})
 	must(t)(err)
 	if p, err = d.ServicePrincipalByClientID(ctx, a.ClientID); err != nil || p.Name != "Renamed" || len(p.IdentifierURIs) != 0 {
 		t.Errorf("the service principal follows: %+v, %v", p, err)
@@ -170,8 +170,8 @@ func TestRelations(t *testing.T) {
 	alice := person(t, d, "alice")
 	inner := team(t, d, "inner", alice.ObjectID)
 	outer := team(t, d, "outer", inner.ObjectID)
-	must(t)(d.AddMember(ctx, inner.ObjectID, outer.ObjectID))
-	must(t)(d.AddOwner(ctx, outer.ObjectID, alice.ObjectID))
+	must(t)(d.AddMember(ctx, nil, inner.ObjectID, outer.ObjectID))
+	must(t)(d.AddOwner(ctx, nil, outer.ObjectID, alice.ObjectID))
 	ids := func(page Page[Object]) (all []string) {
 		for _, o := range page.Items {
 			switch {

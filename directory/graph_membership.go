@@ -22,8 +22,8 @@ var (
 
 // AddMember puts a user, group or service principal into a group. Errors are NotFound
 // (either), Invalid (the group into itself) or Conflict with ErrHasReference.
-func (d *Directory) AddMember(ctx context.Context, groupID, memberID string) error {
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) AddMember(ctx context.Context, by *Operation, groupID, memberID string) error {
+	return d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := d.loadSecurityGroup(ctx, tx, groupID); err != nil {
 			return err
 		}
@@ -33,14 +33,14 @@ func (d *Directory) AddMember(ctx context.Context, groupID, memberID string) err
 
 // RemoveMember takes a member out of a group. NotFound when it is not one, or when
 // there is no such group.
-func (d *Directory) RemoveMember(ctx context.Context, groupID, memberID string) error {
-	return d.removeReference(ctx, members, groupID, memberID)
+func (d *Directory) RemoveMember(ctx context.Context, by *Operation, groupID, memberID string) error {
+	return d.removeReference(ctx, by, members, groupID, memberID)
 }
 
 // AddOwner makes a user or service principal an owner of a group, application or
 // service principal. Errors are as of AddMember.
-func (d *Directory) AddOwner(ctx context.Context, ownedID, ownerID string) error {
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) AddOwner(ctx context.Context, by *Operation, ownedID, ownerID string) error {
+	return d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		owned, err := d.loadObject(ctx, tx, ownedID)
 		if err == nil && owned.User != nil {
 			err = midas.Errorf(midas.Invalid, "A user has no owners.")
@@ -53,8 +53,8 @@ func (d *Directory) AddOwner(ctx context.Context, ownedID, ownerID string) error
 }
 
 // RemoveOwner takes an owner away, or returns NotFound.
-func (d *Directory) RemoveOwner(ctx context.Context, ownedID, ownerID string) error {
-	return d.removeReference(ctx, owners, ownedID, ownerID)
+func (d *Directory) RemoveOwner(ctx context.Context, by *Operation, ownedID, ownerID string) error {
+	return d.removeReference(ctx, by, owners, ownedID, ownerID)
 }
 
 func (d *Directory) addReference(ctx context.Context, tx *sql.Tx, r reference, from, to string) error {
@@ -79,8 +79,8 @@ func (d *Directory) addReference(ctx context.Context, tx *sql.Tx, r reference, f
 	return err
 }
 
-func (d *Directory) removeReference(ctx context.Context, r reference, from, to string) error {
-	return d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) removeReference(ctx context.Context, by *Operation, r reference, from, to string) error {
+	return d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err := affected(tx.ExecContext(ctx, `DELETE FROM `+r.table+` WHERE `+r.from+` = ? AND `+r.to+` = ?`, fold(from), fold(to)))
 		if err == nil && !existed {
 			return noObject(to)

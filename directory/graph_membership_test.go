@@ -11,7 +11,7 @@ import (
 
 func team(t *testing.T, d *Directory, name string, members ...string) SecurityGroup {
 	t.Helper()
-	g, err := d.CreateSecurityGroup(t.Context(), SecurityGroupChange{Name: &name, MailNickname: new("nick"), Members: members})
+	g, err := d.CreateSecurityGroup(t.Context(), nil, SecurityGroupChange{Name: &name, MailNickname: new("nick"), Members: members})
 	must(t)(err)
 	return g
 }
@@ -36,7 +36,7 @@ func TestSecurityGroups(t *testing.T) {
 	}
 	_, err := d.ObjectByName(ctx, "DBA")
 	wantCode(t, err, midas.Conflict)
-	g, err := d.UpdateSecurityGroup(ctx, second.ObjectID, SecurityGroupChange{Name: new("Readers"), Description: new("read")})
+	g, err := d.UpdateSecurityGroup(ctx, nil, second.ObjectID, SecurityGroupChange{Name: new("Readers"), Description: new("read")})
 	must(t)(err)
 	if got, err := d.GetSecurityGroup(ctx, second.ObjectID); err != nil || cmp.Diff(g, got) != "" || got.Name != "Readers" || got.MailNickname != "nick" {
 		t.Errorf("got %+v, %v", got, err)
@@ -54,10 +54,10 @@ func TestSecurityGroups(t *testing.T) {
 		{Name: new("x"), MailNickname: new("")},
 		{Name: new("x\x00"), MailNickname: new("x")},
 	} {
-		_, err := d.CreateSecurityGroup(ctx, bad)
+		_, err := d.CreateSecurityGroup(ctx, nil, bad)
 		wantCode(t, err, midas.Invalid)
 	}
-	_, err = d.CreateSecurityGroup(ctx, SecurityGroupChange{Name: new("x"), MailNickname: new("x"), Members: []string{sid}})
+	_, err = d.CreateSecurityGroup(ctx, nil, SecurityGroupChange{Name: new("x"), MailNickname: new("x"), Members: []string{sid}})
 	wantCode(t, err, midas.NotFound)
 	if _, err := d.ObjectByName(ctx, "x"); midas.CodeOf(err) != midas.NotFound {
 		t.Errorf("a group whose member does not exist was made: %v", err)
@@ -68,7 +68,7 @@ func TestSecurityGroups(t *testing.T) {
 func TestMemberGroups(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	alice := person(t, d, "alice")
-	m, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
 	inner := team(t, d, "inner", alice.ObjectID, m.PrincipalID)
 	middle := team(t, d, "middle", inner.ObjectID)
@@ -80,7 +80,7 @@ func TestMemberGroups(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	must(t)(d.AddMember(ctx, inner.ObjectID, outer.ObjectID))
+	must(t)(d.AddMember(ctx, nil, inner.ObjectID, outer.ObjectID))
 	for _, id := range []string{alice.ObjectID, inner.ObjectID} {
 		if diff := cmp.Diff(all, d.groupsOrFail(t, id)); diff != "" {
 			t.Error(diff)
@@ -90,13 +90,13 @@ func TestMemberGroups(t *testing.T) {
 		t.Errorf("an unknown object is in %v", got)
 	}
 
-	wantCode(t, d.AddMember(ctx, inner.ObjectID, alice.ObjectID), midas.Conflict)
-	wantCode(t, d.AddMember(ctx, inner.ObjectID, inner.ObjectID), midas.Invalid)
-	wantCode(t, d.AddMember(ctx, inner.ObjectID, sid), midas.NotFound)
-	wantCode(t, d.AddMember(ctx, sid, alice.ObjectID), midas.NotFound)
-	wantCode(t, d.RemoveMember(ctx, middle.ObjectID, alice.ObjectID), midas.NotFound)
-	must(t)(d.RemoveMember(ctx, outer.ObjectID, alice.ObjectID))
-	must(t)(d.RemoveMember(ctx, inner.ObjectID, alice.ObjectID))
+	wantCode(t, d.AddMember(ctx, nil, inner.ObjectID, alice.ObjectID), midas.Conflict)
+	wantCode(t, d.AddMember(ctx, nil, inner.ObjectID, inner.ObjectID), midas.Invalid)
+	wantCode(t, d.AddMember(ctx, nil, inner.ObjectID, sid), midas.NotFound)
+	wantCode(t, d.AddMember(ctx, nil, sid, alice.ObjectID), midas.NotFound)
+	wantCode(t, d.RemoveMember(ctx, nil, middle.ObjectID, alice.ObjectID), midas.NotFound)
+	must(t)(d.RemoveMember(ctx, nil, outer.ObjectID, alice.ObjectID))
+	must(t)(d.RemoveMember(ctx, nil, inner.ObjectID, alice.ObjectID))
 	if got := d.groupsOrFail(t, alice.ObjectID); len(got) != 0 {
 		t.Errorf("still in %v", got)
 	}
@@ -109,7 +109,7 @@ func TestWhatIsDeletedIsInNothing(t *testing.T) {
 	user := person(t, d, "alice")
 	app, _, err := d.CreateApplication(ctx, "app")
 	must(t)(err)
-	m, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
 	inner := team(t, d, "inner")
 	outer := team(t, d, "outer", user.ObjectID, app.ObjectID, m.PrincipalID, inner.ObjectID)
@@ -118,14 +118,14 @@ func TestWhatIsDeletedIsInNothing(t *testing.T) {
 		must(t)(d.AssignOwner(ctx, id))
 	}
 	for _, id := range []string{user.ObjectID, app.ObjectID, m.PrincipalID} {
-		must(t)(d.AddOwner(ctx, inner.ObjectID, id))
+		must(t)(d.AddOwner(ctx, nil, inner.ObjectID, id))
 	}
-	wantCode(t, d.AddOwner(ctx, inner.ObjectID, outer.ObjectID), midas.Invalid)
+	wantCode(t, d.AddOwner(ctx, nil, inner.ObjectID, outer.ObjectID), midas.Invalid)
 
-	must(t)(second(d.DeleteUser(ctx, user.ObjectID)))
-	must(t)(second(d.DeleteServicePrincipal(ctx, app.ObjectID)))
-	must(t)(second(d.DeleteIdentity(ctx, "rg", "app")))
-	must(t)(second(d.DeleteSecurityGroup(ctx, inner.ObjectID)))
+	must(t)(second(d.DeleteUser(ctx, nil, user.ObjectID)))
+	must(t)(second(d.DeleteServicePrincipal(ctx, nil, app.ObjectID)))
+	must(t)(second(d.DeleteIdentity(ctx, nil, "rg", "app")))
+	must(t)(second(d.DeleteSecurityGroup(ctx, nil, inner.ObjectID)))
 	for _, id := range all {
 		if groups := d.groupsOrFail(t, id); len(groups) != 0 {
 			t.Errorf("%s is in %v", id, groups)

@@ -43,8 +43,8 @@ FROM principal p LEFT JOIN resource r ON r.id = p.resource LEFT JOIN resource_gr
 
 // CreateServicePrincipal gives an application the service principal with which it can
 // sign in. Errors are NotFound (the application) or Conflict (it has one).
-func (d *Directory) CreateServicePrincipal(ctx context.Context, clientID string, c ServicePrincipalChange) (p ServicePrincipal, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) CreateServicePrincipal(ctx context.Context, by *Operation, clientID string, c ServicePrincipalChange) (p ServicePrincipal, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		a, err := d.scanApplication(ctx, tx, tx.QueryRowContext(ctx, applicationQuery+`WHERE client_id = ?`, fold(clientID)))
 		if errors.Is(err, sql.ErrNoRows) {
 			return midas.Errorf(midas.NotFound, "The appId '%s' of the service principal does not reference a valid application object.", clip.Text(clientID))
@@ -77,8 +77,8 @@ func (d *Directory) createServicePrincipal(ctx context.Context, tx *sql.Tx, a Ap
 
 // UpdateServicePrincipal changes an application's service principal. Errors are
 // NotFound or Invalid; that of a managed identity changes with its resource alone.
-func (d *Directory) UpdateServicePrincipal(ctx context.Context, objectID string, c ServicePrincipalChange) (p ServicePrincipal, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) UpdateServicePrincipal(ctx context.Context, by *Operation, objectID string, c ServicePrincipalChange) (p ServicePrincipal, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		if p, err = d.loadServicePrincipal(ctx, tx, objectID); err != nil {
 			return err
 		}
@@ -111,8 +111,8 @@ func (d *Directory) changeServicePrincipal(ctx context.Context, tx *sql.Tx, p Se
 // DeleteServicePrincipal removes an application's service principal with its
 // memberships, roles and credentials; the application stays. existed is false when
 // there was none. That of a managed identity goes with its resource alone.
-func (d *Directory) DeleteServicePrincipal(ctx context.Context, objectID string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteServicePrincipal(ctx context.Context, by *Operation, objectID string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		p, err := d.loadServicePrincipal(ctx, tx, objectID)
 		switch {
 		case errors.Is(err, ErrNoObject):

@@ -40,12 +40,12 @@ const userQuery = `SELECT object_id, upn, name, given_name, surname, mail, mail_
 // CreateUser makes a user. UPN, DisplayName and MailNickname are needed. A user
 // without a password cannot sign in with one. Errors are Invalid, or Conflict when
 // the user principal name is taken, in whatever case.
-func (d *Directory) CreateUser(ctx context.Context, c UserChange) (u User, err error) {
+func (d *Directory) CreateUser(ctx context.Context, by *Operation, c UserChange) (u User, err error) {
 	if c.UPN == nil || c.DisplayName == nil || c.MailNickname == nil {
 		return User{}, midas.Errorf(midas.Invalid, "A value is required for the properties 'userPrincipalName', 'displayName' and 'mailNickname' of resource 'User'.")
 	}
 	u = User{User: midas.User{ObjectID: uuid.NewString(), TenantID: d.tenantID}, Enabled: true, Created: d.now()}
-	return d.storeUser(ctx, c, func(ctx context.Context, tx *sql.Tx) (User, error) {
+	return d.storeUser(ctx, by, c, func(ctx context.Context, tx *sql.Tx) (User, error) {
 		_, err := tx.ExecContext(ctx, `INSERT INTO user (object_id, upn_key, upn, key, name, given_name, surname, mail, mail_nickname, guest, enabled, must_change, password, body, created, changed)
 VALUES (?1, ?1, '', '', '', '', '', '', '', 0, 1, 0, '', '{}', ?2, ?2)`, u.ObjectID, d.millis())
 		return u, err
@@ -54,14 +54,14 @@ VALUES (?1, ?1, '', '', '', '', '', '', '', 0, 1, 0, '', '{}', ?2, ?2)`, u.Objec
 
 // UpdateUser changes a user, found by object id or user principal name. Errors are
 // NotFound, Invalid or Conflict.
-func (d *Directory) UpdateUser(ctx context.Context, id string, c UserChange) (User, error) {
-	return d.storeUser(ctx, c, func(ctx context.Context, tx *sql.Tx) (User, error) {
+func (d *Directory) UpdateUser(ctx context.Context, by *Operation, id string, c UserChange) (User, error) {
+	return d.storeUser(ctx, by, c, func(ctx context.Context, tx *sql.Tx) (User, error) {
 		return d.loadUser(ctx, tx, id)
 	})
 }
 
 // storeUser carries c out on the user that start returns.
-func (d *Directory) storeUser(ctx context.Context, c UserChange, start func(context.Context, *sql.Tx) (User, error)) (u User, err error) {
+func (d *Directory) storeUser(ctx context.Context, by *Operation, c UserChange, start func(context.Context, *sql.Tx) (User, error)) (u User, err error) {
 	if err := c.check(); err != nil {
 		return User{}, err
 	}
@@ -72,7 +72,7 @@ func (d *Directory) storeUser(ctx context.Context, c UserChange, start func(cont
 			return User{}, err
 		}
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		if u, err = start(ctx, tx); err != nil {
 			return err
 		}
@@ -200,8 +200,8 @@ func (d *Directory) UserByID(ctx context.Context, objectID string) (midas.User, 
 
 // DeleteUser removes a user with all memberships and roles; existed is false when
 // there was none.
-func (d *Directory) DeleteUser(ctx context.Context, id string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteUser(ctx context.Context, by *Operation, id string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM user WHERE object_id = ?1 OR upn_key = ?1`, fold(id)))
 		return err
 	})

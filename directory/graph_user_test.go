@@ -23,7 +23,7 @@ const goodPassword = "Correct horse 1"
 // person makes a user of that name with goodPassword.
 func person(t *testing.T, d *Directory, name string) User {
 	t.Helper()
-	u, err := d.CreateUser(t.Context(), UserChange{
+	u, err := d.CreateUser(t.Context(), nil, UserChange{
 		UPN: new(name + "@contoso.example"), DisplayName: new(name), MailNickname: new(name), Password: new(goodPassword),
 	})
 	must(t)(err)
@@ -33,7 +33,7 @@ func person(t *testing.T, d *Directory, name string) User {
 func TestUsers(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	tenant, _ := d.Tenant()
-	u, err := d.CreateUser(ctx, UserChange{
+	u, err := d.CreateUser(ctx, nil, UserChange{
 		UPN: new("Alice@Contoso.example"), DisplayName: new("Alice Adams"), GivenName: new("Alice"), Surname: new("Adams"),
 		Mail: new("a@contoso.example"), MailNickname: new("alice"), Password: new(goodPassword), Body: []byte(`{"jobTitle":"DBA"}`),
 	})
@@ -55,10 +55,10 @@ func TestUsers(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	_, err = d.CreateUser(ctx, UserChange{UPN: new("alice@contoso.example"), DisplayName: new("x"), MailNickname: new("x")})
+	_, err = d.CreateUser(ctx, nil, UserChange{UPN: new("alice@contoso.example"), DisplayName: new("x"), MailNickname: new("x")})
 	wantCode(t, err, midas.Conflict)
 
-	u, err = d.UpdateUser(ctx, "alice@contoso.example", UserChange{
+	u, err = d.UpdateUser(ctx, nil, "alice@contoso.example", UserChange{
 		UPN: new("alice@contoso.example"), Surname: new(""), Guest: new(true), Body: []byte(`{"jobTitle":null,"city":"Ulm"}`),
 	})
 	must(t)(err)
@@ -66,11 +66,11 @@ func TestUsers(t *testing.T) {
 		t.Errorf("got %+v", u)
 	}
 	person(t, d, "bob")
-	_, err = d.UpdateUser(ctx, "bob@contoso.example", UserChange{UPN: new("ALICE@contoso.example")})
+	_, err = d.UpdateUser(ctx, nil, "bob@contoso.example", UserChange{UPN: new("ALICE@contoso.example")})
 	wantCode(t, err, midas.Conflict)
-	_, err = d.UpdateUser(ctx, "nobody@contoso.example", UserChange{Surname: new("x")})
+	_, err = d.UpdateUser(ctx, nil, "nobody@contoso.example", UserChange{Surname: new("x")})
 	wantCode(t, err, midas.NotFound)
-	if existed, err := d.DeleteUser(ctx, "nobody@contoso.example"); existed || err != nil {
+	if existed, err := d.DeleteUser(ctx, nil, "nobody@contoso.example"); existed || err != nil {
 		t.Errorf("%v, %v", existed, err)
 	}
 }
@@ -105,14 +105,14 @@ func TestUserRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := ok()
 			spoil(&c)
-			_, err := d.CreateUser(ctx, c)
+			_, err := d.CreateUser(ctx, nil, c)
 			wantCode(t, err, midas.Invalid)
 		})
 	}
 	for _, upn := range []string{"a@localhost", "guest_example.com#EXT#@contoso.example", "o'neill@c.example"} {
 		c := ok()
 		c.UPN = &upn
-		must(t)(second(d.CreateUser(ctx, c)))
+		must(t)(second(d.CreateUser(ctx, nil, c)))
 	}
 }
 
@@ -126,9 +126,9 @@ func TestCheckPassword(t *testing.T) {
 	if diff := cmp.Diff(u.User, got); diff != "" {
 		t.Error(diff)
 	}
-	must(t)(second(d.CreateUser(ctx, UserChange{UPN: new("none@contoso.example"), DisplayName: new("n"), MailNickname: new("n")})))
+	must(t)(second(d.CreateUser(ctx, nil, UserChange{UPN: new("none@contoso.example"), DisplayName: new("n"), MailNickname: new("n")})))
 	off := person(t, d, "off")
-	must(t)(second(d.UpdateUser(ctx, off.ObjectID, UserChange{Enabled: new(false)})))
+	must(t)(second(d.UpdateUser(ctx, nil, off.ObjectID, UserChange{Enabled: new(false)})))
 	texts := map[string]bool{}
 	for _, try := range [][2]string{
 		{"alice@contoso.example", "correct horse 1"},
@@ -149,12 +149,12 @@ func TestCheckPassword(t *testing.T) {
 		t.Errorf("refusals differ: %v", texts)
 	}
 
-	must(t)(second(d.UpdateUser(ctx, u.ObjectID, UserChange{Password: new("Another horse 2")})))
+	must(t)(second(d.UpdateUser(ctx, nil, u.ObjectID, UserChange{Password: new("Another horse 2")})))
 	_, err = d.CheckPassword(ctx, u.UPN, goodPassword)
 	wantCode(t, err, midas.Unauthenticated)
 	must(t)(second(d.CheckPassword(ctx, u.UPN, "Another horse 2")))
 
-	must(t)(second(d.UpdateUser(ctx, u.ObjectID, UserChange{MustChange: new(true)})))
+	must(t)(second(d.UpdateUser(ctx, nil, u.ObjectID, UserChange{MustChange: new(true)})))
 	_, err = d.CheckPassword(ctx, u.UPN, "Another horse 2")
 	wantCode(t, err, midas.Unauthenticated)
 	var refusal *midas.Error
@@ -164,7 +164,7 @@ func TestCheckPassword(t *testing.T) {
 	if _, err = d.CheckPassword(ctx, u.UPN, "wrong"); err == nil || strings.Contains(err.Error(), "changed") {
 		t.Errorf("who does not know it may not: %v", err)
 	}
-	must(t)(second(d.UpdateUser(ctx, u.ObjectID, UserChange{Password: new(goodPassword)})))
+	must(t)(second(d.UpdateUser(ctx, nil, u.ObjectID, UserChange{Password: new(goodPassword)})))
 	must(t)(second(d.CheckPassword(ctx, u.UPN, goodPassword)))
 }
 
@@ -222,13 +222,13 @@ func TestUserByID(t *testing.T) {
 	}
 	_, err = d.UserByID(ctx, u.UPN)
 	wantCode(t, err, midas.NotFound)
-	must(t)(second(d.UpdateUser(ctx, u.ObjectID, UserChange{Enabled: new(false)})))
+	must(t)(second(d.UpdateUser(ctx, nil, u.ObjectID, UserChange{Enabled: new(false)})))
 	_, err = d.UserByID(ctx, u.ObjectID)
 	wantCode(t, err, midas.Forbidden)
 	if active, err := d.Active(ctx, u.ObjectID); active || err != nil {
 		t.Errorf("a disabled user is active: %v", err)
 	}
-	must(t)(second(d.DeleteUser(ctx, u.ObjectID)))
+	must(t)(second(d.DeleteUser(ctx, nil, u.ObjectID)))
 	_, err = d.UserByID(ctx, u.ObjectID)
 	wantCode(t, err, midas.NotFound)
 }

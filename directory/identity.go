@@ -17,8 +17,8 @@ type ManagedIdentity struct {
 
 // PutIdentity makes the identity, with a new client id and object id, or replaces
 // its tags. Errors are NotFound (the group), Invalid, or Conflict (another location).
-func (d *Directory) PutIdentity(ctx context.Context, group, name, location string, tags map[string]string) (m ManagedIdentity, created bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) PutIdentity(ctx context.Context, by *Operation, group, name, location string, tags map[string]string) (m ManagedIdentity, created bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		m.Resource, created, err = d.putResource(ctx, tx, identityKind, group, name, Change{Location: location, Tags: tags})
 		if err != nil {
 			return err
@@ -36,8 +36,8 @@ func (d *Directory) PutIdentity(ctx context.Context, group, name, location strin
 
 // PatchIdentity replaces the identity's tags unless tags is nil. Errors are NotFound
 // or Invalid.
-func (d *Directory) PatchIdentity(ctx context.Context, group, name string, tags map[string]string) (m ManagedIdentity, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) PatchIdentity(ctx context.Context, by *Operation, group, name string, tags map[string]string) (m ManagedIdentity, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		r, err := d.patchResource(ctx, tx, identityKind, group, name, Change{Tags: tags})
 		if err != nil {
 			return err
@@ -93,8 +93,8 @@ func (d *Directory) PageIdentities(ctx context.Context, group string, part Span)
 // DeleteIdentity removes the identity, its service principal with its roles, and its
 // place on every machine and server, all at once. existed is false when there was
 // none. An identity made later under the name is another one.
-func (d *Directory) DeleteIdentity(ctx context.Context, group, name string) (existed bool, err error) {
-	return d.deleteResource(ctx, identityKind, group, name)
+func (d *Directory) DeleteIdentity(ctx context.Context, by *Operation, group, name string) (existed bool, err error) {
+	return d.deleteResource(ctx, by, identityKind, group, name)
 }
 
 // newPrincipal makes the service principal of a managed identity. Its ids are never

@@ -11,7 +11,7 @@ import (
 
 func TestPutIdentity(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	first, created, err := d.PutIdentity(ctx, "RG", "myIdentity", "eastus", nil)
+	first, created, err := d.PutIdentity(ctx, nil, "RG", "myIdentity", "eastus", nil)
 	must(t)(err)
 	if !created {
 		t.Error("not created")
@@ -25,17 +25,17 @@ func TestPutIdentity(t *testing.T) {
 		t.Errorf("ids: %+v", first.Identity)
 	}
 
-	second, created, err := d.PutIdentity(ctx, "rg", "MYIDENTITY", "East US", map[string]string{"a": "b"})
+	second, created, err := d.PutIdentity(ctx, nil, "rg", "MYIDENTITY", "East US", map[string]string{"a": "b"})
 	must(t)(err)
 	if created || second.Identity != first.Identity || second.Name != "myIdentity" || second.Tags["a"] != "b" {
 		t.Errorf("an update made another identity: %+v", second)
 	}
 
-	_, _, err = d.PutIdentity(ctx, "rg", "myIdentity", "westus", nil)
+	_, _, err = d.PutIdentity(ctx, nil, "rg", "myIdentity", "westus", nil)
 	wantCode(t, err, midas.Conflict)
-	_, _, err = d.PutIdentity(ctx, "rg", "fresh", "", nil)
+	_, _, err = d.PutIdentity(ctx, nil, "rg", "fresh", "", nil)
 	wantCode(t, err, midas.Invalid)
-	_, _, err = d.PutIdentity(ctx, "nowhere", "myIdentity", "eastus", nil)
+	_, _, err = d.PutIdentity(ctx, nil, "nowhere", "myIdentity", "eastus", nil)
 	wantCode(t, err, midas.NotFound)
 	if want := "Resource group 'nowhere' could not be found."; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
@@ -45,7 +45,7 @@ func TestPutIdentity(t *testing.T) {
 func TestListIdentities(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	for _, at := range [][2]string{{"rg", "beta"}, {"rg", "Alpha"}, {"other", "gamma"}} {
-		must(t)(ignore(d.PutIdentity(ctx, at[0], at[1], "eastus", nil)))
+		must(t)(ignore(d.PutIdentity(ctx, nil, at[0], at[1], "eastus", nil)))
 	}
 	for group, want := range map[string][]string{"": {"Alpha", "beta", "gamma"}, "RG": {"Alpha", "beta"}} {
 		list, err := d.ListIdentities(ctx, group)
@@ -64,12 +64,12 @@ func TestListIdentities(t *testing.T) {
 
 func TestRecreatedIdentityDoesNotInherit(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	first, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	first, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
-	must(t)(ignore(d.PutVM(ctx, "rg", "vm", Change{Location: "eastus", Identity: users(first.ID)})))
+	must(t)(ignore(d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus", Identity: users(first.ID)})))
 	must(t)(d.AssignOwner(ctx, first.PrincipalID))
 
-	existed, err := d.DeleteIdentity(ctx, "rg", "APP")
+	existed, err := d.DeleteIdentity(ctx, nil, "rg", "APP")
 	must(t)(err)
 	if !existed {
 		t.Fatal("nothing deleted")
@@ -87,7 +87,7 @@ func TestRecreatedIdentityDoesNotInherit(t *testing.T) {
 		wantCode(t, err, midas.NotFound)
 	}
 
-	second, created, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	second, created, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
 	if !created || second.ClientID == first.ClientID || second.PrincipalID == first.PrincipalID {
 		t.Errorf("recreated identity has old ids: %+v", second.Identity)
@@ -95,22 +95,22 @@ func TestRecreatedIdentityDoesNotInherit(t *testing.T) {
 	if vm, err = d.GetVM(ctx, "rg", "vm"); err != nil || len(vm.UserAssigned) != 0 {
 		t.Errorf("recreated identity came back to the machine: %+v, %v", vm.UserAssigned, err)
 	}
-	if existed, err = d.DeleteIdentity(ctx, "rg", "never"); existed || err != nil {
+	if existed, err = d.DeleteIdentity(ctx, nil, "rg", "never"); existed || err != nil {
 		t.Errorf("deleting nothing: %v, %v", existed, err)
 	}
 }
 
 func TestDeleteGroupDeletesContent(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	m, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
-	kept, _, err := d.PutVM(ctx, "other", "kept", Change{Location: "eastus", Identity: users(m.ID)})
+	kept, _, err := d.PutVM(ctx, nil, "other", "kept", Change{Location: "eastus", Identity: users(m.ID)})
 	must(t)(err)
-	gone, _, err := d.PutVM(ctx, "rg", "gone", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned"}})
+	gone, _, err := d.PutVM(ctx, nil, "rg", "gone", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned"}})
 	must(t)(err)
 	must(t)(d.AssignOwner(ctx, gone.System.PrincipalID))
-	must(t)(ignore(d.PutServer(ctx, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
-	must(t)(second(d.DeleteGroup(ctx, "RG")))
+	must(t)(ignore(d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
+	must(t)(second(d.DeleteGroup(ctx, nil, "RG")))
 
 	_, err = d.WorkloadByVMID(ctx, gone.VMID)
 	wantCode(t, err, midas.NotFound)
@@ -124,7 +124,7 @@ func TestDeleteGroupDeletesContent(t *testing.T) {
 	if len(w.UserAssigned) != 0 {
 		t.Error("a machine in another group kept an identity that went with its group")
 	}
-	must(t)(ignore(d.PutGroup(ctx, "rg", "westus", nil)))
+	must(t)(ignore(d.PutGroup(ctx, nil, "rg", "westus", nil)))
 	if list, err := d.ListIdentities(ctx, "rg"); err != nil || len(list) != 0 {
 		t.Errorf("recreated group is not empty: %v, %v", list, err)
 	}
@@ -139,27 +139,27 @@ func TestNames(t *testing.T) {
 		"group": {
 			[]string{"a", "my-group_(1).x", long[:90]},
 			[]string{"", "a.", "a b", "a/b", "ä", "%2e", long[:91]},
-			func(d *Directory, n string) error { return ignore(d.PutGroup(t.Context(), n, "eastus", nil)) },
+			func(d *Directory, n string) error { return ignore(d.PutGroup(t.Context(), nil, n, "eastus", nil)) },
 		},
 		"identity": {
 			[]string{"abc", "1-x_Y", long[:128]},
 			[]string{"", "ab", "-abc", "a.bc", "a bc", "abc\x00", long},
 			func(d *Directory, n string) error {
-				return ignore(d.PutIdentity(t.Context(), "rg", n, "eastus", nil))
+				return ignore(d.PutIdentity(t.Context(), nil, "rg", n, "eastus", nil))
 			},
 		},
 		"virtual machine": {
 			[]string{"a", "my-vm.1_x", long[:64]},
 			[]string{"", "_a", "a-", "a.", "a/b", "'a", long[:65]},
 			func(d *Directory, n string) error {
-				return ignore(d.PutVM(t.Context(), "rg", n, Change{Location: "eastus"}))
+				return ignore(d.PutVM(t.Context(), nil, "rg", n, Change{Location: "eastus"}))
 			},
 		},
 		"server": {
 			[]string{"abc", "my-db1", long[:63]},
 			[]string{"", "ab", "MyDb", "-db", "db-", "my_db", "my.db", long[:64]},
 			func(d *Directory, n string) error {
-				return ignore(d.PutServer(t.Context(), "rg", n, ServerChange{Change: Change{Location: "eastus"}}))
+				return ignore(d.PutServer(t.Context(), nil, "rg", n, ServerChange{Change: Change{Location: "eastus"}}))
 			},
 		},
 	} {
@@ -186,7 +186,7 @@ func TestTagLimits(t *testing.T) {
 		many[strings.Repeat("x", i+1)] = ""
 	}
 	for _, tags := range []map[string]string{many, {"": "x"}, {"x": strings.Repeat("v", maxTagValue+1)}} {
-		_, _, err := d.PutGroup(t.Context(), "rg", "eastus", tags)
+		_, _, err := d.PutGroup(t.Context(), nil, "rg", "eastus", tags)
 		wantCode(t, err, midas.Invalid)
 	}
 }

@@ -47,7 +47,7 @@ func TestUpdateVMIdentity(t *testing.T) {
 			d, ctx := fresh(t), t.Context()
 			ids := map[string]string{}
 			for _, short := range []string{"a", "b"} {
-				m, _, err := d.PutIdentity(ctx, "rg", "identity-"+short, "eastus", nil)
+				m, _, err := d.PutIdentity(ctx, nil, "rg", "identity-"+short, "eastus", nil)
 				must(t)(err)
 				ids[short] = m.ID
 			}
@@ -59,7 +59,7 @@ func TestUpdateVMIdentity(t *testing.T) {
 				return out
 			}
 			before := long(tc.before, strings.Clone)
-			vm, _, err := d.PutVM(ctx, "other", "vm", Change{Location: "eastus", Identity: &before})
+			vm, _, err := d.PutVM(ctx, nil, "other", "vm", Change{Location: "eastus", Identity: &before})
 			must(t)(err)
 			// az sends the ids to be removed in lower case.
 			vm, err = d.UpdateVMIdentity(ctx, strings.ToUpper(vm.ID), long(tc.patch, strings.ToLower))
@@ -77,9 +77,9 @@ func TestUpdateVMIdentity(t *testing.T) {
 
 func TestUpdateVMIdentityRefuses(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	m, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
-	vm, _, err := d.PutVM(ctx, "rg", "vm", Change{Location: "eastus", Identity: users(m.ID)})
+	vm, _, err := d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus", Identity: users(m.ID)})
 	must(t)(err)
 	missing := strings.Replace(m.ID, "/app", "/nobody", 1)
 	foreign := strings.Replace(m.ID, "/subscriptions/", "/subscriptions/0", 1)
@@ -116,7 +116,7 @@ func TestUpdateVMIdentityRefuses(t *testing.T) {
 
 func TestSystemAssignedIdentity(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	vm, _, err := d.PutVM(ctx, "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned"}})
+	vm, _, err := d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: "SystemAssigned"}})
 	must(t)(err)
 	first := *vm.System
 	if first.ResourceID != vm.ID {
@@ -127,15 +127,15 @@ func TestSystemAssignedIdentity(t *testing.T) {
 	if object.ObjectID != first.PrincipalID {
 		t.Errorf("a system-assigned identity is named after its machine: %+v", object)
 	}
-	vm, created, err := d.PutVM(ctx, "rg", "vm", Change{Identity: &IdentityPatch{Type: "SystemAssigned"}})
+	vm, created, err := d.PutVM(ctx, nil, "rg", "vm", Change{Identity: &IdentityPatch{Type: "SystemAssigned"}})
 	must(t)(err)
 	if created || *vm.System != first {
 		t.Error("an update changed the identity")
 	}
-	if vm, _, err = d.PutVM(ctx, "rg", "vm", Change{}); err != nil || *vm.System != first {
+	if vm, _, err = d.PutVM(ctx, nil, "rg", "vm", Change{}); err != nil || *vm.System != first {
 		t.Errorf("an update without identity changed it: %+v, %v", vm.System, err)
 	}
-	must(t)(ignore(d.PutVM(ctx, "rg", "vm", Change{Identity: &IdentityPatch{Type: "None"}})))
+	must(t)(ignore(d.PutVM(ctx, nil, "rg", "vm", Change{Identity: &IdentityPatch{Type: "None"}})))
 	vm, err = d.UpdateVMIdentity(ctx, vm.ID, IdentityPatch{Type: "SystemAssigned"})
 	must(t)(err)
 	if vm.System.PrincipalID == first.PrincipalID || vm.System.ClientID == first.ClientID {
@@ -145,9 +145,9 @@ func TestSystemAssignedIdentity(t *testing.T) {
 
 func TestWorkload(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	m, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
-	vm, _, err := d.PutVM(ctx, "rg", "myVM", Change{Location: "East US", Identity: &IdentityPatch{"SystemAssigned, UserAssigned", map[string]bool{m.ID: true}}})
+	vm, _, err := d.PutVM(ctx, nil, "rg", "myVM", Change{Location: "East US", Identity: &IdentityPatch{"SystemAssigned, UserAssigned", map[string]bool{m.ID: true}}})
 	must(t)(err)
 	want := midas.Workload{
 		ResourceID: vm.ID, VMID: vm.VMID, Name: "myVM", Location: "eastus",
@@ -163,10 +163,10 @@ func TestWorkload(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	must(t)(second(d.DeleteVM(ctx, "rg", "MYVM")))
+	must(t)(second(d.DeleteVM(ctx, nil, "rg", "MYVM")))
 	_, err = d.WorkloadByVMID(ctx, vm.VMID)
 	wantCode(t, err, midas.NotFound)
-	again, _, err := d.PutVM(ctx, "rg", "myVM", Change{Location: "eastus"})
+	again, _, err := d.PutVM(ctx, nil, "rg", "myVM", Change{Location: "eastus"})
 	must(t)(err)
 	if again.VMID == vm.VMID {
 		t.Error("a recreated machine is the old workload")
@@ -177,12 +177,12 @@ func second[A any](_ A, err error) error { return err }
 
 func TestBodyIsKeptAndMerged(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	must(t)(ignore(d.PutVM(ctx, "rg", "vm", Change{Location: "eastus", Body: []byte(`{"properties":{"hardwareProfile":{"vmSize":"B1s"},"n":12345678901234567890},"zones":["1"]}`)})))
-	vm, err := d.PatchVM(ctx, "rg", "vm", Change{Body: []byte(`{"properties":{"hardwareProfile":{"vmSize":"B2s"},"x":{"y":null,"z":1}},"zones":null}`)})
+	must(t)(ignore(d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus", Body: []byte(`{"properties":{"hardwareProfile":{"vmSize":"B1s"},"n":12345678901234567890},"zones":["1"]}`)})))
+	vm, err := d.PatchVM(ctx, nil, "rg", "vm", Change{Body: []byte(`{"properties":{"hardwareProfile":{"vmSize":"B2s"},"x":{"y":null,"z":1}},"zones":null}`)})
 	must(t)(err)
 	if diff := cmp.Diff(`{"properties":{"hardwareProfile":{"vmSize":"B2s"},"n":12345678901234567890,"x":{"z":1}}}`, string(vm.Body)); diff != "" {
 		t.Error(diff)
 	}
-	_, err = d.PatchVM(ctx, "rg", "vm", Change{Body: []byte(`[1]`)})
+	_, err = d.PatchVM(ctx, nil, "rg", "vm", Change{Body: []byte(`[1]`)})
 	wantCode(t, err, midas.Invalid)
 }

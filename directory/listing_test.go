@@ -15,7 +15,7 @@ func various(t *testing.T, d *Directory) {
 	var ids []string
 	for i := range 3 {
 		for _, group := range []string{"rg", "other"} {
-			m, _, err := d.PutIdentity(ctx, group, fmt.Sprintf("id%d", i), "eastus", map[string]string{"n": group})
+			m, _, err := d.PutIdentity(ctx, nil, group, fmt.Sprintf("id%d", i), "eastus", map[string]string{"n": group})
 			must(t)(err)
 			ids = append(ids, m.ID)
 		}
@@ -29,16 +29,16 @@ func various(t *testing.T, d *Directory) {
 			if i == 3 {
 				patch.Type = "SystemAssigned, UserAssigned"
 			}
-			must(t)(ignore(d.PutVM(ctx, group, fmt.Sprintf("vm%d", i), Change{Location: "eastus", Identity: patch})))
+			must(t)(ignore(d.PutVM(ctx, nil, group, fmt.Sprintf("vm%d", i), Change{Location: "eastus", Identity: patch})))
 			if i == 3 {
 				patch.Type = "UserAssigned"
 			}
 			name := fmt.Sprintf("db%d-%s", i, group)
-			must(t)(ignore(d.PutServer(ctx, group, name, ServerChange{Change: Change{Location: "eastus", Identity: patch}})))
+			must(t)(ignore(d.PutServer(ctx, nil, group, name, ServerChange{Change: Change{Location: "eastus", Identity: patch}})))
 			if i%2 == 1 {
-				_, err := d.SetParameter(ctx, group, name, "aad_auth_only", "ON")
+				_, err := d.SetParameter(ctx, nil, group, name, "aad_auth_only", "ON")
 				must(t)(err)
-				must(t)(ignore(d.SetAdministrator(ctx, group, name, admin("a", "aaaaaaaa-0000-4000-8000-000000000001"))))
+				must(t)(ignore(d.SetAdministrator(ctx, nil, group, name, admin("a", "aaaaaaaa-0000-4000-8000-000000000001"))))
 			}
 		}
 	}

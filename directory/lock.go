@@ -43,7 +43,7 @@ type Lock struct {
 
 // PutLock makes the lock or changes the one of that name at that scope. Errors are
 // NotFound (the scope) or Invalid.
-func (d *Directory) PutLock(ctx context.Context, l Lock) (out Lock, created bool, err error) {
+func (d *Directory) PutLock(ctx context.Context, by *Operation, l Lock) (out Lock, created bool, err error) {
 	if !within(l.Name, 1, 260, "-._()") {
 		return out, false, midas.Errorf(midas.Invalid, "The lock name '%s' is invalid. It must be 1 to 260 characters of letters, digits, '-', '.', '_', '(' or ')'.", clip.Text(l.Name))
 	}
@@ -56,7 +56,7 @@ func (d *Directory) PutLock(ctx context.Context, l Lock) (out Lock, created bool
 	if err := noNUL("notes", l.Notes); err != nil {
 		return out, false, err
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		at, err := d.findScope(ctx, tx, l.Scope)
 		if err != nil {
 			return err
@@ -91,8 +91,8 @@ func (d *Directory) GetLock(ctx context.Context, at, name string) (l Lock, err e
 
 // DeleteLock removes the lock of that name at that scope; existed is false when there was
 // none.
-func (d *Directory) DeleteLock(ctx context.Context, at, name string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteLock(ctx context.Context, by *Operation, at, name string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM lock WHERE scope = ? AND key = ?`, scopeKey(at), fold(name)))
 		return err
 	})

@@ -22,7 +22,7 @@ FROM plain_resource r JOIN resource_group g ON g.key = r.group_key `
 // PutOpaque creates an opaque resource or sets it to c, which names no identity; a new one is
 // where its group is unless c says otherwise. Errors are NotFound (the group), Invalid, or Conflict (another
 // location).
-func (d *Directory) PutOpaque(ctx context.Context, kind, group, name string, c Change) (r Resource, created bool, err error) {
+func (d *Directory) PutOpaque(ctx context.Context, by *Operation, kind, group, name string, c Change) (r Resource, created bool, err error) {
 	if !within(name, 1, 80, "-._") || !alphanumeric(name[0]) || strings.ContainsRune("-.", rune(name[len(name)-1])) {
 		return r, false, midas.Errorf(midas.Invalid, "Resource name '%s' is invalid. The name must be 1 to 80 characters of letters, digits, '-', '.' or '_', "+
 			"begin with a letter or digit, and end with a letter, digit or '_'.", clip.Text(name))
@@ -38,7 +38,7 @@ func (d *Directory) PutOpaque(ctx context.Context, kind, group, name string, c C
 	if err != nil {
 		return r, false, err
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		g, err := d.loadGroup(ctx, tx, group)
 		if err != nil {
 			return err
@@ -113,8 +113,8 @@ func (d *Directory) ListOpaque(ctx context.Context, kind, group string) ([]Resou
 }
 
 // DeleteOpaque removes an opaque resource; existed is false when there was none.
-func (d *Directory) DeleteOpaque(ctx context.Context, kind, group, name string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteOpaque(ctx context.Context, by *Operation, kind, group, name string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM plain_resource WHERE type = ? AND group_key = ? AND key = ?`, fold(kind), fold(group), fold(name)))
 		return err
 	})

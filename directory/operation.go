@@ -16,10 +16,11 @@ import (
 // ErrPrecondition: what is there is not what the request said it must be.
 var ErrPrecondition = errors.New("precondition failed")
 
-// Operation is one thing that a caller of an API asks for. The first change under its
-// context (Operation.In) is refused where a lock or a precondition forbids it, and is in
-// the activity log, all in the transaction of the change itself. One that leaves everything
-// as it was is not in the log.
+// Operation is what a caller of an API wants to change. Its first change is refused where the
+// caller has no role for it, or a lock or a precondition forbids it, and is written to the
+// activity log, all in the transaction of the change itself: nothing can come between the
+// judgement and the change. A change that leaves everything as it was is not in the log. A nil
+// *Operation stands for midas itself, which nothing is forbidden.
 type Operation struct {
 	Action        string // "Microsoft.Compute/virtualMachines/write"
 	Scope         string // the ARM id that it is about
@@ -32,6 +33,14 @@ type Operation struct {
 	Address       string // of the client
 	Command       string // az's, "group create"
 
+	// Linked are what the caller needs besides Action at Scope.
+	Linked []Permission
+	// AnyRole is set where Action is good for nothing that a role would have to allow.
+	AnyRole bool
+	// OfGraph is set where the objects of the directory are changed: they have no locks, no
+	// preconditions and no activity log, and Scope is where the role is needed.
+	OfGraph bool
+
 	// IfMatch and IfNoneMatch are the headers of RFC 9110, of which ARM takes one ETag or
 	// "*" in the first and "*" in the second. They are about resources alone.
 	IfMatch, IfNoneMatch string
@@ -41,26 +50,30 @@ type Operation struct {
 	noted    bool // and one is in the activity log
 }
 
-type operationKey struct{}
+// Permission is the right to take an action at a scope.
+type Permission struct {
+	Action, Scope string
+	Asked         string // how the caller wrote the scope
+}
 
-// In returns a context under which changes are this operation's.
-func (o *Operation) In(ctx context.Context) context.Context {
+// Denied is the cause of an error of class Forbidden: the caller of an Operation lacks these
+// permissions.
+type Denied struct{ Missing []Permission }
+
+func (e *Denied) Error() string {
+	return "the caller has no role that allows " + e.Missing[0].Action + " at " + e.Missing[0].Scope
+}
+
+// Event is the id of the operation in the activity log.
+func (o *Operation) Event() string {
 	if o.event == "" {
 		o.event = uuid.NewString()
 	}
-	return context.WithValue(ctx, operationKey{}, o)
+	return o.event
 }
-
-// Event is the id of the operation in the activity log, made by In.
-func (o *Operation) Event() string { return o.event }
 
 // Noted reports whether the operation has changed something, and so is in the log.
 func (o *Operation) Noted() bool { return o.noted }
-
-func operationOf(ctx context.Context) *Operation {
-	o, _ := ctx.Value(operationKey{}).(*Operation)
-	return o
-}
 
 // verb is what the operation does to its scope, in the words of locks: "delete", "write",
 // "action" or "read".
@@ -68,18 +81,53 @@ func (o *Operation) verb() string {
 	return fold(o.Action[strings.LastIndexByte(o.Action, '/')+1:])
 }
 
-// admit refuses the operation where a lock or a precondition forbids it.
+// admit refuses the operation where the caller has no role for it, or a lock or a precondition
+// forbids it.
 func (d *Directory) admit(ctx context.Context, tx *sql.Tx, o *Operation) error {
+	if err := d.checkRoles(ctx, tx, o); err != nil || o.OfGraph {
+		return err
+	}
 	if err := d.checkLocks(ctx, tx, o); err != nil {
 		return err
 	}
 	return d.checkPrecondition(ctx, tx, o)
 }
 
-// Admit refuses, with ErrLocked, an operation that changes nothing here and may be
-// forbidden by a lock all the same.
+// Admit refuses, with Denied or ErrLocked, an operation that changes nothing here and may be
+// forbidden all the same.
 func (d *Directory) Admit(ctx context.Context, o *Operation) error {
-	return d.read(ctx, func(ctx context.Context, tx *sql.Tx) error { return d.checkLocks(ctx, tx, o) })
+	return d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := d.checkRoles(ctx, tx, o); err != nil {
+			return err
+		}
+		return d.checkLocks(ctx, tx, o)
+	})
+}
+
+// checkRoles refuses, with Denied, an operation whose caller has no role for it.
+func (d *Directory) checkRoles(ctx context.Context, tx *sql.Tx, o *Operation) error {
+	if o.AnyRole && len(o.Linked) == 0 {
+		return nil
+	}
+	a, err := d.access(ctx, tx, o.Caller)
+	if err != nil {
+		return err
+	}
+	needed := Permission{Action: o.Action, Scope: o.Scope}
+	denied := &Denied{}
+	if !o.AnyRole && !a.Allowed(needed.Action, needed.Scope) {
+		denied.Missing = []Permission{needed}
+	} else {
+		for _, p := range o.Linked {
+			if !a.Allowed(p.Action, p.Scope) {
+				denied.Missing = append(denied.Missing, p)
+			}
+		}
+	}
+	if len(denied.Missing) == 0 {
+		return nil
+	}
+	return &midas.Error{Code: midas.Forbidden, Err: denied, Message: denied.Error()}
 }
 
 func (d *Directory) checkPrecondition(ctx context.Context, tx *sql.Tx, o *Operation) error {

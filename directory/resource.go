@@ -171,8 +171,8 @@ func (d *Directory) storeResource(ctx context.Context, tx *sql.Tx, row int64, ta
 
 // deleteResource removes a resource with all that hangs on it; existed is false when
 // there was none.
-func (d *Directory) deleteResource(ctx context.Context, k kind, group, name string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) deleteResource(ctx context.Context, by *Operation, k kind, group, name string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM resource WHERE kind = ? AND group_key = ? AND key = ?`, k, fold(group), fold(name)))
 		return err
 	})

@@ -37,7 +37,7 @@ type Group struct {
 
 // PutGroup makes the group or replaces its tags. Errors are Invalid (name, location,
 // tags), or Conflict when it exists in another location.
-func (d *Directory) PutGroup(ctx context.Context, name, where string, tags map[string]string) (g Group, created bool, err error) {
+func (d *Directory) PutGroup(ctx context.Context, by *Operation, name, where string, tags map[string]string) (g Group, created bool, err error) {
 	if err := checkGroupName(name); err != nil {
 		return Group{}, false, err
 	}
@@ -49,7 +49,7 @@ func (d *Directory) PutGroup(ctx context.Context, name, where string, tags map[s
 	if err != nil {
 		return Group{}, false, err
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		old, err := d.loadGroup(ctx, tx, name)
 		switch {
 		case errors.Is(err, ErrNoGroup):
@@ -72,12 +72,12 @@ func (d *Directory) PutGroup(ctx context.Context, name, where string, tags map[s
 
 // PatchGroup replaces the tags of a group that exists, unless tags is nil. Errors are
 // NotFound or Invalid.
-func (d *Directory) PatchGroup(ctx context.Context, name string, tags map[string]string) (g Group, err error) {
+func (d *Directory) PatchGroup(ctx context.Context, by *Operation, name string, tags map[string]string) (g Group, err error) {
 	text, err := encodeTags(tags)
 	if err != nil {
 		return Group{}, err
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		if tags != nil {
 			if _, err := tx.ExecContext(ctx, `UPDATE resource_group SET tags = ?, changed = ? WHERE key = ?`, text, d.millis(), fold(name)); err != nil {
 				return err
@@ -121,8 +121,8 @@ func (d *Directory) ListGroups(ctx context.Context) ([]Group, error) {
 
 // DeleteGroup removes the group and everything in it; existed is false when there
 // was none. Its servers are among DepartedServers from then on.
-func (d *Directory) DeleteGroup(ctx context.Context, name string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteGroup(ctx context.Context, by *Operation, name string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM resource_group WHERE key = ?`, fold(name)))
 		return err
 	})

@@ -53,7 +53,7 @@ type RoleAssignment struct {
 // there under its name; all else of one that exists is fixed. An empty PrincipalType is
 // the principal's own. Errors are ErrNoRole, ErrNoPrincipal, ErrPrincipalType,
 // ErrAssignmentExists, ErrAssignmentFixed, NotFound (the scope), or Invalid.
-func (d *Directory) PutRoleAssignment(ctx context.Context, a RoleAssignment, by string) (out RoleAssignment, created bool, err error) {
+func (d *Directory) PutRoleAssignment(ctx context.Context, by *Operation, a RoleAssignment, creator string) (out RoleAssignment, created bool, err error) {
 	if len(a.Description) > maxDescription {
 		return out, false, midas.Errorf(midas.Invalid, "The description has %d characters, more than %d.", len(a.Description), maxDescription)
 	}
@@ -65,7 +65,7 @@ func (d *Directory) PutRoleAssignment(ctx context.Context, a RoleAssignment, by 
 		return out, false, err
 	}
 	a.RoleID, a.Name, a.PrincipalID = role.ID, fold(a.Name), fold(a.PrincipalID)
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		at, err := d.findScope(ctx, tx, a.Scope)
 		if err != nil {
 			return err
@@ -77,12 +77,12 @@ func (d *Directory) PutRoleAssignment(ctx context.Context, a RoleAssignment, by 
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			created = true
-			err = d.insertAssignment(ctx, tx, at, a, by)
+			err = d.insertAssignment(ctx, tx, at, a, creator)
 		case err != nil:
 		case scopeKey(old.Scope) != at.key || old.PrincipalID != a.PrincipalID || old.RoleID != a.RoleID:
 			return &midas.Error{Code: midas.Conflict, Err: ErrAssignmentFixed, Message: "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."}
 		default:
-			_, err = tx.ExecContext(ctx, `UPDATE role_assignment SET description = ?, changed = ?, changed_by = ? WHERE name = ?`, a.Description, d.millis(), fold(by), a.Name)
+			_, err = tx.ExecContext(ctx, `UPDATE role_assignment SET description = ?, changed = ?, changed_by = ? WHERE name = ?`, a.Description, d.millis(), fold(creator), a.Name)
 		}
 		if err != nil {
 			return err
@@ -125,8 +125,8 @@ func (d *Directory) insertAssignment(ctx context.Context, tx *sql.Tx, at scope, 
 // DeleteRoleAssignment removes the assignment of that name at that scope and returns what
 // it was; existed is false when there was none. The last one that lets somebody manage
 // access to the subscription stays: ErrLastAdministrator.
-func (d *Directory) DeleteRoleAssignment(ctx context.Context, at, name string) (a RoleAssignment, existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteRoleAssignment(ctx context.Context, by *Operation, at, name string) (a RoleAssignment, existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		a, err = d.loadAssignment(ctx, tx, `a.name = ? AND a.scope = ?`, fold(name), scopeKey(at))
 		if errors.Is(err, sql.ErrNoRows) {
 			a = RoleAssignment{}

@@ -53,8 +53,8 @@ type ServerChange struct {
 // that exists stay, and so do its identities when c has none. Its name is unique across groups. Errors
 // are NotFound (the group, or ErrNoIdentity), Invalid, or Conflict (the name or
 // another location).
-func (d *Directory) PutServer(ctx context.Context, group, name string, c ServerChange) (s Server, created bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) PutServer(ctx context.Context, by *Operation, group, name string, c ServerChange) (s Server, created bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		r, isNew, err := d.putResource(ctx, tx, serverKind, group, name, c.Change)
 		if err != nil {
 			return err
@@ -88,8 +88,8 @@ func (d *Directory) PutServer(ctx context.Context, group, name string, c ServerC
 
 // PatchServer changes what c names of the server. Errors are NotFound (the server,
 // or ErrNoIdentity), Invalid, or Conflict (another location).
-func (d *Directory) PatchServer(ctx context.Context, group, name string, c ServerChange) (s Server, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) PatchServer(ctx context.Context, by *Operation, group, name string, c ServerChange) (s Server, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		r, err := d.patchResource(ctx, tx, serverKind, group, name, c.Change)
 		if err != nil {
 			return err
@@ -158,8 +158,8 @@ func (d *Directory) PageServers(ctx context.Context, group string, part Span) ([
 
 // DeleteServer removes the server; existed is false when there was none. It is among
 // DepartedServers from then on.
-func (d *Directory) DeleteServer(ctx context.Context, group, name string) (existed bool, err error) {
-	return d.deleteResource(ctx, serverKind, group, name)
+func (d *Directory) DeleteServer(ctx context.Context, by *Operation, group, name string) (existed bool, err error) {
+	return d.deleteResource(ctx, by, serverKind, group, name)
 }
 
 // Servers returns every server as the gateway knows it, by name.

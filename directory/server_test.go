@@ -17,7 +17,7 @@ func admin(login, objectID string) Administrator {
 
 func TestServerLookup(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	s, created, err := d.PutServer(ctx, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})
+	s, created, err := d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})
 	must(t)(err)
 	if !created || s.FQDN != "mydb.mysql.database.azure.com" || s.Version != "8.0.21" || s.Admin != nil || s.AADOnly {
 		t.Errorf("got %+v", s)
@@ -42,21 +42,21 @@ func TestServerLookup(t *testing.T) {
 
 func TestServerNamesAreGlobal(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	must(t)(ignore(d.PutServer(ctx, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
-	_, _, err := d.PutServer(ctx, "other", "mydb", ServerChange{Change: Change{Location: "eastus"}})
+	must(t)(ignore(d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
+	_, _, err := d.PutServer(ctx, nil, "other", "mydb", ServerChange{Change: Change{Location: "eastus"}})
 	wantCode(t, err, midas.Conflict)
 	if list, err := d.ListServers(ctx, "other"); err != nil || len(list) != 0 {
 		t.Errorf("the refused server was half made: %v, %v", list, err)
 	}
-	must(t)(second(d.DeleteServer(ctx, "rg", "mydb")))
-	must(t)(ignore(d.PutServer(ctx, "other", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
+	must(t)(second(d.DeleteServer(ctx, nil, "rg", "mydb")))
+	must(t)(ignore(d.PutServer(ctx, nil, "other", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
 }
 
 func TestAdministrator(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	tenant, _ := d.Tenant()
 	byDefault := admin("operator", sid)
-	must(t)(ignore(d.PutServer(ctx, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}, Admin: &byDefault})))
+	must(t)(ignore(d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}, Admin: &byDefault})))
 	s, err := d.Server(ctx, "mydb")
 	must(t)(err)
 	if diff := cmp.Diff(&midas.Administrator{Login: "operator", ObjectID: sid, TenantID: tenant}, s.Admin); diff != "" {
@@ -64,33 +64,33 @@ func TestAdministrator(t *testing.T) {
 	}
 
 	other := "55555555-5555-5555-5555-55555555555A"
-	got, created, err := d.SetAdministrator(ctx, "rg", "mydb", admin("aad_admin", other))
+	got, created, err := d.SetAdministrator(ctx, nil, "rg", "mydb", admin("aad_admin", other))
 	must(t)(err)
 	if created || got.ObjectID != "55555555-5555-5555-5555-55555555555a" || got.Login != "aad_admin" {
 		t.Errorf("got %+v, created %v", got, created)
 	}
 	// A second PUT of the server must not bring the default administrator back.
-	must(t)(ignore(d.PutServer(ctx, "rg", "mydb", ServerChange{Admin: &byDefault})))
+	must(t)(ignore(d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Admin: &byDefault})))
 	if s, err = d.Server(ctx, "mydb"); err != nil || s.Admin.Login != "aad_admin" {
 		t.Errorf("got %+v, %v", s.Admin, err)
 	}
 
-	existed, err := d.DeleteAdministrator(ctx, "rg", "mydb")
+	existed, err := d.DeleteAdministrator(ctx, nil, "rg", "mydb")
 	must(t)(err)
 	if s, err = d.Server(ctx, "mydb"); !existed || err != nil || s.Admin != nil {
 		t.Errorf("existed %v, left %+v, %v", existed, s.Admin, err)
 	}
-	if existed, err = d.DeleteAdministrator(ctx, "rg", "mydb"); existed || err != nil {
+	if existed, err = d.DeleteAdministrator(ctx, nil, "rg", "mydb"); existed || err != nil {
 		t.Errorf("second delete: %v, %v", existed, err)
 	}
-	if _, created, err = d.SetAdministrator(ctx, "rg", "mydb", admin("x", sid)); !created || err != nil {
+	if _, created, err = d.SetAdministrator(ctx, nil, "rg", "mydb", admin("x", sid)); !created || err != nil {
 		t.Errorf("created %v, %v", created, err)
 	}
 }
 
 func TestAdministratorRefuses(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	must(t)(ignore(d.PutServer(ctx, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
+	must(t)(ignore(d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
 	stranger := admin("x", sid)
 	stranger.IdentityID = "/subscriptions/none"
 	for name, tc := range map[string]struct {
@@ -106,7 +106,7 @@ func TestAdministratorRefuses(t *testing.T) {
 		"sid in braces":       {"mydb", admin("x", "{"+sid+"}"), midas.Invalid},
 		"identity is unknown": {"mydb", stranger, midas.NotFound},
 	} {
-		_, _, err := d.SetAdministrator(ctx, "rg", tc.server, tc.a)
+		_, _, err := d.SetAdministrator(ctx, nil, "rg", tc.server, tc.a)
 		if err == nil || midas.CodeOf(err) != tc.want {
 			t.Errorf("%s: got %v, want %s", name, err, tc.want)
 		}
@@ -118,48 +118,48 @@ func TestAdministratorRefuses(t *testing.T) {
 
 func TestServerIdentity(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	m, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
-	must(t)(ignore(d.PutServer(ctx, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
-	s, err := d.PatchServer(ctx, "rg", "mydb", ServerChange{Change: Change{Identity: users(m.ID)}, Version: "8.4"})
+	must(t)(ignore(d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
+	s, err := d.PatchServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Identity: users(m.ID)}, Version: "8.4"})
 	must(t)(err)
 	if diff := cmp.Diff([]midas.Identity{m.Identity}, s.UserAssigned); diff != "" || s.Version != "8.4" {
 		t.Errorf("version %s, identities %s", s.Version, diff)
 	}
-	_, err = d.PatchServer(ctx, "rg", "mydb", ServerChange{Change: Change{Identity: &IdentityPatch{Type: "SystemAssigned"}}})
+	_, err = d.PatchServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Identity: &IdentityPatch{Type: "SystemAssigned"}}})
 	wantCode(t, err, midas.Invalid)
-	_, err = d.PatchServer(ctx, "rg", "mydb", ServerChange{Change: Change{Identity: users(m.ID + "x")}})
+	_, err = d.PatchServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Identity: users(m.ID + "x")}})
 	if !errors.Is(err, ErrNoIdentity) {
 		t.Errorf("got %v", err)
 	}
-	_, err = d.PatchServer(ctx, "rg", "mydb", ServerChange{Version: "8'"})
+	_, err = d.PatchServer(ctx, nil, "rg", "mydb", ServerChange{Version: "8'"})
 	wantCode(t, err, midas.Invalid)
 }
 
 func TestParameters(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	must(t)(ignore(d.PutServer(ctx, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
+	must(t)(ignore(d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
 	p, err := d.Parameter(ctx, "rg", "mydb", "AAD_AUTH_ONLY")
 	must(t)(err)
 	if p.Value != "OFF" || p.Set {
 		t.Errorf("default: %+v", p)
 	}
-	p, err = d.SetParameter(ctx, "rg", "mydb", "aad_auth_only", "on")
+	p, err = d.SetParameter(ctx, nil, "rg", "mydb", "aad_auth_only", "on")
 	must(t)(err)
 	s, err := d.Server(ctx, "mydb")
 	must(t)(err)
 	if p.Value != "ON" || !p.Set || !s.AADOnly {
 		t.Errorf("set: %+v, server %+v", p, s)
 	}
-	if _, err = d.SetParameter(ctx, "rg", "mydb", "aad_auth_only", ""); err != nil {
+	if _, err = d.SetParameter(ctx, nil, "rg", "mydb", "aad_auth_only", ""); err != nil {
 		t.Fatal(err)
 	}
 	if s, err = d.Server(ctx, "mydb"); err != nil || s.AADOnly {
 		t.Errorf("not back to its default: %+v, %v", s, err)
 	}
-	_, err = d.SetParameter(ctx, "rg", "mydb", "aad_auth_only", "maybe")
+	_, err = d.SetParameter(ctx, nil, "rg", "mydb", "aad_auth_only", "maybe")
 	wantCode(t, err, midas.Invalid)
-	_, err = d.SetParameter(ctx, "rg", "mydb", "max_connections", "7")
+	_, err = d.SetParameter(ctx, nil, "rg", "mydb", "max_connections", "7")
 	wantCode(t, err, midas.NotFound)
 	_, err = d.Parameter(ctx, "rg", "nodb", "aad_auth_only")
 	wantCode(t, err, midas.NotFound)
@@ -175,7 +175,7 @@ func TestApplications(t *testing.T) {
 	if diff := cmp.Diff(midas.Identity{TenantID: tenant, ClientID: a.ClientID, PrincipalID: a.ObjectID}, id); diff != "" {
 		t.Error(diff)
 	}
-	m, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
 	for name, try := range map[string][2]string{
 		"wrong secret":                     {a.ClientID, secret[1:] + "x"},
@@ -207,7 +207,7 @@ func TestApplications(t *testing.T) {
 
 func TestObjects(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
-	m, _, err := d.PutIdentity(ctx, "rg", "app", "eastus", nil)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
 	must(t)(err)
 	want := midas.DirectoryObject{Kind: midas.KindService, ObjectID: m.PrincipalID, ClientID: m.ClientID, Name: "app"}
 	for _, id := range []string{m.PrincipalID, m.ClientID} {
@@ -222,7 +222,7 @@ func TestObjects(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	must(t)(ignore(d.PutIdentity(ctx, "other", "app", "eastus", nil)))
+	must(t)(ignore(d.PutIdentity(ctx, nil, "other", "app", "eastus", nil)))
 	_, err = d.ObjectByName(ctx, "app")
 	wantCode(t, err, midas.Conflict)
 	_, err = d.ObjectByName(ctx, "")

@@ -25,8 +25,8 @@ func (d *Directory) Tags(ctx context.Context, scope string) (tags map[string]str
 
 // SetTags replaces the tags of the subscription, a group or a resource by what change
 // makes of them. Errors are NotFound or Invalid.
-func (d *Directory) SetTags(ctx context.Context, scope string, change func(map[string]string) map[string]string) (tags map[string]string, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) SetTags(ctx context.Context, by *Operation, scope string, change func(map[string]string) map[string]string) (tags map[string]string, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		at, err := d.findScope(ctx, tx, scope)
 		if err != nil {
 			return err

@@ -30,8 +30,8 @@ func (v VM) Workload() midas.Workload {
 // PutVM makes the machine or sets it to c. When c has Identity, identities that it does
 // not name are taken away; without, they stay. Errors are NotFound (the group, or ErrNoIdentity), Invalid, or
 // Conflict (another location).
-func (d *Directory) PutVM(ctx context.Context, group, name string, c Change) (v VM, created bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) PutVM(ctx context.Context, by *Operation, group, name string, c Change) (v VM, created bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		r, isNew, err := d.putResource(ctx, tx, vmKind, group, name, c)
 		if err != nil {
 			return err
@@ -57,8 +57,8 @@ func (d *Directory) PutVM(ctx context.Context, group, name string, c Change) (v 
 
 // PatchVM changes what c names of the machine. Errors are NotFound (the machine, or
 // ErrNoIdentity), Invalid, or Conflict (another location).
-func (d *Directory) PatchVM(ctx context.Context, group, name string, c Change) (v VM, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) PatchVM(ctx context.Context, by *Operation, group, name string, c Change) (v VM, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		r, err := d.patchResource(ctx, tx, vmKind, group, name, c)
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func (d *Directory) UpdateVMIdentity(ctx context.Context, id string, p IdentityP
 	if !ok {
 		return VM{}, noVM(id)
 	}
-	return d.PatchVM(ctx, group, name, Change{Identity: &p})
+	return d.PatchVM(ctx, nil, group, name, Change{Identity: &p})
 }
 
 // GetVM returns the machine, or NotFound.
@@ -133,8 +133,8 @@ func (d *Directory) PageVMs(ctx context.Context, group string, part Span) ([]VM,
 
 // DeleteVM removes the machine and its system-assigned identity; existed is false
 // when there was none.
-func (d *Directory) DeleteVM(ctx context.Context, group, name string) (existed bool, err error) {
-	return d.deleteResource(ctx, vmKind, group, name)
+func (d *Directory) DeleteVM(ctx context.Context, by *Operation, group, name string) (existed bool, err error) {
+	return d.deleteResource(ctx, by, vmKind, group, name)
 }
 
 // WorkloadByVMID returns the machine whose VMID it is, or NotFound.

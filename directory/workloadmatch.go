@@ -129,7 +129,7 @@ func controlGroup(text string) (string, error) {
 // PutWorkloadMatch makes or replaces the recognition of that name. Errors are NotFound
 // (the machine), Invalid, or Conflict when another machine has the same match or one that
 // overlaps with it.
-func (d *Directory) PutWorkloadMatch(ctx context.Context, group, vm, name string, m WorkloadMatchInput) (r WorkloadMatch, created bool, err error) {
+func (d *Directory) PutWorkloadMatch(ctx context.Context, by *Operation, group, vm, name string, m WorkloadMatchInput) (r WorkloadMatch, created bool, err error) {
 	kind, value, err := m.of()
 	if err != nil {
 		return r, false, err
@@ -137,7 +137,7 @@ func (d *Directory) PutWorkloadMatch(ctx context.Context, group, vm, name string
 	if err := checkWorkloadMatch(name); err != nil {
 		return r, false, err
 	}
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		machine, err := d.loadResource(ctx, tx, vmKind, group, vm)
 		if err != nil {
 			return err
@@ -207,8 +207,8 @@ func (d *Directory) ListWorkloadMatches(ctx context.Context, group, vm string) (
 }
 
 // DeleteWorkloadMatch removes one; existed is false when there was none.
-func (d *Directory) DeleteWorkloadMatch(ctx context.Context, group, vm, name string) (existed bool, err error) {
-	err = d.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+func (d *Directory) DeleteWorkloadMatch(ctx context.Context, by *Operation, group, vm, name string) (existed bool, err error) {
+	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
 		existed, err = affected(tx.ExecContext(ctx, `DELETE FROM recognition WHERE key = ? AND vm = (
   SELECT id FROM resource WHERE kind = ? AND group_key = ? AND key = ?)`, fold(name), vmKind, fold(group), fold(vm)))
 		return err

@@ -239,7 +239,7 @@ func TestDrainEndsRemovedPrincipals(t *testing.T) {
 	c := w.signIn(user, w.token(id))
 	c.exec("BEGIN")
 	over := w.drain(time.Minute)
-	_, err := w.directory.DeleteIdentity(t.Context(), tenantGroup, "app")
+	_, err := w.directory.DeleteIdentity(t.Context(), nil, tenantGroup, "app")
 	w.must(err)
 	if e := c.readERR(); e.Code != 1053 || e.Message == "Server shutdown in progress" {
 		t.Error(e)

@@ -78,7 +78,7 @@ func TestDropUserOfAnotherServerIsFollowedBeforeItsAnswer(t *testing.T) {
 		user, id := w.user("app")
 		before, _ := w.user("before")
 		after := w.name("after")
-		_, _, err := w.directory.PutServer(t.Context(), tenantGroup, "another", directory.ServerChange{
+		_, _, err := w.directory.PutServer(t.Context(), nil, tenantGroup, "another", directory.ServerChange{
 			Change: directory.Change{Location: "eastus"},
 			Admin:  &directory.Administrator{Administrator: midas.Administrator{Login: w.name("dba"), ObjectID: w.admin.PrincipalID}},
 		})

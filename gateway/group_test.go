@@ -14,7 +14,7 @@ import (
 // team makes a security group.
 func (w *world) team(name string, members ...string) directory.SecurityGroup {
 	w.Helper()
-	g, err := w.directory.CreateSecurityGroup(w.Context(), directory.SecurityGroupChange{Name: &name, MailNickname: new("team"), Members: members})
+	g, err := w.directory.CreateSecurityGroup(w.Context(), nil, directory.SecurityGroupChange{Name: &name, MailNickname: new("team"), Members: members})
 	w.must(err)
 	return g
 }
@@ -32,7 +32,7 @@ func TestGroupSignsIn(t *testing.T) {
 	}
 	raw := w.token(stranger)
 	w.refused(w.open(name, raw).Ping(), 9106, "does not contain group ID "+outer.ObjectID)
-	w.must(w.directory.AddMember(t.Context(), outer.ObjectID, stranger.PrincipalID))
+	w.must(w.directory.AddMember(t.Context(), nil, outer.ObjectID, stranger.PrincipalID))
 	if err := w.open(name, raw).Ping(); err != nil {
 		t.Error(err)
 	}
@@ -41,26 +41,26 @@ func TestGroupSignsIn(t *testing.T) {
 // waysOut are how a member of inner, which is in outer, is in outer no more.
 var waysOut = map[string]func(w *world, outer, inner directory.SecurityGroup, member midas.Identity) error{
 	"the member leaves": func(w *world, _, inner directory.SecurityGroup, member midas.Identity) error {
-		return w.directory.RemoveMember(w.Context(), inner.ObjectID, member.PrincipalID)
+		return w.directory.RemoveMember(w.Context(), nil, inner.ObjectID, member.PrincipalID)
 	},
 	"its group leaves": func(w *world, outer, inner directory.SecurityGroup, _ midas.Identity) error {
-		return w.directory.RemoveMember(w.Context(), outer.ObjectID, inner.ObjectID)
+		return w.directory.RemoveMember(w.Context(), nil, outer.ObjectID, inner.ObjectID)
 	},
 	"another way in ends": func(w *world, outer, inner directory.SecurityGroup, _ midas.Identity) error {
 		// The session goes on by a group that it did not come by, until that leaves.
 		w.rounds(2)
 		other := w.team("other", inner.ObjectID)
-		w.must(w.directory.AddMember(w.Context(), outer.ObjectID, other.ObjectID))
-		w.must(w.directory.RemoveMember(w.Context(), outer.ObjectID, inner.ObjectID))
+		w.must(w.directory.AddMember(w.Context(), nil, outer.ObjectID, other.ObjectID))
+		w.must(w.directory.RemoveMember(w.Context(), nil, outer.ObjectID, inner.ObjectID))
 		w.rounds(2)
-		return w.directory.RemoveMember(w.Context(), outer.ObjectID, other.ObjectID)
+		return w.directory.RemoveMember(w.Context(), nil, outer.ObjectID, other.ObjectID)
 	},
 	"its group is deleted": func(w *world, _, inner directory.SecurityGroup, _ midas.Identity) error {
-		_, err := w.directory.DeleteSecurityGroup(w.Context(), inner.ObjectID)
+		_, err := w.directory.DeleteSecurityGroup(w.Context(), nil, inner.ObjectID)
 		return err
 	},
 	"the group is deleted": func(w *world, outer, _ directory.SecurityGroup, _ midas.Identity) error {
-		_, err := w.directory.DeleteSecurityGroup(w.Context(), outer.ObjectID)
+		_, err := w.directory.DeleteSecurityGroup(w.Context(), nil, outer.ObjectID)
 		return err
 	},
 }
@@ -82,7 +82,7 @@ func TestNothingOutlivesAMembership(t *testing.T) {
 			outer := w.team(w.name("readers"), inner.ObjectID)
 			w.exec(w.asAdmin(), "CREATE AADUSER '"+outer.Name+"'")
 			login := w.name("dba")
-			_, _, err := w.directory.SetAdministrator(t.Context(), tenantGroup, "mydb", directory.Administrator{
+			_, _, err := w.directory.SetAdministrator(t.Context(), nil, tenantGroup, "mydb", directory.Administrator{
 				Administrator: midas.Administrator{Login: login, ObjectID: outer.ObjectID},
 			})
 			w.must(err)
@@ -115,7 +115,7 @@ func TestGroupAdministersAServer(t *testing.T) {
 	member := w.identity("member")
 	team := w.team("dba", member.PrincipalID)
 	login := w.name("dba")
-	_, _, err := w.directory.SetAdministrator(t.Context(), tenantGroup, "mydb", directory.Administrator{
+	_, _, err := w.directory.SetAdministrator(t.Context(), nil, tenantGroup, "mydb", directory.Administrator{
 		Administrator: midas.Administrator{Login: login, ObjectID: team.ObjectID},
 	})
 	w.must(err)

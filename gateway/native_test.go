@@ -60,7 +60,7 @@ func TestNativeAccounts(t *testing.T) {
 
 func (w *world) set(parameter, value string) {
 	w.Helper()
-	_, err := w.directory.SetParameter(w.Context(), tenantGroup, "mydb", parameter, value)
+	_, err := w.directory.SetParameter(w.Context(), nil, tenantGroup, "mydb", parameter, value)
 	w.must(err)
 }
 

@@ -159,23 +159,23 @@ func populated(b *testing.B) (*askedDirectory, []midas.Principal) {
 	d, err := directory.Open(b.Context(), directory.Config{Path: filepath.Join(b.TempDir(), "directory.db"), Alone: true})
 	must(err)
 	b.Cleanup(func() { d.Close() })
-	_, _, err = d.PutGroup(b.Context(), "g", "eastus", nil)
+	_, _, err = d.PutGroup(b.Context(), nil, "g", "eastus", nil)
 	must(err)
 	for n := range 20 {
-		_, _, err := d.PutServer(b.Context(), "g", fmt.Sprintf("server%d", n), directory.ServerChange{Change: directory.Change{Location: "eastus"}})
+		_, _, err := d.PutServer(b.Context(), nil, "g", fmt.Sprintf("server%d", n), directory.ServerChange{Change: directory.Change{Location: "eastus"}})
 		must(err)
 	}
 	var principals []midas.Principal
 	var members []string
 	for n := range 100 {
-		made, _, err := d.PutIdentity(b.Context(), "g", fmt.Sprintf("identity%d", n), "eastus", nil)
+		made, _, err := d.PutIdentity(b.Context(), nil, "g", fmt.Sprintf("identity%d", n), "eastus", nil)
 		must(err)
 		principals = append(principals, midas.Principal{Issuer: "https://ours", ObjectID: made.PrincipalID})
 		members = append(members, made.PrincipalID)
 	}
 	for n := range 5 {
 		name := fmt.Sprintf("team%d", n)
-		_, err := d.CreateSecurityGroup(b.Context(), directory.SecurityGroupChange{Name: &name, MailNickname: &name, Members: members})
+		_, err := d.CreateSecurityGroup(b.Context(), nil, directory.SecurityGroupChange{Name: &name, MailNickname: &name, Members: members})
 		must(err)
 	}
 	return &askedDirectory{Directory: d}, principals
@@ -191,7 +191,7 @@ func write(b *testing.B, d *directory.Directory, perSecond int, stop <-chan stru
 			return
 		case <-tick.C:
 		}
-		_, _, err := d.PutVM(b.Context(), "g", "other", directory.Change{Location: "eastus", Tags: map[string]string{"n": strconv.Itoa(n)}})
+		_, _, err := d.PutVM(b.Context(), nil, "g", "other", directory.Change{Location: "eastus", Tags: map[string]string{"n": strconv.Itoa(n)}})
 		if err != nil {
 			b.Error(err)
 			return

@@ -70,9 +70,9 @@ func (w *world) count() counted {
 // unrelated writes to the directory what no session depends on.
 func (w *world) unrelated(n int) {
 	w.Helper()
-	_, _, err := w.directory.PutGroup(w.Context(), "other", "eastus", map[string]string{"n": fmt.Sprint(n)})
+	_, _, err := w.directory.PutGroup(w.Context(), nil, "other", "eastus", map[string]string{"n": fmt.Sprint(n)})
 	w.must(err)
-	_, _, err = w.directory.PutIdentity(w.Context(), "other", fmt.Sprintf("other%d", n), "eastus", nil)
+	_, _, err = w.directory.PutIdentity(w.Context(), nil, "other", fmt.Sprintf("other%d", n), "eastus", nil)
 	w.must(err)
 }
 
@@ -103,14 +103,14 @@ func TestWarmSignInAsksTheDirectoryNothing(t *testing.T) {
 		t.Errorf("the directory was asked %d times", n)
 	}
 	// What a sign-in depends on is seen at once.
-	w.must(w.directory.RemoveMember(t.Context(), team.ObjectID, id.PrincipalID))
+	w.must(w.directory.RemoveMember(t.Context(), nil, team.ObjectID, id.PrincipalID))
 	w.refused(w.open(team.Name, raw).Ping(), 9106)
-	w.must(w.directory.AddMember(t.Context(), team.ObjectID, id.PrincipalID))
+	w.must(w.directory.AddMember(t.Context(), nil, team.ObjectID, id.PrincipalID))
 	signIn(team.Name)
-	_, _, err := w.directory.PutServer(t.Context(), tenantGroup, "another", directory.ServerChange{Change: directory.Change{Location: "eastus"}})
+	_, _, err := w.directory.PutServer(t.Context(), nil, tenantGroup, "another", directory.ServerChange{Change: directory.Change{Location: "eastus"}})
 	w.must(err)
 	w.refused(w.open(user, raw).Ping(), 1045, "2 servers are behind this address")
-	_, err = w.directory.DeleteIdentity(t.Context(), tenantGroup, "app")
+	_, err = w.directory.DeleteIdentity(t.Context(), nil, tenantGroup, "app")
 	w.must(err)
 	w.refused(w.open(user+"@mydb", raw).Ping(), 1045, "was deleted")
 }
@@ -176,7 +176,7 @@ func TestBrokenFeedHidesNothing(t *testing.T) {
 	w.exec(w.asAdmin(), "CREATE AADUSER '"+team.Name+"'")
 	alone, member := w.signIn(user, w.token(id)), w.signIn(team.Name, w.token(id))
 	feed.broken.Store(true)
-	w.must(w.directory.RemoveMember(t.Context(), team.ObjectID, id.PrincipalID))
+	w.must(w.directory.RemoveMember(t.Context(), nil, team.ObjectID, id.PrincipalID))
 	if e := member.readERR(); e.Code != 1053 {
 		t.Error(e)
 	}
@@ -184,7 +184,7 @@ func TestBrokenFeedHidesNothing(t *testing.T) {
 	feed.broken.Store(false)
 	w.must(w.open(user, w.token(id)).Ping())
 	feed.broken.Store(true)
-	_, err := w.directory.DeleteIdentity(t.Context(), tenantGroup, "app")
+	_, err := w.directory.DeleteIdentity(t.Context(), nil, tenantGroup, "app")
 	w.must(err)
 	if e := alone.readERR(); e.Code != 1053 {
 		t.Error(e)
@@ -220,10 +220,10 @@ func TestChangesAreSeenAmongOthers(t *testing.T) {
 		})
 	}
 	for n := range 25 {
-		w.must(w.directory.RemoveMember(t.Context(), team.ObjectID, id.PrincipalID))
+		w.must(w.directory.RemoveMember(t.Context(), nil, team.ObjectID, id.PrincipalID))
 		w.refused(w.open(team.Name, raw).Ping(), 9106)
 		w.unrelated(n)
-		w.must(w.directory.AddMember(t.Context(), team.ObjectID, id.PrincipalID))
+		w.must(w.directory.AddMember(t.Context(), nil, team.ObjectID, id.PrincipalID))
 		w.must(w.open(team.Name, raw).Ping())
 	}
 	close(ended)

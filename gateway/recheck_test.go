@@ -19,7 +19,7 @@ func TestRecreatedIdentityDoesNotInherit(t *testing.T) {
 	if err := w.open(user, w.token(id)).Ping(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.directory.DeleteIdentity(t.Context(), tenantGroup, "app"); err != nil {
+	if _, err := w.directory.DeleteIdentity(t.Context(), nil, tenantGroup, "app"); err != nil {
 		t.Fatal(err)
 	}
 	again := w.identity("app")
@@ -34,7 +34,7 @@ func TestAdministratorRemovedDuringASession(t *testing.T) {
 	w.startGateway()
 	user, id := w.user("app")
 	admin := w.asAdmin()
-	if _, err := w.directory.DeleteAdministrator(t.Context(), tenantGroup, "mydb"); err != nil {
+	if _, err := w.directory.DeleteAdministrator(t.Context(), nil, tenantGroup, "mydb"); err != nil {
 		t.Fatal(err)
 	}
 	_, err := admin.ExecContext(t.Context(), fmt.Sprintf("CREATE AADUSER '%s' IDENTIFIED BY '%s'", w.name("late"), id.ClientID))
@@ -73,7 +73,7 @@ func TestNothingOutlivesWhatItStandsOn(t *testing.T) {
 	if who := gone.value("SELECT CURRENT_USER()"); who != user+"@%" {
 		t.Error(who)
 	}
-	if _, err := w.directory.DeleteIdentity(t.Context(), tenantGroup, "app"); err != nil {
+	if _, err := w.directory.DeleteIdentity(t.Context(), nil, tenantGroup, "app"); err != nil {
 		t.Fatal(err)
 	}
 	if e := gone.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "its identity was deleted") {
@@ -92,7 +92,7 @@ func TestNothingOutlivesWhatItStandsOn(t *testing.T) {
 	native, err := w.open(w.nativeAccount("native", "IDENTIFIED BY 'Own-secret-1'"), "Own-secret-1").Conn(t.Context())
 	w.must(err)
 	defer native.Close()
-	if _, err := w.directory.DeleteServer(t.Context(), tenantGroup, "mydb"); err != nil {
+	if _, err := w.directory.DeleteServer(t.Context(), nil, tenantGroup, "mydb"); err != nil {
 		t.Fatal(err)
 	}
 	if e := admin.readERR(); e.Code != 1053 || !strings.Contains(e.Message, "its server was deleted") {
@@ -126,7 +126,7 @@ func TestDeletedIdentityEndsBusySessions(t *testing.T) {
 			for range 100 {
 				c.read()
 			}
-			if _, err := w.directory.DeleteIdentity(t.Context(), tenantGroup, "app"); err != nil {
+			if _, err := w.directory.DeleteIdentity(t.Context(), nil, tenantGroup, "app"); err != nil {
 				t.Fatal(err)
 			}
 			ended := make(chan struct{})
@@ -146,7 +146,7 @@ func TestFormerAdministrator(t *testing.T) {
 	former := w.signIn(w.name("admin"), w.token(w.admin))
 	next := w.identity("next")
 	tenant, _ := w.directory.Tenant()
-	_, _, err := w.directory.SetAdministrator(t.Context(), tenantGroup, "mydb", directory.Administrator{
+	_, _, err := w.directory.SetAdministrator(t.Context(), nil, tenantGroup, "mydb", directory.Administrator{
 		Administrator: midas.Administrator{Login: w.name("admin"), ObjectID: next.PrincipalID, TenantID: tenant},
 	})
 	w.must(err)

@@ -54,10 +54,10 @@ func TestNoStatementOutlivesItsSession(t *testing.T) {
 			c.query("CALL " + database + ".go_on()")
 			w.eventually("the program runs", running)
 			leaves(w, c)
-			w.must(w.directory.RemoveMember(t.Context(), group.ObjectID, member.PrincipalID))
+			w.must(w.directory.RemoveMember(t.Context(), nil, group.ObjectID, member.PrincipalID))
 			w.eventually("the program of a client "+how+" ends", func() bool { return !running() })
 			w.exec(admin, fmt.Sprintf("DROP USER '%s'", login))
-			_, err := w.directory.DeleteSecurityGroup(t.Context(), group.ObjectID)
+			_, err := w.directory.DeleteSecurityGroup(t.Context(), nil, group.ObjectID)
 			w.must(err)
 		}
 	})

@@ -228,7 +228,7 @@ func TestShutdownTellsSessions(t *testing.T) {
 func TestWhichServer(t *testing.T) {
 	w := oneBackend(t)
 	user, id := w.user("app")
-	_, _, err := w.directory.PutServer(t.Context(), tenantGroup, "other", directory.ServerChange{
+	_, _, err := w.directory.PutServer(t.Context(), nil, tenantGroup, "other", directory.ServerChange{
 		Change: directory.Change{Location: "eastus"},
 		Admin:  &directory.Administrator{Administrator: w.server.Admin.Administrator},
 	})

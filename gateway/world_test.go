@@ -120,10 +120,10 @@ func newWorld(t *testing.T, b testBackend) *world {
 	w.must(err)
 	w.ca, err = ca.Open(ca.Config{Dir: filepath.Join(dir, "ca")})
 	w.must(err)
-	_, _, err = w.directory.PutGroup(t.Context(), tenantGroup, "eastus", nil)
+	_, _, err = w.directory.PutGroup(t.Context(), nil, tenantGroup, "eastus", nil)
 	w.must(err)
 	w.admin = w.identity("admin")
-	w.server, _, err = w.directory.PutServer(t.Context(), tenantGroup, "mydb", directory.ServerChange{
+	w.server, _, err = w.directory.PutServer(t.Context(), nil, tenantGroup, "mydb", directory.ServerChange{
 		Change: directory.Change{Location: "eastus"},
 		Admin:  &directory.Administrator{Administrator: midas.Administrator{Login: w.name("admin"), ObjectID: w.admin.PrincipalID, TenantID: tenant}},
 	})
@@ -213,7 +213,7 @@ func (w *world) name(base string) string { return base + "_" + w.suffix }
 
 func (w *world) identity(name string) midas.Identity {
 	w.Helper()
-	made, _, err := w.directory.PutIdentity(w.Context(), tenantGroup, name, "eastus", nil)
+	made, _, err := w.directory.PutIdentity(w.Context(), nil, tenantGroup, name, "eastus", nil)
 	w.must(err)
 	return made.Identity
 }

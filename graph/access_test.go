@@ -61,7 +61,7 @@ func TestTokensThatOpenNothing(t *testing.T) {
 			t.Errorf("%s: %d %s", audience, a.StatusCode, a.text)
 		}
 	}
-	if _, err := w.dir.UpdateServicePrincipal(t.Context(), w.owner.ObjectID, directory.ServicePrincipalChange{Enabled: new(false)}); err != nil {
+	if _, err := w.dir.UpdateServicePrincipal(t.Context(), nil, w.owner.ObjectID, directory.ServicePrincipalChange{Enabled: new(false)}); err != nil {
 		t.Fatal(err)
 	}
 	if a := w.do(t, "owner", http.MethodGet, "/users", ""); a.StatusCode != http.StatusUnauthorized {
@@ -72,7 +72,7 @@ func TestTokensThatOpenNothing(t *testing.T) {
 // TestEveryoneReadsWhatTheyAre, and through a group gets what it may.
 func TestEveryoneReadsWhatTheyAre(t *testing.T) {
 	w := newWorld(t)
-	g, err := w.dir.CreateSecurityGroup(t.Context(), directory.SecurityGroupChange{Name: new("dba"), MailNickname: new("dba"), Members: []string{w.alice.ObjectID, w.app.ObjectID}})
+	g, err := w.dir.CreateSecurityGroup(t.Context(), nil, directory.SecurityGroupChange{Name: new("dba"), MailNickname: new("dba"), Members: []string{w.alice.ObjectID, w.app.ObjectID}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,7 @@ func (a *API) createApplication(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	app, err := a.Directory.RegisterApplication(c.Context(), change)
+	app, err := a.Directory.RegisterApplication(c.Context(), c.op, change)
 	if err != nil {
 		return answer{}, err
 	}
@@ -108,7 +108,7 @@ func (a *API) updateApplication(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	_, err = a.Directory.UpdateApplication(c.Context(), id, change)
+	_, err = a.Directory.UpdateApplication(c.Context(), c.op, id, change)
 	return done(err)
 }
 
@@ -117,7 +117,7 @@ func (a *API) deleteApplication(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	existed, err := a.Directory.DeleteApplication(c.Context(), id)
+	existed, err := a.Directory.DeleteApplication(c.Context(), c.op, id)
 	return removed(id, existed, err)
 }
 

@@ -143,10 +143,10 @@ func TestCertificates(t *testing.T) {
 
 func TestManagedIdentityIsAServicePrincipal(t *testing.T) {
 	w := newWorld(t)
-	if _, _, err := w.dir.PutGroup(t.Context(), "rg", "eastus", nil); err != nil {
+	if _, _, err := w.dir.PutGroup(t.Context(), nil, "rg", "eastus", nil); err != nil {
 		t.Fatal(err)
 	}
-	m, _, err := w.dir.PutIdentity(t.Context(), "rg", "identity", "eastus", nil)
+	m, _, err := w.dir.PutIdentity(t.Context(), nil, "rg", "identity", "eastus", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/connections"
 	"github.com/midas-mysql/midas/internal/rest"
 )
@@ -64,7 +65,9 @@ const (
 	readAction  = "Microsoft.Directory/objects/read"
 )
 
-// authorize refuses with 403, whether or not what is asked for exists.
+// authorize refuses a request with 403 before its content is read, whether or not what it is
+// about exists. A change is judged again by its Operation, in the transaction that makes it: a
+// caller that lost its role while it sent the content changes nothing.
 func (a *API) authorize(c *call, found *route) error {
 	need := found.access
 	if need == anyone {
@@ -76,12 +79,13 @@ func (a *API) authorize(c *call, found *route) error {
 			return err
 		}
 	}
-	action := readAction
+	_, subscription := a.Directory.Tenant()
+	action, scope := readAction, "/subscriptions/"+subscription
 	if need == writes {
 		action = writeAction
+		c.op = &directory.Operation{Action: action, Scope: scope, Caller: c.who.ObjectID, OfGraph: true}
 	}
-	_, subscription := a.Directory.Tenant()
-	allowed, err := a.Directory.Allowed(c.Context(), c.who.ObjectID, action, "/subscriptions/"+subscription)
+	allowed, err := a.Directory.Allowed(c.Context(), c.who.ObjectID, action, scope)
 	if err == nil && !allowed {
 		return errDenied
 	}

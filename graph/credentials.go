@@ -139,7 +139,7 @@ func (a *API) addPassword(id func(*call) (string, error)) func(*call) (answer, e
 		if body.Credential.Ends != nil {
 			ends = *body.Credential.Ends
 		}
-		s, text, err := a.Directory.AddSecret(c.Context(), owner, name, starts, ends)
+		s, text, err := a.Directory.AddSecret(c.Context(), c.op, owner, name, starts, ends)
 		if err != nil {
 			return answer{}, err
 		}
@@ -161,6 +161,6 @@ func (a *API) removePassword(id func(*call) (string, error)) func(*call) (answer
 		if err := c.decodeInto(&body); err != nil {
 			return answer{}, err
 		}
-		return done(a.Directory.RemoveSecret(c.Context(), owner, body.KeyID))
+		return done(a.Directory.RemoveSecret(c.Context(), c.op, owner, body.KeyID))
 	}
 }

@@ -112,7 +112,7 @@ func (a *API) createFederated(c *call) (answer, error) {
 	}
 	f := directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{Name: *body.Name}}
 	body.over(&f)
-	kept, err := a.Directory.CreateApplicationFederation(c.Context(), id, f)
+	kept, err := a.Directory.CreateApplicationFederation(c.Context(), c.op, id, f)
 	return c.federated(http.StatusCreated, id, kept), err
 }
 
@@ -125,7 +125,7 @@ func (a *API) updateFederated(c *call) (answer, error) {
 	if err := c.decodeInto(&body); err != nil {
 		return answer{}, err
 	}
-	_, err = a.Directory.UpdateApplicationFederation(c.Context(), id, c.vars["credential"], func(f *directory.FederatedCredential) error {
+	_, err = a.Directory.UpdateApplicationFederation(c.Context(), c.op, id, c.vars["credential"], func(f *directory.FederatedCredential) error {
 		if body.Name != nil && !strings.EqualFold(*body.Name, f.Name) {
 			return midas.Errorf(midas.Invalid, "Property 'name' is read-only and cannot be changed.")
 		}
@@ -140,6 +140,6 @@ func (a *API) deleteFederated(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	existed, err := a.Directory.DeleteApplicationFederation(c.Context(), id, found.ID)
+	existed, err := a.Directory.DeleteApplicationFederation(c.Context(), c.op, id, found.ID)
 	return removed(found.ID, existed, err)
 }

@@ -99,7 +99,7 @@ func (a *API) createGroup(c *call) (answer, error) {
 			return answer{}, errBad("A value is required for property '%s' of resource 'Group'.", name)
 		}
 	}
-	g, err := a.Directory.CreateSecurityGroup(c.Context(), change)
+	g, err := a.Directory.CreateSecurityGroup(c.Context(), c.op, change)
 	if err != nil {
 		return answer{}, err
 	}
@@ -112,12 +112,12 @@ func (a *API) updateGroup(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	_, err = a.Directory.UpdateSecurityGroup(c.Context(), c.vars["id"], change)
+	_, err = a.Directory.UpdateSecurityGroup(c.Context(), c.op, c.vars["id"], change)
 	return done(err)
 }
 
 func (a *API) deleteGroup(c *call) (answer, error) {
-	existed, err := a.Directory.DeleteSecurityGroup(c.Context(), c.vars["id"])
+	existed, err := a.Directory.DeleteSecurityGroup(c.Context(), c.op, c.vars["id"])
 	return removed(c.vars["id"], existed, err)
 }
 

@@ -35,7 +35,7 @@ func TestLostRoleEndsWhatWasBegun(t *testing.T) {
 	if _, err := io.WriteString(out, `{"displayName":`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.dir.UpdateServicePrincipal(t.Context(), w.owner.ObjectID, directory.ServicePrincipalChange{Enabled: new(false)}); err != nil {
+	if _, err := w.dir.UpdateServicePrincipal(t.Context(), nil, w.owner.ObjectID, directory.ServicePrincipalChange{Enabled: new(false)}); err != nil {
 		t.Fatal(err)
 	}
 	_, _ = io.WriteString(out, `"x"}`)

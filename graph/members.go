@@ -55,7 +55,7 @@ func (a *API) references(id func(*call) (string, error), r directory.Relation) f
 }
 
 // addReference adds the object that the request names to a relation of {id}.
-func (a *API) addReference(id func(*call) (string, error), add func(context.Context, string, string) error) func(*call) (answer, error) {
+func (a *API) addReference(id func(*call) (string, error), add func(context.Context, *directory.Operation, string, string) error) func(*call) (answer, error) {
 	return func(c *call) (answer, error) {
 		from, err := id(c)
 		if err != nil {
@@ -71,17 +71,17 @@ func (a *API) addReference(id func(*call) (string, error), add func(context.Cont
 		if err != nil {
 			return answer{}, err
 		}
-		return done(add(c.Context(), from, to))
+		return done(add(c.Context(), c.op, from, to))
 	}
 }
 
-func (a *API) removeReference(id func(*call) (string, error), remove func(context.Context, string, string) error) func(*call) (answer, error) {
+func (a *API) removeReference(id func(*call) (string, error), remove func(context.Context, *directory.Operation, string, string) error) func(*call) (answer, error) {
 	return func(c *call) (answer, error) {
 		from, err := id(c)
 		if err != nil {
 			return answer{}, err
 		}
-		return done(remove(c.Context(), from, c.vars["other"]))
+		return done(remove(c.Context(), c.op, from, c.vars["other"]))
 	}
 }
 

@@ -103,7 +103,7 @@ func (a *API) createServicePrincipal(c *call) (answer, error) {
 	if appID == nil || !guid(*appID) {
 		return answer{}, errBad("A value is required for property 'appId' of resource 'ServicePrincipal'.")
 	}
-	p, err := a.Directory.CreateServicePrincipal(c.Context(), *appID, change)
+	p, err := a.Directory.CreateServicePrincipal(c.Context(), c.op, *appID, change)
 	switch midas.CodeOf(err) {
 	case midas.Conflict:
 		return answer{}, &fault{status: http.StatusConflict, code: "Request_MultipleObjectsWithSameKeyValue", message: err.Error()}
@@ -129,7 +129,7 @@ func (a *API) updateServicePrincipal(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	_, err = a.Directory.UpdateServicePrincipal(c.Context(), id, change)
+	_, err = a.Directory.UpdateServicePrincipal(c.Context(), c.op, id, change)
 	return done(err)
 }
 
@@ -138,7 +138,7 @@ func (a *API) deleteServicePrincipal(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	existed, err := a.Directory.DeleteServicePrincipal(c.Context(), id)
+	existed, err := a.Directory.DeleteServicePrincipal(c.Context(), c.op, id)
 	return removed(id, existed, err)
 }
 

@@ -77,7 +77,7 @@ func (a *API) createUser(c *call) (answer, error) {
 			return answer{}, errBad("A value is required for property '%s' of resource 'User'.", name)
 		}
 	}
-	u, err := a.Directory.CreateUser(c.Context(), change)
+	u, err := a.Directory.CreateUser(c.Context(), c.op, change)
 	if err != nil {
 		return answer{}, err
 	}
@@ -90,12 +90,12 @@ func (a *API) updateUser(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	_, err = a.Directory.UpdateUser(c.Context(), c.vars["id"], change)
+	_, err = a.Directory.UpdateUser(c.Context(), c.op, c.vars["id"], change)
 	return done(err)
 }
 
 func (a *API) deleteUser(c *call) (answer, error) {
-	existed, err := a.Directory.DeleteUser(c.Context(), c.vars["id"])
+	existed, err := a.Directory.DeleteUser(c.Context(), c.op, c.vars["id"])
 	return removed(c.vars["id"], existed, err)
 }
 

@@ -69,11 +69,11 @@ func newWorld(t *testing.T) *world {
 	fatal(w.dir.AssignOwner(t.Context(), w.owner.ObjectID))
 	const readerRole = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 	_, subscription := w.dir.Tenant()
-	_, _, err = w.dir.PutRoleAssignment(t.Context(), directory.RoleAssignment{
+	_, _, err = w.dir.PutRoleAssignment(t.Context(), nil, directory.RoleAssignment{
 		Name: "bbbbbbbb-0000-4000-8000-000000000001", PrincipalID: w.reader.ObjectID, RoleID: readerRole, Scope: "/subscriptions/" + subscription,
 	}, "")
 	fatal(err)
-	w.alice, err = w.dir.CreateUser(t.Context(), directory.UserChange{UPN: new("alice@contoso.example"), DisplayName: new("Alice"), MailNickname: new("alice")})
+	w.alice, err = w.dir.CreateUser(t.Context(), nil, directory.UserChange{UPN: new("alice@contoso.example"), DisplayName: new("Alice"), MailNickname: new("alice")})
 	fatal(err)
 	// A person's token names the application through which they came, here the owner's.
 	w.tokens["alice"] = midas.Principal{ObjectID: w.alice.ObjectID, ClientID: w.owner.ClientID, Audience: graphAudience}

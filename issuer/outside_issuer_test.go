@@ -98,15 +98,15 @@ func loopback(roots *x509.CertPool) func(*issuer.Config) {
 // federated is a user-assigned identity that trusts one token.
 func (r *realm) federated(t testing.TB, credentials ...midas.FederatedCredential) midas.Identity {
 	t.Helper()
-	if _, _, err := r.directory.PutGroup(t.Context(), "g", "eastus", nil); err != nil {
+	if _, _, err := r.directory.PutGroup(t.Context(), nil, "g", "eastus", nil); err != nil {
 		t.Fatal(err)
 	}
-	m, _, err := r.directory.PutIdentity(t.Context(), "g", "app-id", "eastus", nil)
+	m, _, err := r.directory.PutIdentity(t.Context(), nil, "g", "app-id", "eastus", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range credentials {
-		if _, _, err := r.directory.PutIdentityFederation(t.Context(), "g", "app-id", directory.FederatedCredential{FederatedCredential: c}); err != nil {
+		if _, _, err := r.directory.PutIdentityFederation(t.Context(), nil, "g", "app-id", directory.FederatedCredential{FederatedCredential: c}); err != nil {
 			t.Fatal(err)
 		}
 	}

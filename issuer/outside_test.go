@@ -110,7 +110,7 @@ func TestFederationRefusals(t *testing.T) {
 	if status, doc := r.assert(t, id.ClientID, sign(t, jose.RS256, signingKey(), kid, good())); status != http.StatusOK {
 		t.Errorf("the good one: %d %v", status, doc)
 	}
-	if existed, err := r.directory.DeleteIdentityFederation(t.Context(), "g", "app-id", "outside"); err != nil || !existed {
+	if existed, err := r.directory.DeleteIdentityFederation(t.Context(), nil, "g", "app-id", "outside"); err != nil || !existed {
 		t.Fatal(existed, err)
 	}
 	status, doc := r.assert(t, id.ClientID, sign(t, jose.RS256, signingKey(), kid, good()))
@@ -168,7 +168,7 @@ func TestOwnTokensStandForAnApplication(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.directory.CreateApplicationFederation(t.Context(), a.ObjectID, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
+	if _, err := r.directory.CreateApplicationFederation(t.Context(), nil, a.ObjectID, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
 		Name: "msi", Issuer: r.IssuerURLs()[0], Subject: id.PrincipalID, Audiences: []string{exchange},
 	}}); err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestOwnTokensStandForAnApplication(t *testing.T) {
 	}
 	status, doc = r.assert(t, p.ClientID, elsewhere.Raw)
 	refused(t, "a token for the database", status, doc, 401, "invalid_client", "AADSTS700212")
-	if _, err := r.directory.UpdateApplicationFederation(t.Context(), a.ObjectID, "msi", func(c *directory.FederatedCredential) error {
+	if _, err := r.directory.UpdateApplicationFederation(t.Context(), nil, a.ObjectID, "msi", func(c *directory.FederatedCredential) error {
 		c.Issuer = r.IssuerURLs()[1] // as Azure's documentation has it
 		return nil
 	}); err != nil {
@@ -196,7 +196,7 @@ func TestOwnTokensStandForAnApplication(t *testing.T) {
 	if status, doc := r.assert(t, p.ClientID, minted.Raw); status != http.StatusOK {
 		t.Errorf("by the issuer's name of version 2: %d %v", status, doc)
 	}
-	if existed, err := r.directory.DeleteIdentity(t.Context(), "g", "app-id"); err != nil || !existed {
+	if existed, err := r.directory.DeleteIdentity(t.Context(), nil, "g", "app-id"); err != nil || !existed {
 		t.Fatal(existed, err)
 	}
 	status, doc = r.assert(t, p.ClientID, minted.Raw)

@@ -21,7 +21,7 @@ func TestPasswordRefusals(t *testing.T) {
 		{UPN: text("new@contoso.example"), MustChange: &yes},
 	} {
 		u.DisplayName, u.MailNickname, u.Password = text("x"), text("x"), text(password)
-		if _, err := r.directory.CreateUser(t.Context(), u); err != nil {
+		if _, err := r.directory.CreateUser(t.Context(), nil, u); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -113,18 +113,18 @@ func TestRefreshTokensRotate(t *testing.T) {
 		"disabled":         {Enabled: new(bool)},
 	} {
 		_, doc = r.signIn(t)
-		if _, err := r.directory.UpdateUser(t.Context(), alice, change); err != nil {
+		if _, err := r.directory.UpdateUser(t.Context(), nil, alice, change); err != nil {
 			t.Fatal(err)
 		}
 		status, doc = again(doc["refresh_token"].(string))
 		refused(t, what, status, doc, 400, "invalid_grant", "AADSTS70000")
 		enabled := true
-		if _, err := r.directory.UpdateUser(t.Context(), alice, directory.UserChange{Password: text(password), Enabled: &enabled}); err != nil {
+		if _, err := r.directory.UpdateUser(t.Context(), nil, alice, directory.UserChange{Password: text(password), Enabled: &enabled}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	_, doc = r.signIn(t)
-	if existed, err := r.directory.DeleteUser(t.Context(), alice); err != nil || !existed {
+	if existed, err := r.directory.DeleteUser(t.Context(), nil, alice); err != nil || !existed {
 		t.Fatal(existed, err)
 	}
 	status, doc = again(doc["refresh_token"].(string))

@@ -88,7 +88,7 @@ func TestPersonIsNoApplication(t *testing.T) {
 func (r *realm) app(t testing.TB, version int, uris ...string) directory.Application {
 	t.Helper()
 	body := json.RawMessage(fmt.Sprintf(`{"api":{"requestedAccessTokenVersion":%d}}`, version))
-	a, err := r.directory.RegisterApplication(t.Context(), directory.ApplicationChange{Name: text("api"), IdentifierURIs: &uris, Body: body})
+	a, err := r.directory.RegisterApplication(t.Context(), nil, directory.ApplicationChange{Name: text("api"), IdentifierURIs: &uris, Body: body})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestReservedAudiencesAreNobodys(t *testing.T) {
 func TestGuestHasNoUPNOfThisTenant(t *testing.T) {
 	r := newRealm(t)
 	guest := true
-	if _, err := r.directory.UpdateUser(t.Context(), alice, directory.UserChange{Guest: &guest}); err != nil {
+	if _, err := r.directory.UpdateUser(t.Context(), nil, alice, directory.UserChange{Guest: &guest}); err != nil {
 		t.Fatal(err)
 	}
 	_, doc := r.signIn(t)
@@ -162,7 +162,7 @@ func TestGuestHasNoUPNOfThisTenant(t *testing.T) {
 func TestGroupsAndTheirOverage(t *testing.T) {
 	r := newRealm(t)
 	group := func(name string) string {
-		g, err := r.directory.CreateSecurityGroup(t.Context(), directory.SecurityGroupChange{Name: &name, MailNickname: text("nick")})
+		g, err := r.directory.CreateSecurityGroup(t.Context(), nil, directory.SecurityGroupChange{Name: &name, MailNickname: text("nick")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +170,7 @@ func TestGroupsAndTheirOverage(t *testing.T) {
 	}
 	outer, inner := group("outer"), group("inner")
 	for _, pair := range [][2]string{{outer, inner}, {inner, r.userID}} {
-		if err := r.directory.AddMember(t.Context(), pair[0], pair[1]); err != nil {
+		if err := r.directory.AddMember(t.Context(), nil, pair[0], pair[1]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -179,7 +179,7 @@ func TestGroupsAndTheirOverage(t *testing.T) {
 		t.Errorf("groups, those around groups included: %s", diff)
 	}
 	for n := range 199 {
-		if err := r.directory.AddMember(t.Context(), group(fmt.Sprint("more", n)), r.userID); err != nil {
+		if err := r.directory.AddMember(t.Context(), nil, group(fmt.Sprint("more", n)), r.userID); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -193,14 +193,14 @@ func TestGroupsAndTheirOverage(t *testing.T) {
 
 func TestManagedIdentityNamesItsGroups(t *testing.T) {
 	r := newRealm(t)
-	if _, _, err := r.directory.PutGroup(t.Context(), "g", "eastus", nil); err != nil {
+	if _, _, err := r.directory.PutGroup(t.Context(), nil, "g", "eastus", nil); err != nil {
 		t.Fatal(err)
 	}
-	m, _, err := r.directory.PutIdentity(t.Context(), "g", "app-id", "eastus", nil)
+	m, _, err := r.directory.PutIdentity(t.Context(), nil, "g", "app-id", "eastus", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := r.directory.CreateSecurityGroup(t.Context(), directory.SecurityGroupChange{Name: text("apps"), MailNickname: text("apps"), Members: []string{m.PrincipalID}})
+	g, err := r.directory.CreateSecurityGroup(t.Context(), nil, directory.SecurityGroupChange{Name: text("apps"), MailNickname: text("apps"), Members: []string{m.PrincipalID}})
 	if err != nil {
 		t.Fatal(err)
 	}

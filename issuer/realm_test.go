@@ -95,7 +95,7 @@ func newRealm(t testing.TB, change ...func(*issuer.Config)) *realm {
 	t.Cleanup(server.Close)
 	r.base, r.http, r.certificate = server.URL, server.Client(), server.Certificate().Raw
 	name, given, surname, mail, secret, upn := "Alice Liddell", "Alice", "Liddell", "alice@mail.example", password, alice
-	u, err := r.directory.CreateUser(t.Context(), directory.UserChange{
+	u, err := r.directory.CreateUser(t.Context(), nil, directory.UserChange{
 		UPN: &upn, DisplayName: &name, GivenName: &given, Surname: &surname, Mail: &mail, Password: &secret, MailNickname: &given,
 	})
 	if err != nil {

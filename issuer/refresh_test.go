@@ -169,7 +169,7 @@ func TestRefreshedTokenNamesTheGroupsOfNow(t *testing.T) {
 	r := newRealm(t)
 	_, doc := r.signIn(t)
 	raw := doc["refresh_token"].(string)
-	team, err := r.directory.CreateSecurityGroup(t.Context(), directory.SecurityGroupChange{Name: text("team"), MailNickname: text("team"), Members: []string{r.userID}})
+	team, err := r.directory.CreateSecurityGroup(t.Context(), nil, directory.SecurityGroupChange{Name: text("team"), MailNickname: text("team"), Members: []string{r.userID}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestRefreshedTokenNamesTheGroupsOfNow(t *testing.T) {
 			t.Fatalf("%d %v: groups %v, not %d", status, doc["error"], claims(t, doc).Groups, want)
 		}
 		if want == 1 {
-			if err := r.directory.RemoveMember(t.Context(), team.ObjectID, r.userID); err != nil {
+			if err := r.directory.RemoveMember(t.Context(), nil, team.ObjectID, r.userID); err != nil {
 				t.Fatal(err)
 			}
 		}

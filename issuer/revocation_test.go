@@ -40,7 +40,7 @@ func (m *meddler) UserByID(ctx context.Context, id string) (midas.User, error) {
 func (r *realm) departures(t testing.TB) map[string]func(context.Context) error {
 	update := func(c directory.UserChange) func(context.Context) error {
 		return func(ctx context.Context) error {
-			_, err := r.directory.UpdateUser(ctx, alice, c)
+			_, err := r.directory.UpdateUser(ctx, nil, alice, c)
 			return err
 		}
 	}
@@ -50,7 +50,7 @@ func (r *realm) departures(t testing.TB) map[string]func(context.Context) error 
 		"a password to change":  update(directory.UserChange{MustChange: &yes}),
 		"disabled":              update(directory.UserChange{Enabled: new(bool)}),
 		"all sign-ins revoked":  func(ctx context.Context) error { return r.directory.RevokeUserGrants(ctx, r.userID) },
-		"the person is deleted": func(ctx context.Context) error { _, err := r.directory.DeleteUser(ctx, alice); return err },
+		"the person is deleted": func(ctx context.Context) error { _, err := r.directory.DeleteUser(ctx, nil, alice); return err },
 		"disabled and enabled": func(ctx context.Context) error {
 			if err := update(directory.UserChange{Enabled: new(bool)})(ctx); err != nil {
 				return err

@@ -133,7 +133,7 @@ func TestArcChallenge(t *testing.T) {
 		t.Error("the file of an old key is still there")
 	}
 	_, key = w.challenge(arc)
-	w.vm, _, _ = w.directory.PutVM(t.Context(), group, "another", w.change("SystemAssigned"))
+	w.vm, _, _ = w.directory.PutVM(t.Context(), nil, group, "another", w.change("SystemAssigned"))
 	other := w.imds()
 	other.path = "/arc" + other.path
 	other.header.Set("Authorization", "Basic "+key)

@@ -24,9 +24,9 @@ func crowd(b *testing.B, n int) (*world, []request) {
 	w := newWorld(b)
 	requests := make([]request, n)
 	for i := range n {
-		made, _, err := w.directory.PutIdentity(b.Context(), group, "identity-"+strconv.Itoa(i), "eastus", nil)
+		made, _, err := w.directory.PutIdentity(b.Context(), nil, group, "identity-"+strconv.Itoa(i), "eastus", nil)
 		w.must(err)
-		w.vm, _, err = w.directory.PutVM(b.Context(), group, "vm-"+strconv.Itoa(i), directory.Change{
+		w.vm, _, err = w.directory.PutVM(b.Context(), nil, group, "vm-"+strconv.Itoa(i), directory.Change{
 			Location: "eastus", Identity: &directory.IdentityPatch{Type: "UserAssigned", UserAssigned: map[string]bool{made.ID: true}},
 		})
 		w.must(err)
@@ -120,7 +120,7 @@ func (w *world) write(b *testing.B, perSecond int, stop <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		_, _, err := w.directory.PutVM(b.Context(), group, "other", directory.Change{Location: "eastus", Tags: map[string]string{"n": strconv.Itoa(n)}})
+		_, _, err := w.directory.PutVM(b.Context(), nil, group, "other", directory.Change{Location: "eastus", Tags: map[string]string{"n": strconv.Itoa(n)}})
 		if err != nil {
 			b.Error(err)
 			return

@@ -113,7 +113,7 @@ func TestDefaultIdentity(t *testing.T) {
 func TestUnassignedIdentity(t *testing.T) {
 	w := newWorld(t)
 	w.identity("mine")
-	other, _, err := w.directory.PutIdentity(t.Context(), group, "not-mine", "eastus", nil)
+	other, _, err := w.directory.PutIdentity(t.Context(), nil, group, "not-mine", "eastus", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestARecreatedIdentityGetsNoOldToken(t *testing.T) {
 	w := newWorld(t)
 	before := w.identity("myManagedIdentity")
 	w.token(w.imds())
-	if _, err := w.directory.DeleteIdentity(t.Context(), group, "myManagedIdentity"); err != nil {
+	if _, err := w.directory.DeleteIdentity(t.Context(), nil, group, "myManagedIdentity"); err != nil {
 		t.Fatal(err)
 	}
 	if out := w.send(w.imds()); out.Code != 400 {
@@ -214,13 +214,13 @@ func TestARecreatedMachineNeedsItsNewSecret(t *testing.T) {
 	w := newWorld(t)
 	w.identity("myManagedIdentity")
 	old := w.imds()
-	if _, err := w.directory.DeleteVM(t.Context(), group, "myVM"); err != nil {
+	if _, err := w.directory.DeleteVM(t.Context(), nil, group, "myVM"); err != nil {
 		t.Fatal(err)
 	}
 	if out := w.send(old); out.Code != http.StatusUnauthorized {
 		t.Errorf("status %d for the secret of a deleted machine", out.Code)
 	}
-	if _, _, err := w.directory.PutVM(t.Context(), group, "myVM", directory.Change{Location: "eastus"}); err != nil {
+	if _, _, err := w.directory.PutVM(t.Context(), nil, group, "myVM", directory.Change{Location: "eastus"}); err != nil {
 		t.Fatal(err)
 	}
 	if out := w.send(old); out.Code != http.StatusUnauthorized {

@@ -31,7 +31,7 @@ const vmBody = `{"zones":["2"],"plan":{"name":"p","product":"q","publisher":"r"}
 func (w *world) furnished() {
 	w.Helper()
 	var err error
-	w.vm, err = w.directory.PatchVM(w.Context(), group, "myVM", directory.Change{
+	w.vm, err = w.directory.PatchVM(w.Context(), nil, group, "myVM", directory.Change{
 		Tags: map[string]string{"environment": "test", "owner": "me;you"}, Body: json.RawMessage(vmBody),
 	})
 	w.must(err)

@@ -14,14 +14,14 @@ import (
 // neighbour makes another machine with an identity of its own, and returns it.
 func (w *world) neighbour(name string) directory.VM {
 	w.Helper()
-	vm, _, err := w.directory.PutVM(w.Context(), group, name, w.change("SystemAssigned"))
+	vm, _, err := w.directory.PutVM(w.Context(), nil, group, name, w.change("SystemAssigned"))
 	w.must(err)
 	return vm
 }
 
 func (w *world) match(vm, name string, m directory.WorkloadMatchInput) {
 	w.Helper()
-	_, _, err := w.directory.PutWorkloadMatch(w.Context(), group, vm, name, m)
+	_, _, err := w.directory.PutWorkloadMatch(w.Context(), nil, group, vm, name, m)
 	w.must(err)
 }
 
@@ -78,14 +78,14 @@ func TestRecognitionByAddress(t *testing.T) {
 			t.Errorf("%s: %s, want %s", remote, got, want)
 		}
 	}
-	deleted, err := w.directory.DeleteVM(t.Context(), group, "b")
+	deleted, err := w.directory.DeleteVM(t.Context(), nil, group, "b")
 	if err != nil || !deleted {
 		t.Fatal(err)
 	}
 	if got := w.whose(w.from("10.3.2.3:40000")); got != "401" {
 		t.Errorf("after the machine is gone: %s", got)
 	}
-	if _, err := w.directory.DeleteWorkloadMatch(t.Context(), group, "a", "net"); err != nil {
+	if _, err := w.directory.DeleteWorkloadMatch(t.Context(), nil, group, "a", "net"); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.whose(w.from("10.1.2.3:40000")); got != "401" {
@@ -177,7 +177,7 @@ func TestRecognitionByOwnListener(t *testing.T) {
 		}
 	}
 	r.header.Del("X-Identity-Header")
-	if _, err := w.directory.DeleteVM(t.Context(), group, "a"); err != nil {
+	if _, err := w.directory.DeleteVM(t.Context(), nil, group, "a"); err != nil {
 		t.Fatal(err)
 	}
 	if got := own(a.ID, r); got != "401" {
@@ -198,7 +198,7 @@ func TestWhatIsRememberedEndsAtOnce(t *testing.T) {
 		w.token(w.imds())
 		var err error
 		if i%2 == 0 {
-			_, err = w.directory.DeleteIdentity(t.Context(), group, "myManagedIdentity")
+			_, err = w.directory.DeleteIdentity(t.Context(), nil, group, "myManagedIdentity")
 		} else {
 			_, err = w.directory.UpdateVMIdentity(t.Context(), w.vm.ID, directory.IdentityPatch{Type: "None"})
 		}

@@ -46,7 +46,7 @@ func TestRecognitionByUser(t *testing.T) {
 			t.Errorf("%s: address and user: %s", listen.address, got)
 		}
 		for vm, name := range map[string]string{"other": "net", "me": "i"} {
-			if _, err := w.directory.DeleteWorkloadMatch(t.Context(), group, vm, name); err != nil {
+			if _, err := w.directory.DeleteWorkloadMatch(t.Context(), nil, group, vm, name); err != nil {
 				t.Fatal(err)
 			}
 		}

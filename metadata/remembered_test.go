@@ -27,7 +27,7 @@ func (w *world) claims(r request) token.Claims {
 // team makes a security group and returns its object id.
 func (w *world) team(name string, members ...string) string {
 	w.Helper()
-	g, err := w.directory.CreateSecurityGroup(w.Context(), directory.SecurityGroupChange{Name: &name, MailNickname: &name, Members: members})
+	g, err := w.directory.CreateSecurityGroup(w.Context(), nil, directory.SecurityGroupChange{Name: &name, MailNickname: &name, Members: members})
 	w.must(err)
 	return g.ObjectID
 }
@@ -50,14 +50,14 @@ func TestTokenNamesTheGroupsOfNow(t *testing.T) {
 	want("in one", inner)
 	outer := w.team("outer", inner)
 	want("that one in another", inner, outer)
-	w.must(w.directory.RemoveMember(t.Context(), outer, inner))
+	w.must(w.directory.RemoveMember(t.Context(), nil, outer, inner))
 	want("no more", inner)
-	w.must(w.directory.AddMember(t.Context(), outer, inner))
+	w.must(w.directory.AddMember(t.Context(), nil, outer, inner))
 	want("again", inner, outer)
-	_, err := w.directory.DeleteSecurityGroup(t.Context(), outer)
+	_, err := w.directory.DeleteSecurityGroup(t.Context(), nil, outer)
 	w.must(err)
 	want("the other deleted", inner)
-	w.must(w.directory.RemoveMember(t.Context(), inner, me))
+	w.must(w.directory.RemoveMember(t.Context(), nil, inner, me))
 	want("left")
 }
 
@@ -73,7 +73,7 @@ func TestTokenWithTooManyGroups(t *testing.T) {
 	if c := w.claims(w.imds()); c.ClaimNames == nil {
 		t.Fatalf("%d groups are named", len(c.Groups))
 	}
-	_, err := w.directory.DeleteSecurityGroup(t.Context(), outer)
+	_, err := w.directory.DeleteSecurityGroup(t.Context(), nil, outer)
 	w.must(err)
 	if c := w.claims(w.imds()); len(c.Groups) != 200 {
 		t.Errorf("%d groups are named, of 200", len(c.Groups))
@@ -93,18 +93,18 @@ func TestTokenFollowsItsResource(t *testing.T) {
 		}
 	}
 	want("1.0")
-	a, err := w.directory.RegisterApplication(t.Context(), directory.ApplicationChange{
+	a, err := w.directory.RegisterApplication(t.Context(), nil, directory.ApplicationChange{
 		Name: new("orders"), IdentifierURIs: &[]string{"api://orders"}, Body: []byte(`{"api":{"requestedAccessTokenVersion":2}}`),
 	})
 	w.must(err)
 	want("2.0")
-	_, err = w.directory.UpdateApplication(t.Context(), a.ObjectID, directory.ApplicationChange{Body: []byte(`{"api":{"requestedAccessTokenVersion":1}}`)})
+	_, err = w.directory.UpdateApplication(t.Context(), nil, a.ObjectID, directory.ApplicationChange{Body: []byte(`{"api":{"requestedAccessTokenVersion":1}}`)})
 	w.must(err)
 	want("1.0")
-	_, err = w.directory.UpdateApplication(t.Context(), a.ObjectID, directory.ApplicationChange{Body: []byte(`{"api":{"requestedAccessTokenVersion":2}}`)})
+	_, err = w.directory.UpdateApplication(t.Context(), nil, a.ObjectID, directory.ApplicationChange{Body: []byte(`{"api":{"requestedAccessTokenVersion":2}}`)})
 	w.must(err)
 	want("2.0")
-	_, err = w.directory.DeleteApplication(t.Context(), a.ObjectID)
+	_, err = w.directory.DeleteApplication(t.Context(), nil, a.ObjectID)
 	w.must(err)
 	want("1.0")
 }
@@ -146,7 +146,7 @@ func TestChangesOfOthersEndNothing(t *testing.T) {
 	watched := &watchedWorkloads{Workloads: w.directory}
 	w.remake(func(c *metadata.Config) { c.Workloads = watched })
 	w.system()
-	_, _, err := w.directory.PutWorkloadMatch(t.Context(), group, "myVM", "net", directory.WorkloadMatchInput{CIDR: "192.0.2.0/24"})
+	_, _, err := w.directory.PutWorkloadMatch(t.Context(), nil, group, "myVM", "net", directory.WorkloadMatchInput{CIDR: "192.0.2.0/24"})
 	w.must(err)
 	byMatch := w.imds()
 	byMatch.header.Del("X-Identity-Header")
@@ -154,8 +154,8 @@ func TestChangesOfOthersEndNothing(t *testing.T) {
 	first := w.token(byMatch)["access_token"]
 	machines, matches := watched.machines.Load(), watched.matches.Load()
 	for i := range 20 {
-		w.must(ignore(w.directory.PutVM(t.Context(), group, "other", directory.Change{Location: "eastus", Tags: map[string]string{"n": strconv.Itoa(i)}})))
-		w.must(ignore(w.directory.PutIdentity(t.Context(), group, "other-"+strconv.Itoa(i), "eastus", nil)))
+		w.must(ignore(w.directory.PutVM(t.Context(), nil, group, "other", directory.Change{Location: "eastus", Tags: map[string]string{"n": strconv.Itoa(i)}})))
+		w.must(ignore(w.directory.PutIdentity(t.Context(), nil, group, "other-"+strconv.Itoa(i), "eastus", nil)))
 		w.team("team-" + strconv.Itoa(i))
 		if w.token(byMatch)["access_token"] != first || w.token(w.imds())["access_token"] != first {
 			t.Fatalf("another token after change %d", i)
@@ -190,10 +190,10 @@ func TestChangeBetweenReadingAndKeeping(t *testing.T) {
 	byMatch.header.Del("X-Identity-Header")
 	byMatch.remote = "192.0.2.7:1234"
 	w.system()
-	w.must(ignore(w.directory.PutWorkloadMatch(t.Context(), group, "myVM", "net", directory.WorkloadMatchInput{CIDR: "192.0.2.0/24"})))
+	w.must(ignore(w.directory.PutWorkloadMatch(t.Context(), nil, group, "myVM", "net", directory.WorkloadMatchInput{CIDR: "192.0.2.0/24"})))
 	w.token(w.imds())
 	watched.afterRead = func() {
-		_, err := w.directory.DeleteWorkloadMatch(t.Context(), group, "myVM", "net")
+		_, err := w.directory.DeleteWorkloadMatch(t.Context(), nil, group, "myVM", "net")
 		w.must(err)
 	}
 	w.send(byMatch)
@@ -221,7 +221,7 @@ func TestChangeWhileTokenIsSigned(t *testing.T) {
 	w := newWorld(t)
 	me := w.system().PrincipalID
 	g := w.team("team", me)
-	m := &leavingMinter{Minter: w.config.Minter, leave: func() { w.must(w.directory.RemoveMember(t.Context(), g, me)) }}
+	m := &leavingMinter{Minter: w.config.Minter, leave: func() { w.must(w.directory.RemoveMember(t.Context(), nil, g, me)) }}
 	w.remake(func(c *metadata.Config) { c.Minter = m })
 	w.token(w.imds())
 	if c := w.claims(w.imds()); len(c.Groups) != 0 {
@@ -247,12 +247,12 @@ func TestOwnListenerOfMachineMadeAgain(t *testing.T) {
 	if code, body := ask(); code != http.StatusOK {
 		t.Fatalf("status %d: %s", code, body)
 	}
-	_, err := w.directory.DeleteVM(t.Context(), group, "myVM")
+	_, err := w.directory.DeleteVM(t.Context(), nil, group, "myVM")
 	w.must(err)
 	if code, _ := ask(); code != http.StatusUnauthorized {
 		t.Errorf("status %d for a machine that was deleted", code)
 	}
-	w.must(ignore(w.directory.PutVM(t.Context(), group, "myVM", w.change("SystemAssigned"))))
+	w.must(ignore(w.directory.PutVM(t.Context(), nil, group, "myVM", w.change("SystemAssigned"))))
 	code, body := ask()
 	if _, c, err := token.DecodeUnverified(body); code != http.StatusOK || err != nil || c.ObjectID == old.PrincipalID {
 		t.Errorf("status %d for a machine that was made again, object id %s: %v", code, c.ObjectID, err)

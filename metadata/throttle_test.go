@@ -51,7 +51,7 @@ func TestThrottling(t *testing.T) {
 	}
 	busy := w.vm
 	var err error
-	w.vm, _, err = w.directory.PutVM(t.Context(), group, "another", directory.Change{Location: "eastus", Identity: &directory.IdentityPatch{Type: "SystemAssigned"}})
+	w.vm, _, err = w.directory.PutVM(t.Context(), nil, group, "another", directory.Change{Location: "eastus", Identity: &directory.IdentityPatch{Type: "SystemAssigned"}})
 	w.must(err)
 	if good, _ := statuses(w.imds(), 20); good != 20 {
 		t.Errorf("another machine: %d good", good)

@@ -74,9 +74,9 @@ func newWorld(t testing.TB) *world {
 	w.faults = injection.New(clock)
 	w.config = metadata.Config{Faults: w.faults, Workloads: w.directory, Minter: minter, Keys: minter.Keys(), Secret: secretUntil, Now: clock, Limits: &metadata.Limits{}}
 	w.remake(func(*metadata.Config) {})
-	_, _, err = w.directory.PutGroup(t.Context(), group, "eastus", nil)
+	_, _, err = w.directory.PutGroup(t.Context(), nil, group, "eastus", nil)
 	w.must(err)
-	w.vm, _, err = w.directory.PutVM(t.Context(), group, "myVM", directory.Change{Location: "eastus"})
+	w.vm, _, err = w.directory.PutVM(t.Context(), nil, group, "myVM", directory.Change{Location: "eastus"})
 	w.must(err)
 	return w
 }
@@ -108,7 +108,7 @@ func (w *world) must(err error) {
 // identity makes a user-assigned identity and gives it to the machine.
 func (w *world) identity(name string) midas.Identity {
 	w.Helper()
-	made, _, err := w.directory.PutIdentity(w.Context(), group, name, "eastus", nil)
+	made, _, err := w.directory.PutIdentity(w.Context(), nil, group, name, "eastus", nil)
 	w.must(err)
 	w.vm, err = w.directory.UpdateVMIdentity(w.Context(), w.vm.ID, directory.IdentityPatch{UserAssigned: map[string]bool{made.ID: true}})
 	w.must(err)

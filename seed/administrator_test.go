@@ -21,10 +21,10 @@ func TestAdministratorLeavesWithItsIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 	give := directory.Change{Identity: &directory.IdentityPatch{Type: "UserAssigned", UserAssigned: map[string]bool{id.ID: true}}}
-	if _, err := p.Directory.PatchServer(t.Context(), group, server, directory.ServerChange{Change: give}); err != nil {
+	if _, err := p.Directory.PatchServer(t.Context(), nil, group, server, directory.ServerChange{Change: give}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.Directory.SetAdministrator(t.Context(), group, server, directory.Administrator{
+	if _, _, err := p.Directory.SetAdministrator(t.Context(), nil, group, server, directory.Administrator{
 		Administrator: midas.Administrator{Login: "boss", ObjectID: id.PrincipalID}, IdentityID: id.ID,
 	}); err != nil {
 		t.Fatal(err)

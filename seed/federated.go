@@ -27,7 +27,7 @@ func (m *maker) makeFederatedCredentials(ctx context.Context) error {
 			if slices.ContainsFunc(before, c.is) {
 				continue
 			}
-			_, _, err := m.Directory.PutIdentityFederation(ctx, id.Group, id.Name, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
+			_, _, err := m.Directory.PutIdentityFederation(ctx, nil, id.Group, id.Name, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
 				Name: c.Name, Issuer: c.Issuer, Subject: c.Subject, Audiences: []string{c.Audience},
 			}})
 			if err != nil {

@@ -25,7 +25,7 @@ func (m *maker) makeUsers(ctx context.Context) error {
 		case err != nil:
 			return err
 		case u.DisplayName != "" && u.DisplayName != before.DisplayName:
-			if _, err := m.Directory.UpdateUser(ctx, before.ObjectID, directory.UserChange{DisplayName: &u.DisplayName}); err != nil {
+			if _, err := m.Directory.UpdateUser(ctx, nil, before.ObjectID, directory.UserChange{DisplayName: &u.DisplayName}); err != nil {
 				return m.at(err, "users", i, "display-name")
 			}
 			m.changed("user", u.Name)
@@ -58,7 +58,7 @@ func (m *maker) makeUser(ctx context.Context, i int, u User) error {
 	if password != "" {
 		change.Password = &password
 	}
-	_, err := m.Directory.CreateUser(ctx, change)
+	_, err := m.Directory.CreateUser(ctx, nil, change)
 	return m.at(err, "users", i, field)
 }
 
@@ -143,7 +143,7 @@ func (m *maker) makeGroups(ctx context.Context) error {
 			if short := strings.Map(nicknamed, g.Name); short != "" {
 				nickname = short
 			}
-			made, err := m.Directory.CreateSecurityGroup(ctx, directory.SecurityGroupChange{Name: &g.Name, MailNickname: &nickname, Description: &g.Description})
+			made, err := m.Directory.CreateSecurityGroup(ctx, nil, directory.SecurityGroupChange{Name: &g.Name, MailNickname: &nickname, Description: &g.Description})
 			if err != nil {
 				return m.at(err, "groups", i, "name")
 			}

@@ -26,7 +26,7 @@ func (m *maker) makeResourceGroups(ctx context.Context) error {
 		if err == nil && before.Location == short(where) && maps.Equal(before.Tags, tags) {
 			continue
 		}
-		if _, _, err := m.Directory.PutGroup(ctx, g.Name, m.location(where), tags); err != nil {
+		if _, _, err := m.Directory.PutGroup(ctx, nil, g.Name, m.location(where), tags); err != nil {
 			return m.at(err, "resource-groups", i, "name")
 		}
 		m.changed("resource group", g.Name)
@@ -41,7 +41,7 @@ func (m *maker) makeIdentities(ctx context.Context) error {
 		if missing, err := m.missing(err, path); err != nil {
 			return err
 		} else if missing {
-			_, _, err = m.Directory.PutIdentity(ctx, id.Group, id.Name, m.location(id.Location), id.Tags)
+			_, _, err = m.Directory.PutIdentity(ctx, nil, id.Group, id.Name, m.location(id.Location), id.Tags)
 			if err != nil {
 				return m.at(err, path...)
 			}
@@ -54,7 +54,7 @@ func (m *maker) makeIdentities(ctx context.Context) error {
 		if !differ(id.Tags, before.Tags) {
 			continue
 		}
-		if _, err := m.Directory.PatchIdentity(ctx, id.Group, id.Name, id.Tags); err != nil {
+		if _, err := m.Directory.PatchIdentity(ctx, nil, id.Group, id.Name, id.Tags); err != nil {
 			return m.at(err, path...)
 		}
 		m.changed("identity", id.Name)
@@ -76,7 +76,7 @@ func (m *maker) makeVMs(ctx context.Context) error {
 		}
 		if missing {
 			change.Location = m.location(vm.Location)
-			if _, _, err := m.Directory.PutVM(ctx, vm.Group, vm.Name, change); err != nil {
+			if _, _, err := m.Directory.PutVM(ctx, nil, vm.Group, vm.Name, change); err != nil {
 				return m.at(err, path...)
 			}
 			m.changed("vm", vm.Name)
@@ -88,7 +88,7 @@ func (m *maker) makeVMs(ctx context.Context) error {
 		if change.Identity == nil && !differ(vm.Tags, before.Tags) {
 			continue
 		}
-		if _, err := m.Directory.PatchVM(ctx, vm.Group, vm.Name, change); err != nil {
+		if _, err := m.Directory.PatchVM(ctx, nil, vm.Group, vm.Name, change); err != nil {
 			return m.at(err, path...)
 		}
 		m.changed("vm", vm.Name)

@@ -27,7 +27,7 @@ func (m *maker) makeRoleAssignments(ctx context.Context) error {
 		}
 		// The name is made of what the assignment says, so that it is the same each time.
 		name := uuid.NewSHA1(uuid.NameSpaceURL, []byte(strings.ToLower(principal+"\n"+role.ID+"\n"+scope))).String()
-		_, created, err := m.Directory.PutRoleAssignment(ctx, directory.RoleAssignment{Name: name, PrincipalID: principal, RoleID: role.ID, Scope: scope}, "")
+		_, created, err := m.Directory.PutRoleAssignment(ctx, nil, directory.RoleAssignment{Name: name, PrincipalID: principal, RoleID: role.ID, Scope: scope}, "")
 		if err != nil && !errors.Is(err, directory.ErrAssignmentExists) {
 			return m.at(err, "role-assignments", i)
 		}

@@ -40,7 +40,7 @@ func (m *maker) makeServer(ctx context.Context, i int, s Server) error {
 		if s.Administrator == nil && m.DefaultAdmin != nil {
 			change.Admin = &directory.Administrator{Administrator: *m.DefaultAdmin}
 		}
-		if _, _, err := m.Directory.PutServer(ctx, s.Group, s.Name, change); err != nil {
+		if _, _, err := m.Directory.PutServer(ctx, nil, s.Group, s.Name, change); err != nil {
 			return m.at(err, path...)
 		}
 		m.changed("server", s.Name)
@@ -54,7 +54,7 @@ func (m *maker) makeServer(ctx context.Context, i int, s Server) error {
 		return err
 	}
 	if change.Identity != nil || differ(s.Tags, before.Tags) || s.Version != "" && s.Version != before.Version {
-		if _, err := m.Directory.PatchServer(ctx, s.Group, s.Name, change); err != nil {
+		if _, err := m.Directory.PatchServer(ctx, nil, s.Group, s.Name, change); err != nil {
 			return m.at(err, path...)
 		}
 		m.changed("server", s.Name)
@@ -73,7 +73,7 @@ func (m *maker) setAdministrator(ctx context.Context, i int, s Server, before *d
 	if before != nil && before.Login == s.Administrator.Login && before.ObjectID == id {
 		return nil
 	}
-	_, _, err = m.Directory.SetAdministrator(ctx, s.Group, s.Name, directory.Administrator{
+	_, _, err = m.Directory.SetAdministrator(ctx, nil, s.Group, s.Name, directory.Administrator{
 		Administrator: midas.Administrator{Login: s.Administrator.Login, ObjectID: id},
 	})
 	if err != nil {
@@ -91,7 +91,7 @@ func (m *maker) setParameter(ctx context.Context, i int, s Server, name string) 
 	if strings.EqualFold(before.Value, s.Parameters[name]) {
 		return nil
 	}
-	after, err := m.Directory.SetParameter(ctx, s.Group, s.Name, name, s.Parameters[name])
+	after, err := m.Directory.SetParameter(ctx, nil, s.Group, s.Name, name, s.Parameters[name])
 	if err != nil {
 		return m.at(err, "servers", i, "parameters", name)
 	}

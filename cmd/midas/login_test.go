@@ -115,7 +115,7 @@ func TestLoginWithAFederatedToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = d.CreateApplicationFederation(t.Context(), objectID, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
+	_, err = d.CreateApplicationFederation(t.Context(), nil, objectID, directory.FederatedCredential{FederatedCredential: midas.FederatedCredential{
 		Name: "own", Issuer: claims["iss"].(string), Subject: claims["sub"].(string), Audiences: []string{"api://AzureADTokenExchange"},
 	}})
 	if err != nil {
@@ -154,7 +154,7 @@ func (w *typist) Write(p []byte) (int, error) {
 func TestLoginWithADeviceCode(t *testing.T) {
 	state, d := plane(t)
 	upn, name, password := "ada@example.com", "Ada", "correct horse 42"
-	u, err := d.CreateUser(t.Context(), directory.UserChange{UPN: &upn, DisplayName: &name, MailNickname: &name, Password: &password})
+	u, err := d.CreateUser(t.Context(), nil, directory.UserChange{UPN: &upn, DisplayName: &name, MailNickname: &name, Password: &password})
 	if err != nil {
 		t.Fatal(err)
 	}

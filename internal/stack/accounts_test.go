@@ -32,7 +32,7 @@ func onRealServers(t *testing.T, test func(w *accountsWorld)) {
 			w := &accountsWorld{T: t, state: filepath.Join(t.TempDir(), "state"), mysql: mysqltest.Fresh(t, dialect)}
 			w.open()
 			t.Cleanup(func() { w.Close() })
-			_, _, err := w.directory.PutGroup(t.Context(), "rg", "eastus", nil)
+			_, _, err := w.directory.PutGroup(t.Context(), nil, "rg", "eastus", nil)
 			w.must(err)
 			test(w)
 		})
@@ -58,7 +58,7 @@ func (w *accountsWorld) open() {
 
 func (w *accountsWorld) server() midas.Server {
 	w.Helper()
-	s, _, err := w.directory.PutServer(w.Context(), "rg", "mydb", directory.ServerChange{Change: directory.Change{Location: "eastus"}})
+	s, _, err := w.directory.PutServer(w.Context(), nil, "rg", "mydb", directory.ServerChange{Change: directory.Change{Location: "eastus"}})
 	w.must(err)
 	return s.Server()
 }
@@ -96,7 +96,7 @@ func TestServerDeletedWithoutBackend(t *testing.T) {
 		first := w.server()
 		w.create(w.store(first), "app")
 		w.must(w.backend.DB().Close())
-		_, err := w.directory.DeleteServer(w.Context(), "rg", "mydb")
+		_, err := w.directory.DeleteServer(w.Context(), nil, "rg", "mydb")
 		w.must(err)
 		w.dropDeparted(w.Context())
 		if _, err := w.account(w.Context(), w.server()); midas.CodeOf(err) != midas.Unavailable {
@@ -129,7 +129,7 @@ func TestServerRemadeBeforeItsAccountsAreGone(t *testing.T) {
 	onRealServers(t, func(w *accountsWorld) {
 		former := w.store(w.server())
 		w.create(former, "app")
-		_, err := w.directory.DeleteServer(w.Context(), "rg", "mydb") // and nobody is told
+		_, err := w.directory.DeleteServer(w.Context(), nil, "rg", "mydb") // and nobody is told
 		w.must(err)
 		store := w.store(w.server())
 		w.wants("at the first sign-in", store, "app", 0, 0)
@@ -204,7 +204,7 @@ func TestServerDeletedWhileItsStoreOpens(t *testing.T) {
 			opened <- err
 		}()
 		<-held.reached
-		_, err := w.directory.DeleteServer(w.Context(), "rg", "mydb")
+		_, err := w.directory.DeleteServer(w.Context(), nil, "rg", "mydb")
 		w.must(err)
 		w.dropDeparted(w.Context())
 		close(held.goOn)
@@ -220,7 +220,7 @@ func TestServerDeletedWhileItsStoreOpens(t *testing.T) {
 func TestDepartedServerHoldsUpNoOther(t *testing.T) {
 	onRealServers(t, func(w *accountsWorld) {
 		w.create(w.store(w.server()), "app")
-		other, _, err := w.directory.PutServer(w.Context(), "rg", "other", directory.ServerChange{Change: directory.Change{Location: "eastus"}})
+		other, _, err := w.directory.PutServer(w.Context(), nil, "rg", "other", directory.ServerChange{Change: directory.Change{Location: "eastus"}})
 		w.must(err)
 		w.create(w.store(other.Server()), "stays")
 		w.stores.Clear() // as after a start
@@ -230,7 +230,7 @@ func TestDepartedServerHoldsUpNoOther(t *testing.T) {
 		_, err = backup.ExecContext(w.Context(), "FLUSH TABLES WITH READ LOCK")
 		w.must(err)
 		defer backup.ExecContext(context.Background(), "UNLOCK TABLES")
-		_, err = w.directory.DeleteServer(w.Context(), "rg", "mydb")
+		_, err = w.directory.DeleteServer(w.Context(), nil, "rg", "mydb")
 		w.must(err)
 		found, err := w.store(other.Server()).Lookup(w.Context(), "stays")
 		if err != nil || len(found) != 1 {

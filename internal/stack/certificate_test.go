@@ -59,7 +59,7 @@ func newNamesWorld(t *testing.T) *namesWorld {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	if _, _, err := d.PutGroup(t.Context(), "rg", "eastus", nil); err != nil {
+	if _, _, err := d.PutGroup(t.Context(), nil, "rg", "eastus", nil); err != nil {
 		t.Fatal(err)
 	}
 	w.directory = &failing{Directory: d}
@@ -70,7 +70,7 @@ func newNamesWorld(t *testing.T) *namesWorld {
 func (w *namesWorld) add(t *testing.T, name string) {
 	t.Helper()
 	w.at = w.at.Add(time.Millisecond)
-	if _, _, err := w.directory.PutServer(t.Context(), "rg", name, directory.ServerChange{Change: directory.Change{Location: "eastus"}}); err != nil {
+	if _, _, err := w.directory.PutServer(t.Context(), nil, "rg", name, directory.ServerChange{Change: directory.Change{Location: "eastus"}}); err != nil {
 		t.Fatal(err)
 	}
 }

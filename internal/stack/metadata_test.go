@@ -21,10 +21,10 @@ func TestUpTellsOfMarksOfLoopback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, groupErr := d.PutGroup(t.Context(), "g", "eastus", nil)
-	_, _, vmErr := d.PutVM(t.Context(), "g", "vm", directory.Change{Location: "eastus"})
-	_, _, oldErr := d.PutWorkloadMatch(t.Context(), "g", "vm", "old", directory.WorkloadMatchInput{CIDR: "127.0.0.0/8", InsecureOwn: true})
-	_, _, otherErr := d.PutWorkloadMatch(t.Context(), "g", "vm", "other", directory.WorkloadMatchInput{CIDR: "10.0.0.0/8"})
+	_, _, groupErr := d.PutGroup(t.Context(), nil, "g", "eastus", nil)
+	_, _, vmErr := d.PutVM(t.Context(), nil, "g", "vm", directory.Change{Location: "eastus"})
+	_, _, oldErr := d.PutWorkloadMatch(t.Context(), nil, "g", "vm", "old", directory.WorkloadMatchInput{CIDR: "127.0.0.0/8", InsecureOwn: true})
+	_, _, otherErr := d.PutWorkloadMatch(t.Context(), nil, "g", "vm", "other", directory.WorkloadMatchInput{CIDR: "10.0.0.0/8"})
 	if err := errors.Join(groupErr, vmErr, oldErr, otherErr, d.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -68,11 +68,11 @@ func (w *accountsWorld) count(query string, args ...any) (n int) {
 // seconds all the same.
 func TestAccountsArePutRightWithoutASignIn(t *testing.T) {
 	onRealServers(t, func(w *accountsWorld) {
-		admin, _, err := w.directory.PutIdentity(w.Context(), "rg", "admin", "eastus", nil)
+		admin, _, err := w.directory.PutIdentity(w.Context(), nil, "rg", "admin", "eastus", nil)
 		w.must(err)
-		_, _, err = w.directory.PutIdentity(w.Context(), "rg", "app", "eastus", nil)
+		_, _, err = w.directory.PutIdentity(w.Context(), nil, "rg", "app", "eastus", nil)
 		w.must(err)
-		server, _, err := w.directory.PutServer(w.Context(), "rg", "mydb", directory.ServerChange{
+		server, _, err := w.directory.PutServer(w.Context(), nil, "rg", "mydb", directory.ServerChange{
 			Change: directory.Change{Location: "eastus"},
 			Admin:  &directory.Administrator{Administrator: midas.Administrator{Login: "dba", ObjectID: admin.PrincipalID}},
 		})
@@ -107,7 +107,7 @@ func TestAccountsArePutRightWithoutASignIn(t *testing.T) {
 		w.within(wait, "a dropped account has no row", func() bool {
 			return w.count("SELECT COUNT(*) FROM midas.aaduser WHERE user = 'dropped'") == 0
 		})
-		_, err = w.directory.DeleteIdentity(w.Context(), "rg", "app")
+		_, err = w.directory.DeleteIdentity(w.Context(), nil, "rg", "app")
 		w.must(err)
 		w.within(wait, "the account of a deleted identity is locked", func() bool {
 			n := w.number("app", store.Secret(known.Account))
@@ -117,7 +117,7 @@ func TestAccountsArePutRightWithoutASignIn(t *testing.T) {
 			w.Error("an id that the directory never had was taken for a deleted one")
 		}
 		exec("ALTER USER dba@'%' IDENTIFIED BY 'Mine-0wn'")
-		_, err = w.directory.DeleteAdministrator(w.Context(), "rg", "mydb")
+		_, err = w.directory.DeleteAdministrator(w.Context(), nil, "rg", "mydb")
 		w.must(err)
 		w.within(wait, "a replaced administrator has no account", func() bool {
 			return w.count("SELECT COUNT(*) FROM mysql.user WHERE User = 'dba'") == 0 && w.number("dba", store.Secret(former)) == 1045
