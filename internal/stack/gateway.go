@@ -23,7 +23,7 @@ func (s *Stack) openGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.names = &certificateNames{servers: s.directory, now: time.Now, log: s.refusals}
+	s.names = &certificateNames{servers: s.directory, now: s.now, log: s.refusals}
 	s.gateway, err = gateway.New(ctx, gateway.Config{
 		Verifier: verifier, Servers: s.directory, Backend: s.backend,
 		Accounts: func(ctx context.Context, server midas.Server) (gateway.Accounts, error) {
@@ -31,7 +31,7 @@ func (s *Stack) openGateway(ctx context.Context) error {
 		},
 
 		MaxSigningIn: s.config.Gateway.MaxSigningIn, MaxSigningInPerSource: s.config.Gateway.MaxSigningInPerSource, WriteTimeout: s.config.Gateway.WriteTimeout,
-		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Feed: s.directory, Audit: s.auditSignIn, Log: s.log,
+		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Feed: s.directory, Audit: s.auditSignIn, Log: s.log, Now: s.now,
 	})
 	return err
 }

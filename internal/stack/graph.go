@@ -12,5 +12,5 @@ func (s *Stack) openGraph() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return graph.New(graph.Config{Directory: s.directory, Verifier: verifier, BaseURL: s.ControlURL, Log: s.log})
+	return graph.New(graph.Config{Directory: s.directory, Verifier: verifier, BaseURL: s.ControlURL, Log: s.log, Now: s.now})
 }

@@ -38,7 +38,7 @@ func (s *Stack) openIssuer(context.Context) error {
 		Applications: s.directory, People: s.directory, Principals: s.directory, Members: s.directory, Grants: s.directory, Resources: s.directory,
 		ReservedAudiences: s.reservedAudiences,
 		KeyLifetime:       s.config.Issuer.KeyLifetime, KeyProtectors: append(slices.Clone(s.config.Issuer.KeyProtectors), own), InsecureAdoptPlainKeys: s.config.Issuer.AdoptPlain,
-		Federation: s.config.Issuer.Federation, Log: s.log,
+		Federation: s.config.Issuer.Federation, Log: s.log, Now: s.now,
 	})
 	return err
 }

@@ -38,10 +38,10 @@ func (s *Stack) openMetadata(ctx context.Context) error {
 	if s.config.MetadataSettings.SecretLifetime == 0 {
 		s.config.MetadataSettings.SecretLifetime = DefaultSecretLifetime
 	}
-	s.faults = injection.New(time.Now)
+	s.faults = injection.New(s.now)
 	cfg := metadata.Config{
 		Workloads: s.directory, Minter: s.issuer, Keys: s.issuer.Keys(), Secret: s.master.workloadSecret(),
-		SecretLifetime: s.config.MetadataSettings.SecretLifetime, Limits: &s.config.MetadataSettings.Limits, Faults: s.faults, Log: s.log,
+		SecretLifetime: s.config.MetadataSettings.SecretLifetime, Limits: &s.config.MetadataSettings.Limits, Faults: s.faults, Log: s.log, Now: s.now,
 	}
 	cfg.Names = s.config.MetadataSettings.Names
 	if host, _, err := net.SplitHostPort(s.config.Metadata); err == nil && host != "" {

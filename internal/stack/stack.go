@@ -61,6 +61,9 @@ type Config struct {
 	Seed       *seed.World // what the directory is to hold before anything is served; nil for no more than it has
 	SeedFile   string      // the file of Seed; what it names is relative to its folder
 	Log        *slog.Logger
+	// Now is the clock of identities, tokens and refusals; nil for time.Now. Certificates and
+	// databases have the machine's.
+	Now func() time.Time
 }
 
 // Stack is everything that `midas up` runs. Open makes one that is ready and listening, Run
@@ -68,6 +71,7 @@ type Config struct {
 type Stack struct {
 	config    Config
 	log       *slog.Logger
+	now       func() time.Time
 	master    masterKey
 	ca        *ca.CA
 	directory *directory.Directory
@@ -106,11 +110,14 @@ type Stack struct {
 // Open makes the parts in the order in which they need each other. On failure it closes
 // again those that it had opened.
 func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
-	s := &Stack{config: cfg, log: cfg.Log, metrics: newMetrics()}
+	s := &Stack{config: cfg, log: cfg.Log, now: cfg.Now, metrics: newMetrics()}
+	if s.now == nil {
+		s.now = time.Now
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.refusals = throttledlog.New(s.log, time.Now)
+	s.refusals = throttledlog.New(s.log, s.now)
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -161,7 +168,7 @@ func (s *Stack) openState(ctx context.Context) error {
 		return err
 	}
 	s.directory, err = directory.Open(ctx, directory.Config{
-		Path: filepath.Join(s.config.State, "directory.db"), Log: s.log,
+		Path: filepath.Join(s.config.State, "directory.db"), Log: s.log, Now: s.now,
 		Alone:             true, // statedir.Lock sees to it
 		ReservedAudiences: s.reservedAudiences,
 	})
@@ -216,7 +223,7 @@ func (s *Stack) verifier(audiences ...string) (*token.Verifier, error) {
 	tenant, _ := s.directory.Tenant()
 	return token.NewVerifier(token.VerifierConfig{
 		Issuers:   []token.Issuer{{URLs: s.issuer.IssuerURLs(), TenantID: tenant, Keys: s.issuer.Keys()}},
-		Audiences: audiences,
+		Audiences: audiences, Now: s.now,
 	})
 }
 
@@ -246,7 +253,7 @@ func (s *Stack) openControl(context.Context) error {
 		WorkloadSecret: s.master.workloadSecret(), SecretLifetime: s.config.MetadataSettings.SecretLifetime, ServersDeleted: s.dropDeparted, Log: s.log,
 		Databases:    databases{func() *sql.DB { return s.backend.DB() }},
 		Accounts:     restoring{s},
-		DefaultAdmin: &s.defaultAdmin,
+		DefaultAdmin: &s.defaultAdmin, Now: s.now,
 	})
 	if err != nil {
 		return err
