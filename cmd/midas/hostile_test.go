@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/midas-mysql/midas/internal/armtest"
 	"github.com/midas-mysql/midas/internal/output"
 )
 
@@ -27,12 +28,12 @@ func shownSafely(t *testing.T, what, text string, lines int) {
 }
 
 func TestNoErrorOfAServerReachesTheTerminal(t *testing.T) {
-	arm := newScriptedARM(t, func(w http.ResponseWriter, _ *http.Request) {
+	arm := armtest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusConflict)
 		body, _ := json.Marshal(map[string]any{"error": map[string]string{"code": hostileText, "message": hostileText}})
 		_, _ = w.Write(body)
 	})
-	state := arm.state(t)
+	state := arm.State(t)
 	_, stdout, stderr := ran(t, state, "group", "show", "--name", "g", "--verbose")
 	shownSafely(t, "error of a server", stdout+stderr, 0)
 	if !strings.Contains(stderr, "midas: (a") {

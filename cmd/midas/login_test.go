@@ -22,6 +22,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/armtest"
 	"github.com/midas-mysql/midas/internal/statedir"
 )
 
@@ -29,7 +30,7 @@ import (
 // command line does not.
 func plane(t *testing.T) (state string, d *directory.Directory) {
 	t.Helper()
-	state = identityPlane(t)
+	state = armtest.Plane(t)
 	d, err := directory.Open(t.Context(), directory.Config{Path: filepath.Join(state, "directory.db")})
 	if err != nil {
 		t.Fatal(err)

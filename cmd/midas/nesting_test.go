@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/midas-mysql/midas/internal/armtest"
 )
 
 // An answer of brackets alone is refused before anything decodes it, whatever it is for.
@@ -12,7 +14,7 @@ func TestDeeplyNestedAnswersAreRefused(t *testing.T) {
 	clearEnvironment(t)
 	deep := `{"value": ` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`
 	for _, status := range []int{http.StatusOK, http.StatusConflict, http.StatusAccepted} {
-		state := newScriptedARM(t, answering(status, deep)).state(t)
+		state := armtest.Serve(t, armtest.Answering(status, deep)).State(t)
 		for _, command := range [][]string{{"group", "list"}, {"vm", "show", "-g", "g", "-n", "v"}, {"group", "create", "-n", "g", "-l", "eastus"}} {
 			code, out, stderr := ran(t, state, command...)
 			if code != exitFailed || out != "" || !strings.Contains(stderr, "its JSON is nested deeper than 64") {

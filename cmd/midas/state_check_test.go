@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/midas-mysql/midas/internal/armtest"
 	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/internal/statedirtest"
 )
@@ -36,7 +37,7 @@ func TestCommandsSendNothingWhereAPlantedStateSays(t *testing.T) {
 		ca := statedir.CAPath(dir)
 		err := errors.Join(os.Mkdir(filepath.Dir(ca), 0o700), os.WriteFile(ca, certificate, 0o644),
 			statedir.WriteRunning(dir, statedir.Running{Control: trap.URL, Metadata: trap.URL, MySQL: "127.0.0.1:1", CA: ca, PID: os.Getpid()}),
-			statedir.WriteOperator(dir, statedir.Operator{ClientID: "c", ClientSecret: testSecret, TenantID: testTenant, SubscriptionID: testSubscription}))
+			statedir.WriteOperator(dir, statedir.Operator{ClientID: "c", ClientSecret: armtest.Secret, TenantID: armtest.Tenant, SubscriptionID: armtest.Subscription}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +54,7 @@ func TestCommandsSendNothingWhereAPlantedStateSays(t *testing.T) {
 			{"vm", "run", "vm", "--", "true"},
 			{"token"},
 			{"connect"},
-			{"login", "--service-principal", "--username", "c", "--password", testSecret},
+			{"login", "--service-principal", "--username", "c", "--password", armtest.Secret},
 			{"ca"},
 			{"account", "show"},
 		} {
@@ -61,7 +62,7 @@ func TestCommandsSendNothingWhereAPlantedStateSays(t *testing.T) {
 			path := statedirtest.Plant(t, state, planted)
 			calls.Store(0)
 			code, out, stderr := ran(t, state, command...)
-			if code != exitFailed || calls.Load() > 0 || !strings.Contains(stderr, path+" ") || strings.Contains(out+stderr, testSecret) {
+			if code != exitFailed || calls.Load() > 0 || !strings.Contains(stderr, path+" ") || strings.Contains(out+stderr, armtest.Secret) {
 				t.Errorf("%v with a planted %s: exit code %d, %d connections, %s%s", command, planted, code, calls.Load(), out, stderr)
 			}
 		}

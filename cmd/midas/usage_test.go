@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/armtest"
 	"github.com/midas-mysql/midas/internal/output"
 	"github.com/midas-mysql/midas/internal/usage"
 )
@@ -39,8 +40,8 @@ func TestExitCodes(t *testing.T) {
 }
 
 func TestUsageErrors(t *testing.T) {
-	server := newScriptedARM(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
-	state := server.state(t)
+	server := armtest.Serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+	state := server.State(t)
 	for _, test := range []struct{ args, stderr string }{
 		{"identty list", "unknown command \"identty\" for \"midas\"\nhint: did you mean: midas identity"},
 		{"vm idenity assign", "unknown command \"idenity\" for \"midas vm\"\nhint: did you mean: midas vm identity"},

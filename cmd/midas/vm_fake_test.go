@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/midas-mysql/midas/internal/armtest"
 	"github.com/midas-mysql/midas/internal/ca"
 	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/internal/vmns"
@@ -44,8 +45,8 @@ func newFakeVM(t *testing.T, identity string) *fakeVM {
 	_, f.port, _ = net.SplitHostPort(f.gateway.Addr().String())
 	go f.greet()
 
-	group := "/subscriptions/" + testSubscription + "/resourceGroups/myResourceGroup/providers/"
-	arm := newScriptedARM(t, func(w http.ResponseWriter, r *http.Request) {
+	group := "/subscriptions/" + armtest.Subscription + "/resourceGroups/myResourceGroup/providers/"
+	arm := armtest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case strings.HasSuffix(path, "/virtualMachines"):
 			fmt.Fprintf(w, `{"value": [{"id": "%sMicrosoft.Compute/virtualMachines/myVM", "name": "myVM", "identity": %s}]}`, group, identity)
@@ -63,7 +64,7 @@ func newFakeVM(t *testing.T, identity string) *fakeVM {
 			t.Errorf("unexpected request %s %s", r.Method, path)
 		}
 	})
-	f.state = arm.state(t)
+	f.state = arm.State(t)
 	running, err := statedir.ReadRunning(f.state)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package main
+package azcli
 
 import (
 	"crypto/ecdsa"
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"gotest.tools/v3/golden"
+
+	"github.com/midas-mysql/midas/internal/armtest"
 )
 
 // Of a secret only its length is stable; times are of the test.
@@ -23,7 +25,7 @@ var unstable = regexp.MustCompile(`[0-9a-f]{64}|20\d\d-\d\d-\d\dT[0-9:.]+Z|"hint
 // TestDirectoryCommands is what an operator does with people, groups, applications and
 // service principals, against the real API.
 func TestDirectoryCommands(t *testing.T) {
-	s := &session{T: t, state: identityPlane(t), guids: map[string]string{}}
+	s := &session{T: t, state: armtest.Plane(t), guids: map[string]string{}}
 	alice := s.people()
 	s.groups(alice)
 	s.applications(alice)

@@ -1,4 +1,4 @@
-package main
+package azcli
 
 import (
 	"regexp"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"gotest.tools/v3/golden"
+
+	"github.com/midas-mysql/midas/internal/armtest"
 )
 
 var times = regexp.MustCompile(`20\d\d-\d\d-\d\dT[0-9:.]+Z`)
@@ -13,7 +15,7 @@ var times = regexp.MustCompile(`20\d\d-\d\d-\d\dT[0-9:.]+Z`)
 // TestAccessCommands is what an operator does about who may do what, against the real
 // API.
 func TestAccessCommands(t *testing.T) {
-	s := &session{T: t, state: identityPlane(t), guids: map[string]string{}}
+	s := &session{T: t, state: armtest.Plane(t), guids: map[string]string{}}
 	do := func(line string) string { return s.run(strings.Fields(line)...) }
 	do("group create --name myResourceGroup --location westeurope -o none")
 	do("vm create --resource-group myResourceGroup --name myVM -o none")

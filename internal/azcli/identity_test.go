@@ -1,4 +1,4 @@
-package main
+package azcli
 
 import (
 	"encoding/json"
@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/midas-mysql/midas/internal/armclient"
+	"github.com/midas-mysql/midas/internal/armtest"
 )
 
 // What has an identity is listed as az lists it: by name, and only what has it.
 func TestIdentityListResources(t *testing.T) {
-	state := identityPlane(t)
+	state := armtest.Plane(t)
 	must := func(line string) string {
 		t.Helper()
 		code, stdout, stderr := ran(t, state, strings.Fields(line)...)
@@ -58,24 +59,24 @@ func TestIdentityListResources(t *testing.T) {
 
 // The list goes on at nextLink by the method that asked for it first.
 func TestListsGoOnByTheirMethod(t *testing.T) {
-	var s *scriptedARM
-	s = newScriptedARM(t, func(w http.ResponseWriter, r *http.Request) {
+	var s *armtest.Server
+	s = armtest.Serve(t, func(w http.ResponseWriter, r *http.Request) {
 		page := map[string]any{"value": []any{map[string]any{"name": "vm2"}}}
 		if r.URL.Query().Get("$skiptoken") == "" {
 			page = map[string]any{"value": []any{map[string]any{"name": "vm1"}}, "nextLink": s.URL + r.URL.Path + "?$skiptoken=x"}
 		}
 		_ = json.NewEncoder(w).Encode(page)
 	})
-	code, stdout, stderr := ran(t, s.state(t), "identity", "list-resources", "-g", "g", "-n", "i", "--query", "[].name", "-o", "tsv")
+	code, stdout, stderr := ran(t, s.State(t), "identity", "list-resources", "-g", "g", "-n", "i", "--query", "[].name", "-o", "tsv")
 	if code != 0 || stdout != "vm1\nvm2\n" {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}
-	for _, request := range s.requests {
+	for _, request := range s.Requests() {
 		if !strings.HasPrefix(request, "POST ") || !strings.Contains(request, "/userAssignedIdentities/i/listAssociatedResources?") {
 			t.Errorf("asked: %s", request)
 		}
 	}
-	if len(s.requests) != 2 {
-		t.Errorf("%d requests", len(s.requests))
+	if len(s.Requests()) != 2 {
+		t.Errorf("%d requests", len(s.Requests()))
 	}
 }

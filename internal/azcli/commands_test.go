@@ -1,88 +1,15 @@
-package main
+package azcli
 
 import (
-	"encoding/pem"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"gotest.tools/v3/golden"
 
-	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/arm"
-	"github.com/midas-mysql/midas/directory"
-	"github.com/midas-mysql/midas/graph"
-	"github.com/midas-mysql/midas/internal/armclient"
-	"github.com/midas-mysql/midas/internal/statedir"
-	"github.com/midas-mysql/midas/issuer"
-	"github.com/midas-mysql/midas/token"
+	"github.com/midas-mysql/midas/internal/armtest"
 )
-
-// identityPlane starts the real directory, issuer and ARM API on one TLS address and
-// returns a state directory in which they are the running midas.
-func identityPlane(t *testing.T) string {
-	t.Helper()
-	state := t.TempDir()
-	fatal := func(err error) {
-		if err != nil {
-			t.Helper()
-			t.Fatal(err)
-		}
-	}
-	server := httptest.NewUnstartedServer(nil)
-	baseURL := func() string { return server.URL }
-	d, err := directory.Open(t.Context(), directory.Config{Path: filepath.Join(state, "directory.db")})
-	fatal(err)
-	t.Cleanup(func() { _ = d.Close() })
-	tenant, subscription := d.Tenant()
-	minter, err := issuer.New(issuer.Config{
-		Dir: filepath.Join(state, "issuer"), TenantID: tenant, BaseURL: baseURL,
-		Applications: d, People: d, Principals: d, Members: d, Grants: d, Resources: d,
-	})
-	fatal(err)
-
-	var api, people http.Handler
-	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case slices.Contains([]string{"subscriptions", "providers"}, strings.Split(r.URL.Path, "/")[1]):
-			api.ServeHTTP(w, r)
-		case graph.Serves(r.URL.Path):
-			people.ServeHTTP(w, r)
-		default:
-			minter.ServeHTTP(w, r)
-		}
-	})
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	verifier, err := token.NewVerifier(token.VerifierConfig{
-		Issuers:   []token.Issuer{{URLs: minter.IssuerURLs(), TenantID: tenant, Keys: minter.Keys()}},
-		Audiences: []string{armclient.Audience, armclient.GraphAudience},
-	})
-	fatal(err)
-	people, err = graph.New(graph.Config{Directory: d, Verifier: verifier, BaseURL: baseURL})
-	fatal(err)
-	app, secret, err := d.CreateApplication(t.Context(), "operator")
-	fatal(err)
-	fatal(d.AssignOwner(t.Context(), app.ObjectID))
-	api, err = arm.New(arm.Config{
-		Directory: d, Verifier: verifier, BaseURL: baseURL,
-		DefaultAdmin: &midas.Administrator{Login: "operator", ObjectID: app.ObjectID, TenantID: tenant},
-	})
-	fatal(err)
-
-	ca := statedir.CAPath(state)
-	fatal(os.MkdirAll(filepath.Dir(ca), 0o700))
-	fatal(os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
-	fatal(statedir.WriteOperator(state, statedir.Operator{ClientID: app.ClientID, ClientSecret: secret, TenantID: tenant, SubscriptionID: subscription}))
-	fatal(statedir.WriteRunning(state, statedir.Running{Control: server.URL, CA: ca, PID: os.Getpid()}))
-	return state
-}
 
 var guid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
@@ -119,7 +46,7 @@ func (s *session) stable(text string) string {
 // first part is that of the page "Connect with Managed Identity to Azure Database for
 // MySQL", word for word.
 func TestCommands(t *testing.T) {
-	s := &session{T: t, state: identityPlane(t), guids: map[string]string{}}
+	s := &session{T: t, state: armtest.Plane(t), guids: map[string]string{}}
 	do := func(line string) string { return s.run(strings.Fields(line)...) }
 	do("group create --name myResourceGroup --location westeurope")
 	do("vm create --resource-group myResourceGroup --name myVM --image Ubuntu2204 --generate-ssh-keys")
@@ -172,22 +99,4 @@ func TestCommands(t *testing.T) {
 	do("group delete -n myResourceGroup --yes")
 	do("identity list")
 	golden.Assert(t, s.log.String(), "commands.golden")
-}
-
-func TestCA(t *testing.T) {
-	state := identityPlane(t)
-	code, path, stderr := ran(t, state, "ca", "--path")
-	if code != 0 || stderr != "" {
-		t.Fatalf("exit code %d, stderr %q", code, stderr)
-	}
-	want, err := os.ReadFile(strings.TrimSuffix(path, "\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, got, _ := ran(t, state, "ca"); got != string(want) {
-		t.Errorf("midas ca prints another certificate than the file of --path holds")
-	}
-	if code, _, stderr := ran(t, t.TempDir(), "ca"); code != exitNotFound || !strings.Contains(stderr, "hint: midas up makes one") {
-		t.Errorf("without one: exit code %d, stderr %q", code, stderr)
-	}
 }
