@@ -315,6 +315,46 @@ func TestWhatStrangersLink(t *testing.T) {
 	}
 }
 
+// TestServersOfTheDirectoryTakeInterfaces keeps the store replaceable: what serves it names
+// the few methods that it uses, in interfaces of at most five, and never the store itself.
+func TestServersOfTheDirectoryTakeInterfaces(t *testing.T) {
+	const most = 5
+	for _, p := range shipped(t) {
+		name := short(p.ImportPath)
+		if !slices.Contains([]string{"arm", "graph", "seed"}, name) {
+			continue
+		}
+		interfaces := 0
+		for _, file := range p.GoFiles {
+			parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, file), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.SelectorExpr:
+					if of, is := n.X.(*ast.Ident); is && of.Name == "directory" && n.Sel.Name == "Directory" {
+						t.Errorf("%s/%s names directory.Directory: take an interface of the methods that are used", name, file)
+					}
+				case *ast.InterfaceType:
+					interfaces++
+					methods := 0
+					for _, m := range n.Methods.List {
+						methods += len(m.Names) // an embedded interface has none
+					}
+					if methods > most {
+						t.Errorf("%s/%s has an interface of %d methods, more than %d", name, file, methods, most)
+					}
+				}
+				return true
+			})
+		}
+		if interfaces == 0 {
+			t.Errorf("%s declares no interface: the rule would prove nothing", name)
+		}
+	}
+}
+
 const (
 	maxFileLines     = 500
 	maxFunctionLines = 60

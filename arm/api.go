@@ -32,7 +32,7 @@ func Audiences() []string {
 
 // Config says what the API stands on.
 type Config struct {
-	Directory *directory.Directory
+	Directory Directory
 	// Verifier tells whose a bearer token is. Whatever it accepts, a token for another
 	// audience than Audiences is refused: one that was handed to a database must not
 	// open the control plane.

@@ -72,11 +72,16 @@ func (d *Directory) grantsOf(ctx context.Context, tx *sql.Tx, id string, into *A
 		if err := rows.Scan(&role, &scope); err != nil {
 			return err
 		}
-		if r := roleOf(role); r != nil {
-			into.grants = append(into.grants, grant{scope, r})
-		}
+		into.Hold(role, scope)
 	}
 	return rows.Err()
+}
+
+// Hold adds the role with that GUID at a scope. A role that is unknown here allows nothing.
+func (a *Access) Hold(roleID, scope string) {
+	if r := roleOf(roleID); r != nil {
+		a.grants = append(a.grants, grant{scopeKey(scope), r})
+	}
 }
 
 // Allowed reports whether the principal may take the action at the scope, an ARM id,

@@ -170,6 +170,15 @@ func (d *Directory) Copy(ctx context.Context, path string) error {
 	return nil
 }
 
+// Trial returns a copy of the directory in a file of its own in folder, to try changes on.
+func (d *Directory) Trial(ctx context.Context, folder string) (*Directory, error) {
+	path := filepath.Join(folder, "trial.db")
+	if err := d.Copy(ctx, path); err != nil {
+		return nil, err
+	}
+	return Open(ctx, Config{Path: path})
+}
+
 // Tenant returns the ids of the tenant and of its one subscription, both made when
 // the directory was and never changed.
 func (d *Directory) Tenant() (tenantID, subscriptionID string) {
@@ -220,7 +229,7 @@ func (d *Directory) write(ctx context.Context, o *Operation, change func(context
 		return d.insertActivity(ctx, tx, a)
 	})
 	if err == nil {
-		o.admitted, o.noted = true, noted
+		o.Committed(noted)
 	}
 	return err
 }

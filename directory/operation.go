@@ -75,6 +75,10 @@ func (o *Operation) Event() string {
 // Noted reports whether the operation has changed something, and so is in the log.
 func (o *Operation) Noted() bool { return o.noted }
 
+// Committed is called by a store when a change by the operation has been judged and committed:
+// the next one is not judged again. noted is set when it is in the log.
+func (o *Operation) Committed(noted bool) { o.admitted, o.noted = true, noted }
+
 // verb is what the operation does to its scope, in the words of locks: "delete", "write",
 // "action" or "read".
 func (o *Operation) verb() string {

@@ -16,15 +16,15 @@ func TestAdministratorLeavesWithItsIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 	const group, server = "myResourceGroup", "mydb"
-	id, err := p.Directory.GetIdentity(t.Context(), group, "myManagedIdentity")
+	id, err := p.dir.GetIdentity(t.Context(), group, "myManagedIdentity")
 	if err != nil {
 		t.Fatal(err)
 	}
 	give := directory.Change{Identity: &directory.IdentityPatch{Type: "UserAssigned", UserAssigned: map[string]bool{id.ID: true}}}
-	if _, err := p.Directory.PatchServer(t.Context(), nil, group, server, directory.ServerChange{Change: give}); err != nil {
+	if _, err := p.dir.PatchServer(t.Context(), nil, group, server, directory.ServerChange{Change: give}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.Directory.SetAdministrator(t.Context(), nil, group, server, directory.Administrator{
+	if _, _, err := p.dir.SetAdministrator(t.Context(), nil, group, server, directory.Administrator{
 		Administrator: midas.Administrator{Login: "boss", ObjectID: id.PrincipalID}, IdentityID: id.ID,
 	}); err != nil {
 		t.Fatal(err)

@@ -3,17 +3,15 @@ package seed
 import (
 	"context"
 	"errors"
-	"path/filepath"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/directory"
 )
 
 // Config says where a world is made.
 type Config struct {
-	Directory *directory.Directory
-	// Scratch is a folder for a copy of the directory, on which the world is tried out.
-	Scratch string
+	Directory Directory
+	// Trial returns a copy of the directory, on which the world is tried out.
+	Trial func(context.Context) (Trial, error)
 	// DefaultAdmin administers servers that are made and name no administrator; nil for
 	// none.
 	DefaultAdmin *midas.Administrator
@@ -29,11 +27,7 @@ func (w *World) Apply(ctx context.Context, cfg Config) ([]string, error) {
 	if err := w.twice(); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(cfg.Scratch, "trial.db")
-	if err := cfg.Directory.Copy(ctx, path); err != nil {
-		return nil, err
-	}
-	trial, err := directory.Open(ctx, directory.Config{Path: path})
+	trial, err := cfg.Trial(ctx)
 	if err != nil {
 		return nil, err
 	}

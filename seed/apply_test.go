@@ -1,6 +1,7 @@
 package seed
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -54,7 +55,8 @@ role-assignments:
 
 type place struct {
 	Config
-	t *testing.T
+	t   *testing.T
+	dir *directory.Directory
 }
 
 func newPlace(t *testing.T) *place {
@@ -68,7 +70,7 @@ func newPlace(t *testing.T) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &place{t: t, Config: Config{
+	return &place{t: t, dir: d, Config: Config{
 		Directory: d, Folder: t.TempDir(),
 		DefaultAdmin: &midas.Administrator{Login: "operator", ObjectID: operator.ObjectID},
 		Getenv:       func(name string) string { return map[string]string{"ADA_PASSWORD": "correct horse 42"}[name] },
@@ -81,14 +83,14 @@ func (p *place) apply(text string) ([]string, error) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.Scratch = p.t.TempDir()
+	p.Trial = func(ctx context.Context) (Trial, error) { return p.dir.Trial(ctx, p.t.TempDir()) }
 	return w.Apply(p.t.Context(), p.Config)
 }
 
 // all is everything that a world can say, as it is in the directory, ids included.
 func (p *place) all() string {
 	p.t.Helper()
-	ctx, d := p.t.Context(), p.Directory
+	ctx, d := p.t.Context(), p.dir
 	groups, err1 := d.ListGroups(ctx)
 	identities, err2 := d.ListIdentities(ctx, "")
 	vms, err3 := d.ListVMs(ctx, "")
@@ -120,28 +122,28 @@ func TestExample(t *testing.T) {
 	if !slices.Equal(made, want) {
 		t.Errorf("made %q", made)
 	}
-	ada, err := p.Directory.CheckPassword(t.Context(), "ada@example.com", "correct horse 42")
+	ada, err := p.dir.CheckPassword(t.Context(), "ada@example.com", "correct horse 42")
 	if err != nil {
 		t.Fatal(err)
 	}
-	groups, err := p.Directory.MemberGroups(t.Context(), ada.ObjectID)
+	groups, err := p.dir.MemberGroups(t.Context(), ada.ObjectID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := p.Directory.Server(t.Context(), "mydb")
+	server, err := p.dir.Server(t.Context(), "mydb")
 	if err != nil || len(groups) != 1 || server.Admin == nil || server.Admin.ObjectID != groups[0] || server.Admin.Login != "db-admins" || !server.AADOnly {
 		t.Errorf("groups of ada %q, server %+v, %v", groups, server, err)
 	}
-	vm, err := p.Directory.GetVM(t.Context(), "myResourceGroup", "myVM")
+	vm, err := p.dir.GetVM(t.Context(), "myResourceGroup", "myVM")
 	if err != nil || vm.System == nil || len(vm.UserAssigned) != 1 {
 		t.Fatalf("%+v, %v", vm, err)
 	}
 	scope := "/subscriptions/x"
-	if _, sub := p.Directory.Tenant(); sub != "" {
+	if _, sub := p.dir.Tenant(); sub != "" {
 		scope = "/subscriptions/" + sub + "/resourceGroups/myResourceGroup"
 	}
 	for action, want := range map[string]bool{"Microsoft.Compute/virtualMachines/read": true, "Microsoft.Compute/virtualMachines/write": false} {
-		if may, err := p.Directory.Allowed(t.Context(), vm.System.PrincipalID, action, scope); err != nil || may != want {
+		if may, err := p.dir.Allowed(t.Context(), vm.System.PrincipalID, action, scope); err != nil || may != want {
 			t.Errorf("%s: %v, %v", action, may, err)
 		}
 	}
@@ -256,7 +258,7 @@ func TestSecretsOfApplications(t *testing.T) {
 	if err != nil || json.Unmarshal(raw, &credential) != nil {
 		t.Fatal(string(raw), err)
 	}
-	if _, err := p.Directory.CheckSecret(t.Context(), credential.AppID, credential.Password); err != nil {
+	if _, err := p.dir.CheckSecret(t.Context(), credential.AppID, credential.Password); err != nil {
 		t.Error(err)
 	}
 	if made, err := p.apply(text); err != nil || len(made) != 0 {

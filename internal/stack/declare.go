@@ -27,7 +27,8 @@ func (s *Stack) Declare(ctx context.Context, world *seed.World) error {
 	}
 	defer os.RemoveAll(scratch)
 	made, err := world.Apply(ctx, seed.Config{
-		Directory: s.directory, Scratch: scratch, DefaultAdmin: &s.defaultAdmin, Getenv: os.Getenv,
+		Directory: s.directory, Trial: func(ctx context.Context) (seed.Trial, error) { return s.directory.Trial(ctx, scratch) },
+		DefaultAdmin: &s.defaultAdmin, Getenv: os.Getenv,
 		Folder: filepath.Dir(s.config.SeedFile),
 	})
 	s.seeded = append(s.seeded, made...)
