@@ -159,7 +159,8 @@ func ours(importPath string) bool {
 }
 
 func testOnly(name string) bool {
-	return strings.HasPrefix(name, "test") || strings.HasPrefix(name, "internal/") && strings.HasSuffix(name, "test")
+	return strings.HasPrefix(name, "test") || name == "directory/directorytest" ||
+		strings.HasPrefix(name, "internal/") && strings.HasSuffix(name, "test")
 }
 
 func level(name string) int {
