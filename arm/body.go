@@ -38,22 +38,29 @@ type identityBody struct {
 	UserAssignedIdentities map[string]*struct{} `json:"userAssignedIdentities"`
 }
 
-// resource reads the request's content as a resource: what midas knows of it, and its
-// members by name.
-func (c *call) resource() (known resourceBody, all object, err error) {
-	if err := c.decode(&known); err != nil {
-		return known, nil, err
+// resource reads the request's content as a resource into known, which is a resourceBody or
+// embeds one, and returns its members by Resource Manager's names for them.
+func (c *call) resource(known any) (object, error) {
+	w, err := c.parse(known)
+	if err != nil {
+		return nil, err
 	}
-	all, err = members(c.body)
-	return known, all, err
+	return w.definition()
 }
 
-// change reads the request's content as a change of a machine or server.
+// change reads the request's content as a change of a machine, or of a resource that has no
+// meaning here.
 func (a *API) change(c *call) (directory.Change, error) {
-	known, all, err := c.resource()
+	var known resourceBody
+	all, err := c.resource(&known)
 	if err != nil {
 		return directory.Change{}, err
 	}
+	return a.changeTo(c, known, all)
+}
+
+// changeTo makes a change of what a request's content says.
+func (a *API) changeTo(c *call, known resourceBody, all object) (directory.Change, error) {
 	_, given := all["identity"]
 	rest, err := unknown(all)
 	if err != nil {
@@ -79,31 +86,21 @@ var definition = []string{
 	"managedBy", "managedByExtended", "extendedLocation", "placement", "scale", "resources", "etag", "systemData",
 }
 
-// members returns the members of a resource by Resource Manager's names for them, and
+// definition returns the members of a resource by Resource Manager's names for them, and
 // refuses others: kept, they would look as if they meant something.
-func members(body []byte) (object, error) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber() // a float64 would change large integers
-	all := object{}
-	_, err := decoder.Token() // the brace
-	for err == nil && decoder.More() {
-		var name json.Token
-		if name, err = decoder.Token(); err != nil {
-			break
-		}
-		given := fmt.Sprint(name)
+func (w *walker) definition() (object, error) {
+	all, unknown, at := object{}, "", int64(-1)
+	for given, value := range w.root {
 		i := slices.IndexFunc(definition, func(known string) bool { return strings.EqualFold(known, given) })
-		if i < 0 {
-			return nil, errContent(fmt.Sprintf("Could not find member '%s' on object of type 'ResourceDefinition'.", clip.To(given, 128)) +
-				place(body, given, decoder.InputOffset()))
-		}
-		var value any
-		if err = decoder.Decode(&value); err == nil {
+		switch {
+		case i >= 0:
 			all[definition[i]] = value
+		case at < 0 || w.members[given] < at: // the first of them is told
+			unknown, at = given, w.members[given]
 		}
 	}
-	if err != nil {
-		return nil, errJSON(body, err)
+	if at >= 0 {
+		return nil, errContent(fmt.Sprintf("Could not find member '%s' on object of type 'ResourceDefinition'.", clip.To(unknown, 128)) + place(w.body, unknown, at))
 	}
 	return all, nil
 }

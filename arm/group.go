@@ -42,8 +42,8 @@ func (a *API) getGroup(c *call) (answer, error) {
 }
 
 func (a *API) putGroup(c *call) (answer, error) {
-	body, _, err := c.resource()
-	if err != nil {
+	var body resourceBody
+	if _, err := c.resource(&body); err != nil {
 		return answer{}, err
 	}
 	g, created, err := a.Directory.PutGroup(c.Context(), c.op, c.vars["group"], body.Location, body.Tags)
@@ -51,8 +51,8 @@ func (a *API) putGroup(c *call) (answer, error) {
 }
 
 func (a *API) patchGroup(c *call) (answer, error) {
-	body, _, err := c.resource()
-	if err != nil {
+	var body resourceBody
+	if _, err := c.resource(&body); err != nil {
 		return answer{}, err
 	}
 	g, err := a.Directory.PatchGroup(c.Context(), c.op, c.vars["group"], body.Tags)

@@ -24,8 +24,8 @@ func (a *API) getIdentity(c *call) (answer, error) {
 }
 
 func (a *API) putIdentity(c *call) (answer, error) {
-	body, _, err := c.resource()
-	if err != nil {
+	var body resourceBody
+	if _, err := c.resource(&body); err != nil {
 		return answer{}, err
 	}
 	m, created, err := a.Directory.PutIdentity(c.Context(), c.op, c.vars["group"], c.vars["name"], body.Location, body.Tags)
@@ -37,8 +37,8 @@ func (a *API) putIdentity(c *call) (answer, error) {
 }
 
 func (a *API) patchIdentity(c *call) (answer, error) {
-	body, _, err := c.resource()
-	if err != nil {
+	var body resourceBody
+	if _, err := c.resource(&body); err != nil {
 		return answer{}, err
 	}
 	m, err := a.Directory.PatchIdentity(c.Context(), c.op, c.vars["group"], c.vars["name"], body.Tags)

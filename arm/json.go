@@ -13,13 +13,20 @@ import (
 	"github.com/midas-mysql/midas/internal/clip"
 )
 
-// decode reads the request's content, which must be one JSON object, into v.
+// decode reads the request's content, which must be one JSON object, into v. A handler calls
+// it once.
 func (c *call) decode(v any) error {
+	_, err := c.parse(v)
+	return err
+}
+
+// parse is decode that returns the content by the names of its members, too.
+func (c *call) parse(v any) (*walker, error) {
 	if trimmed := bytes.TrimSpace(c.body); len(trimmed) == 0 || trimmed[0] != '{' {
-		return errContent("it is not a JSON object")
+		return nil, errContent("it is not a JSON object")
 	}
 	if err := json.Unmarshal(c.body, v); err != nil {
-		return errJSON(c.body, err)
+		return nil, errJSON(c.body, err)
 	}
 	return unambiguous(c.body)
 }
@@ -36,7 +43,7 @@ func jsonWords(body []byte, err error) string {
 	case errors.As(err, &kind):
 		w := newWalker(body)
 		w.until = kind.Offset
-		_ = w.value()
+		_, _ = w.value()
 		path := w.where()
 		return fmt.Sprintf("The member '%s' must be %s, and is %s.", clip.To(path, 256), kindOf(kind.Type), valueOf(kind.Value)) + place(body, path, kind.Offset)
 	case strings.HasPrefix(err.Error(), "json: invalid number literal"): // of a json.Number, which tells no more
@@ -94,29 +101,35 @@ func valueOf(value string) string {
 
 // unambiguous refuses what readers of JSON take in different ways: text that is no UTF-8,
 // and a member that is there twice. Names of members have no case in Resource Manager.
-func unambiguous(body []byte) error {
+func unambiguous(body []byte) (*walker, error) {
 	if !utf8.Valid(body) {
 		at := 0
 		for r, n := utf8.DecodeRune(body); r != utf8.RuneError || n != 1; r, n = utf8.DecodeRune(body[at:]) {
 			at += n
 		}
-		return errContent("It is not valid UTF-8." + place(body, "", int64(at)))
+		return nil, errContent("It is not valid UTF-8." + place(body, "", int64(at)))
 	}
-	return newWalker(body).value()
+	w := newWalker(body)
+	root, err := w.value()
+	w.root, _ = root.(object)
+	return w, err
 }
 
-// walker goes through well-formed JSON, to find a member that is there twice, or what
-// stands at an offset.
+// walker goes through well-formed JSON, and finds a member that is there twice, or the value
+// at an offset.
 type walker struct {
 	*json.Decoder
 	body  []byte
 	until int64 // where to stop; 0 to go to the end
 	path  []string
+
+	root    object           // the value, once it has gone to the end
+	members map[string]int64 // where the name of each member of root ends
 }
 
 func newWalker(body []byte) *walker {
-	w := &walker{Decoder: json.NewDecoder(bytes.NewReader(body)), body: body}
-	w.UseNumber() // a number that no float64 holds is none of its business
+	w := &walker{Decoder: json.NewDecoder(bytes.NewReader(body)), body: body, members: map[string]int64{}}
+	w.UseNumber() // a float64 would change large integers
 	return w
 }
 
@@ -127,41 +140,64 @@ func (w *walker) where() string {
 	return strings.ReplaceAll(strings.Join(w.path, "."), ".[", "[")
 }
 
-func (w *walker) value() error {
+func (w *walker) value() (any, error) {
 	token, err := w.Token()
 	if err != nil {
-		return errJSON(w.body, err)
+		return nil, errJSON(w.body, err)
 	}
 	if w.until > 0 && w.InputOffset() >= w.until {
-		return errStop
+		return nil, errStop
 	}
-	opening, ok := token.(json.Delim)
-	if !ok {
-		return nil
+	switch opening, _ := token.(json.Delim); opening {
+	case '{':
+		return w.object()
+	case '[':
+		return w.array()
 	}
-	seen := map[string]bool{}
-	for i := 0; w.More(); i++ {
-		step := "[" + strconv.Itoa(i) + "]"
-		if opening == '{' {
-			name, err := w.Token()
-			if err != nil {
-				return errJSON(w.body, err)
-			}
-			step = fmt.Sprint(name)
+	return token, nil
+}
+
+func (w *walker) object() (object, error) {
+	out, seen := object{}, map[string]bool{}
+	for w.More() {
+		token, err := w.Token()
+		if err != nil {
+			return nil, errJSON(w.body, err)
 		}
-		w.path = append(w.path, step)
-		key := strings.ToLower(strings.ToUpper(step)) // as encoding/json compares them
+		name := fmt.Sprint(token)
+		if len(w.path) == 0 {
+			w.members[name] = w.InputOffset()
+		}
+		w.path = append(w.path, name)
+		key := strings.ToLower(strings.ToUpper(name)) // as encoding/json compares them
 		if seen[key] {
-			return errContent(fmt.Sprintf("The member '%s' is there more than once.", clip.To(step, 128)) + place(w.body, w.where(), w.InputOffset()))
+			return nil, errContent(fmt.Sprintf("The member '%s' is there more than once.", clip.To(name, 128)) + place(w.body, w.where(), w.InputOffset()))
 		}
-		if opening == '{' {
-			seen[key] = true
-		}
-		if err := w.value(); err != nil {
-			return err
+		seen[key] = true
+		if out[name], err = w.value(); err != nil {
+			return nil, err
 		}
 		w.path = w.path[:len(w.path)-1]
 	}
-	_, err = w.Token() // what closes it
+	return out, w.end()
+}
+
+func (w *walker) array() ([]any, error) {
+	out := []any{}
+	for i := 0; w.More(); i++ {
+		w.path = append(w.path, "["+strconv.Itoa(i)+"]")
+		one, err := w.value()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+		w.path = w.path[:len(w.path)-1]
+	}
+	return out, w.end()
+}
+
+// end reads the bracket that closes an object or array.
+func (w *walker) end() error {
+	_, err := w.Token()
 	return err
 }

@@ -37,14 +37,16 @@ func (a *API) getServer(c *call) (answer, error) {
 // serverChange reads the request's content as a change of a server.
 func (a *API) serverChange(c *call) (directory.ServerChange, error) {
 	var body struct {
+		resourceBody
 		Properties struct {
 			Version string `json:"version"`
 		} `json:"properties"`
 	}
-	if err := c.decode(&body); err != nil {
+	all, err := c.resource(&body)
+	if err != nil {
 		return directory.ServerChange{}, err
 	}
-	change, err := a.change(c)
+	change, err := a.changeTo(c, body.resourceBody, all)
 	return directory.ServerChange{Change: change, Version: body.Properties.Version}, err
 }
 
