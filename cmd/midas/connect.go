@@ -89,7 +89,7 @@ func (c *cli) connect(ctx context.Context, want connection) error {
 	return nil
 }
 
-// connectConfig decides where to connect and as whom.
+// connectConfig decides where to connect, and as which user.
 func (c *cli) connectConfig(ctx context.Context, want connection, workload bool) (*mysql.Config, error) {
 	if want.host == "" {
 		want.host = os.Getenv("MYSQL_HOST")

@@ -18,7 +18,7 @@ import (
 // faultVersion is the api-version of the switch for faults, which is not Azure's.
 const faultVersion = "2026-01-01"
 
-// faultTarget says whose faults: of one VM, or of all.
+// faultTarget says which VMs have the faults: one, or all.
 type faultTarget struct {
 	vm  workload.Machine
 	all bool

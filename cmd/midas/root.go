@@ -81,7 +81,7 @@ const moreCommands = "More"
 // groups lists every command of the program, in the order of the tour.
 func (c *cli) groups() []commandGroup {
 	runner := workload.New(workload.Config{Terminal: c.Terminal, Session: c.Session, Now: c.now})
-	az := azcli.New(azcli.Config{Terminal: c.Terminal, Session: c.Session, Now: c.now, UnderVM: []*cobra.Command{runner.VMCommand()}})
+	az := azcli.New(azcli.Config{Terminal: c.Terminal, Session: c.Session, Now: c.now, UnderVM: []*cobra.Command{runner.RunCommand()}})
 	return []commandGroup{
 		{"Running midas", []*cobra.Command{c.newDemoCommand(), c.newUpCommand()}},
 		{"Resources, in az's words", az.Resources()},

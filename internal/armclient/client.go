@@ -37,12 +37,12 @@ const Audience = "https://management.azure.com"
 // maxAnswer bounds what is read of one answer.
 const maxAnswer = 64 << 20
 
-// Config says where an ARM API is and who speaks to it.
+// Config says where an ARM API is, and as which principal to sign in there.
 type Config struct {
 	Control  string // https URL of the control endpoint
 	CA       string // path of the authority to trust, PEM; "" for the system's
 	Operator statedir.Operator
-	Login    *Login    // who speaks, when it is not Operator
+	Login    *Login    // the principal, when it is not Operator
 	State    string    // where Login is kept
 	Trace    io.Writer // one line per request, nil for none
 }
@@ -52,7 +52,7 @@ type Config struct {
 type Client struct {
 	base     string
 	Operator statedir.Operator
-	login    *Login // who speaks, when it is not operator
+	login    *Login // the principal, when it is not Operator
 	pipeline runtime.Pipeline
 	wire     *transport
 }

@@ -23,7 +23,7 @@ import (
 // speaks its language knows.
 const PersonClientID = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"
 
-// newCredential returns what gets the tokens of whom cfg speaks for.
+// newCredential returns the credential of the principal that cfg signs in as.
 func newCredential(cfg Config, wire *transport) (azcore.TokenCredential, error) {
 	options := wire.options(cfg.Control)
 	l := cfg.Login

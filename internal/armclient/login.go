@@ -26,7 +26,7 @@ const (
 	LoginPerson      = "person"
 )
 
-// Login says whom the command line is signed in as, and where. The file is readable by its
+// Login says as which principal the command line is signed in, and where. The file is readable by its
 // owner only, because it may hold a secret.
 type Login struct {
 	Control        string `json:"control"`      // https URL
@@ -58,10 +58,11 @@ func ReadLogin(dir string) (*Login, error) {
 	return l, statedir.Read(dir, loginFile, l)
 }
 
+// WriteLogin keeps the login, readable by its owner only.
 func WriteLogin(dir string, l *Login) error { return statedir.Write(dir, loginFile, l) }
 
-// Assignee is what `midas role assignment create` takes for who is signed in. A managed
-// identity is known here by where it runs alone.
+// Assignee is what `midas role assignment create` takes for the signed-in principal. Of a
+// managed identity the login holds no name that a role can be given to.
 func (l *Login) Assignee() string {
 	if l.Kind == LoginIdentity {
 		return "OBJECT_ID"
@@ -76,8 +77,7 @@ func (l *Login) seesNoSubscription() error {
 		WithHint("let an owner give it a role: midas role assignment create --assignee %s --role Reader; then sign in again: midas login", l.Assignee())
 }
 
-// RemoveLogin forgets whom the command line was signed in as; it is no error when it was
-// nobody.
+// RemoveLogin removes the login with its tokens; it is no error when there is none.
 func RemoveLogin(dir string) error {
 	for _, name := range []string{loginFile, loginCAFile, loginCacheFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

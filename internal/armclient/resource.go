@@ -7,6 +7,12 @@ import (
 	"github.com/midas-mysql/midas/internal/usage"
 )
 
+// GroupAPI is the api-version of resource groups.
+const GroupAPI = "2021-04-01"
+
+// Administrator is the path of the one administrator below a server: ARM knows no other.
+var Administrator = []string{"administrators", "ActiveDirectory"}
+
 // Kind is one type of ARM resource.
 type Kind struct {
 	Word       string // how people call one
@@ -103,9 +109,3 @@ func Text(body any, path ...string) string {
 	s, _ := Member(body, path...).(string)
 	return s
 }
-
-// GroupAPI is the api-version of resource groups.
-const GroupAPI = "2021-04-01"
-
-// Administrator is the path of the one administrator below a server: ARM knows no other.
-var Administrator = []string{"administrators", "ActiveDirectory"}

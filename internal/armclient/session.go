@@ -120,6 +120,7 @@ func OperatorToken(ctx context.Context, control, authority string, operator stat
 	return FetchToken(ctx, credential, resource)
 }
 
+// FetchToken gets a token for resource, with errors in words for people.
 func FetchToken(ctx context.Context, credential azcore.TokenCredential, resource string) (string, error) {
 	t, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{resource + "/.default"}})
 	switch {

@@ -153,7 +153,7 @@ func (a *api) roleID(ctx context.Context, scope, role string) (string, error) {
 	return armclient.Text(found[0], "id"), nil
 }
 
-// objectOf returns the object id of whom --assignee names, in az's order: a user by
+// objectOf returns the object id of the principal that --assignee names, in az's order: a user by
 // principal name, a service principal by client id, else the text is the object id.
 func (c *CLI) objectOf(ctx context.Context, assignee string) (string, error) {
 	g, err := c.api()

@@ -63,8 +63,8 @@ func (s *Stack) openStore(ctx context.Context, name, serverID string, unsealed b
 const (
 	openTimeout = 10 * time.Second
 	dropTimeout = 10 * time.Second // how long a deletion waits for the backend
-	// namesakeTimeout is short: somebody waits to sign in, whom a backend that cannot
-	// drop accounts now may serve all the same.
+	// namesakeTimeout is short: a sign-in waits for it, and a backend that cannot drop
+	// accounts now may serve that all the same.
 	namesakeTimeout = time.Second
 )
 

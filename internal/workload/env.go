@@ -44,6 +44,7 @@ its own, which needs nothing else; through the proxy of "midas up --proxy", with
 to believe that it talks to Azure's public cloud; and with the list of clouds read from
 midas.`
 
+// EnvCommand makes `midas env`.
 func (c *Runner) EnvCommand() *cobra.Command {
 	var (
 		vm    Machine
@@ -104,8 +105,8 @@ func (c *Runner) EnvCommand() *cobra.Command {
 	return cmd
 }
 
-// environment is what makes a program act as vm, or as nobody when it has no name,
-// through the addresses of the running midas.
+// environment makes a program act as vm, through the addresses of the running midas. Where vm
+// has no name, it points clients of MySQL there and gives no identity.
 func (c *Runner) environment(ctx context.Context, vm *Machine) ([]variable, error) {
 	running, err := statedir.ReadRunning(c.StateDir)
 	if err != nil {

@@ -98,6 +98,7 @@ func (m *Machine) Look(ctx context.Context, a *armclient.Client) (any, error) {
 // Server is one MySQL server as the control endpoint lists it.
 type Server struct{ ID, Name, fqdn string }
 
+// ListServers returns the MySQL servers that the control endpoint has.
 func ListServers(ctx context.Context, a *armclient.Client) ([]Server, error) {
 	all, err := a.List(ctx, armclient.Servers.Collection(a.Operator.SubscriptionID, ""))
 	if err != nil {

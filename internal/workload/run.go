@@ -32,7 +32,8 @@ const (
 // dialTimeout bounds reaching the gateway, which is on the same machine.
 const dialTimeout = 5 * time.Second
 
-func (c *Runner) VMCommand() *cobra.Command {
+// RunCommand makes `midas vm run`.
+func (c *Runner) RunCommand() *cobra.Command {
 	var vm Machine
 	var onHost bool
 	cmd := &cobra.Command{
@@ -148,8 +149,8 @@ func commandEnded(c *Runner, code int, err error) error {
 
 // metadataProxy forwards requests to the metadata endpoint, at the control address: over
 // TLS, no other process that has taken a port of midas is sent the machine's secret. It
-// adds the secret below /metadata/ alone: the other dialects prove that by a secret of the
-// client's own. It passes Host, X-Forwarded-For and the query on as they came, so that the
+// adds the secret below /metadata/ alone: in the other dialects, the client sends a secret of
+// its own. It passes Host, X-Forwarded-For and the query on as they came, so that the
 // endpoint itself can refuse what it refuses anywhere; it logs nothing, since answers hold
 // tokens.
 func metadataProxy(running statedir.Running, lease *secretLease) (http.Handler, error) {
