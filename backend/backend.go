@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -24,18 +25,21 @@ const (
 // the client still waits, never a hang.
 const dialTimeout = 5 * time.Second
 
-// Backend is a running server that accepted its service account.
+// Backend is the MySQL behind one server: it accepted its service account. A private one can be
+// stopped and started again, and is the same Backend with the same pool.
 type Backend struct {
-	target   target
-	db       *sql.DB
-	dialect  string
-	version  string
-	describe string
-	child    *child // nil for an external server
+	target  target
+	db      *sql.DB
+	facts   atomic.Pointer[facts]
+	private *private // nil for an external server
 
-	closeOnce sync.Once
-	closed    chan struct{} // external servers only
+	endOnce sync.Once
+	ended   chan struct{}
+	err     error // why, set before ended
 }
+
+// facts are what a server said of itself when it was last started.
+type facts struct{ version, dialect, describe string }
 
 // target is where and as whom the service account connects.
 type target struct {
@@ -45,6 +49,8 @@ type target struct {
 	plain            bool        // the URL says tls=disabled
 	local            bool        // on this machine, so that peer can be found out
 	peer             *localPeer  // nil: not verified apart from TLS
+	// refuses tells why nobody is to connect now; nil for a server that is always open.
+	refuses func() error
 }
 
 // Dial opens a raw connection, before the server's greeting. Errors are Unavailable
@@ -73,35 +79,37 @@ func (t target) verified() bool {
 func (b *Backend) DB() *sql.DB { return b.db }
 
 // Dialect is "mysql" or "mariadb".
-func (b *Backend) Dialect() string { return b.dialect }
+func (b *Backend) Dialect() string { return b.facts.Load().dialect }
 
 // Version is the server's own VERSION().
-func (b *Backend) Version() string { return b.version }
+func (b *Backend) Version() string { return b.facts.Load().version }
 
 // Describe is one line for people; it holds no secret.
-func (b *Backend) Describe() string { return b.describe }
+func (b *Backend) Describe() string { return b.facts.Load().describe }
 
 // Wait blocks until Close, and then returns nil, or until a private server cannot be
-// kept alive, and then says why.
+// kept alive, and then says why. A server that is stopped is waited for.
 func (b *Backend) Wait() error {
-	if b.child == nil {
-		<-b.closed
-		return nil
-	}
-	<-b.child.done
-	return b.child.err
+	<-b.ended
+	return b.err
 }
 
 // Close ends the pool and, for a private server, the process: SIGTERM, then SIGKILL
 // when it does not end. Closing twice is fine.
 func (b *Backend) Close() error {
 	err := b.db.Close()
-	if b.child != nil {
-		b.child.close()
-		return err
+	if b.private != nil {
+		b.private.close()
 	}
-	b.closeOnce.Do(func() { close(b.closed) })
+	b.end(nil)
 	return err
+}
+
+func (b *Backend) end(err error) {
+	b.endOnce.Do(func() {
+		b.err = err
+		close(b.ended)
+	})
 }
 
 // dial connects, and verifies who accepts where that is by user.
@@ -118,6 +126,11 @@ func (t target) dial(ctx context.Context) (net.Conn, error) {
 }
 
 func (t target) connect(ctx context.Context) (net.Conn, error) {
+	if t.refuses != nil {
+		if err := t.refuses(); err != nil {
+			return nil, err
+		}
+	}
 	d := net.Dialer{Timeout: dialTimeout}
 	conn, err := d.DialContext(ctx, t.network, t.address)
 	if err != nil {
@@ -163,14 +176,15 @@ func (t target) pool() (*sql.DB, error) {
 }
 
 // ask returns the server's version and the dialect that it implies.
-func ask(ctx context.Context, db *sql.DB) (version, dialect string, err error) {
-	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
-		return "", "", err
+func ask(ctx context.Context, db *sql.DB) (f facts, err error) {
+	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&f.version); err != nil {
+		return facts{}, err
 	}
-	if strings.Contains(strings.ToLower(version), "mariadb") {
-		return version, MariaDB, nil
+	f.dialect = MySQL
+	if strings.Contains(strings.ToLower(f.version), "mariadb") {
+		f.dialect = MariaDB
 	}
-	return version, MySQL, nil
+	return f, nil
 }
 
 // product is the name people know a dialect by.

@@ -38,12 +38,14 @@ type child struct {
 	program   program
 	confined  confine.Mechanism
 	dir, data string
+	secret    string // a folder above dir, which the server cannot read
 	socket    string
-	socketDir string // "" unless the socket has a temporary directory of its own
 	password  string
-	log       *slog.Logger
-	lock      *os.File
-	db        *sql.DB
+	// parameters are the operator's, as arguments of the program.
+	parameters []string
+	log        *slog.Logger
+	lock       *os.File
+	db         *sql.DB
 
 	stopOnce sync.Once
 	stop     chan struct{} // closed to end the process
@@ -58,9 +60,6 @@ func (c *child) close() {
 
 // release gives up what the directory holds for this process.
 func (c *child) release() {
-	if c.socketDir != "" {
-		_ = os.RemoveAll(c.socketDir)
-	}
 	_ = c.lock.Close()
 }
 
@@ -243,8 +242,10 @@ func (c *child) arguments() []string {
 	if c.program.dialect == MariaDB {
 		// A line for each refused password would let strangers fill the disk. And accounts that set
 		// their password over and over must not keep midas from reading mysql.global_priv.
-		return append(args, "--max-write-lock-count=1", "--ssl-cert="+c.certificateFile(), "--ssl-key="+c.certificateFile(), "--log-warnings=1", "--skip-symbolic-links", "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
+		args = append(args, "--max-write-lock-count=1", "--ssl-cert="+c.certificateFile(), "--ssl-key="+c.certificateFile(), "--log-warnings=1", "--skip-symbolic-links", "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
+	} else {
+		// For users that do not exist it pretends to have a plugin, and warns of that one.
+		args = append(args, "--mysqlx=0", "--log-error-suppression-list=MY-013360")
 	}
-	// For users that do not exist it pretends to have a plugin, and warns of that one.
-	return append(args, "--mysqlx=0", "--log-error-suppression-list=MY-013360")
+	return append(args, c.parameters...)
 }

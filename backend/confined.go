@@ -52,7 +52,7 @@ func confinedWords(m confine.Mechanism) string {
 // command is the server's process, ready to start.
 func (c *child) command(args []string) (*exec.Cmd, error) {
 	rules := confine.Rules{
-		Read: append(readable(c.program.path, c.dir), c.startFile(), c.certificateFile()), Write: []string{c.data, c.filesFolder(), c.tmpFolder(), c.runFolder(), filepath.Dir(c.socket)},
+		Read: append(readable(c.program.path, c.secret), c.startFile(), c.certificateFile()), Write: []string{c.data, c.filesFolder(), c.tmpFolder(), c.runFolder(), filepath.Dir(c.socket)},
 		Root: c.rootFolder(), DeathSignal: syscall.SIGTERM,
 	}
 	cmd, err := c.confined.Command(rules, c.program.path, args...)
@@ -77,10 +77,10 @@ func environment(tmp string) []string {
 	return env
 }
 
-// readable are the folders that a server program needs, without that of dir's parent, in
-// which the keys are.
-func readable(program, dir string) (paths []string) {
-	secret, path := resolved(filepath.Dir(dir)), resolved(program)
+// readable are the folders that a server program needs, without the secret one, in which the
+// keys are.
+func readable(program, secretFolder string) (paths []string) {
+	secret, path := resolved(secretFolder), resolved(program)
 	// Programs that were unpacked somewhere have their libraries beside their folder.
 	tree := filepath.Dir(filepath.Dir(path))
 	for _, p := range append(programFolders, program, path, tree) {

@@ -68,19 +68,24 @@ func External(ctx context.Context, cfg ExternalConfig) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{target: t, db: db, closed: make(chan struct{})}
-	if b.version, b.dialect, err = ask(ctx, db); err == nil {
+	b := &Backend{target: t, db: db, ended: make(chan struct{})}
+	f, err := ask(ctx, db)
+	if err == nil {
+		err = f.oldEnough(t.address)
+	}
+	if err == nil {
 		err = enough(ctx, b)
 	}
 	if err != nil {
 		_ = db.Close()
 		return nil, t.explain(err)
 	}
-	if b.dialect == MariaDB {
+	if f.dialect == MariaDB {
 		b.adviseMariaDB(ctx, cfg.Log)
 	}
 	b.adviseThreads(ctx, cfg.Log)
-	b.describe = fmt.Sprintf("%s %s at %s, as %s%s", product(b.dialect), b.version, t.address, t.user, t.tlsWords())
+	f.describe = fmt.Sprintf("%s %s at %s, as %s%s", product(f.dialect), f.version, t.address, t.user, t.tlsWords())
+	b.facts.Store(&f)
 	return b, nil
 }
 

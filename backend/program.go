@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -18,12 +19,22 @@ import (
 type program struct {
 	path    string
 	dialect string
+	version string // its numbers, "" if it does not say
 }
+
+// programVersion is in what a server says of itself: "mysqld  Ver 9.7.0 for Linux".
+var programVersion = regexp.MustCompile(`\bVer ([0-9]+(?:\.[0-9]+)+)`)
 
 var systemDirs = []string{"/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/usr/local/mysql/bin", "/opt/homebrew/bin"}
 
-// findProgram returns binary, or the first server found that speaks dialect ("": any).
-func findProgram(binary, dialect string) (program, error) {
+// findProgram returns binary, or of those found the one that suits a version best: it speaks
+// dialect, which made the data, or for "" the one that the version asks for.
+func findProgram(binary, dialect, version string) (program, error) {
+	wanted, numbers := askedFor(version)
+	if dialect == MySQL && wanted == MariaDB {
+		return program{}, midas.Errorf(midas.Conflict, "the data was made by MySQL, and version %s is MariaDB's", version).
+			WithHint("create another server and copy the data")
+	}
 	if binary != "" {
 		p, err := identify(binary)
 		if err == nil && dialect != "" && p.dialect != dialect {
@@ -32,23 +43,61 @@ func findProgram(binary, dialect string) (program, error) {
 		}
 		return p, err
 	}
-	var other string
+	var best, other program
+	most := -1
 	for _, path := range candidates() {
 		p, err := identify(path)
 		if err != nil {
 			continue
 		}
-		if dialect == "" || p.dialect == dialect {
-			return p, nil
+		if dialect != "" && p.dialect != dialect || wanted == MariaDB && p.dialect != MariaDB {
+			other = p
+			continue
 		}
-		other = path
+		if n := p.suits(wanted, numbers); n > most {
+			best, most = p, n
+		}
 	}
-	if other != "" {
-		return program{}, midas.Errorf(midas.NotFound, "the data was made by %s, but only %s is installed", product(dialect), other).
+	switch {
+	case most >= 0:
+		return best, nil
+	case dialect != "" && other.path != "":
+		return program{}, midas.Errorf(midas.NotFound, "the data was made by %s, but only %s is installed", product(dialect), other.path).
 			WithHint("install %s again, or use another state directory", product(dialect))
+	case other.path != "":
+		return program{}, midas.Errorf(midas.NotFound, "version %s is MariaDB's, but only %s is installed", version, other.path).
+			WithHint("on Debian or Ubuntu: apt-get install mariadb-server-core")
 	}
 	return program{}, midas.Errorf(midas.NotFound, "neither mysqld nor mariadbd is installed").
 		WithHint("on Debian or Ubuntu: apt-get install mariadb-server-core; or use the embedded engine")
+}
+
+// askedFor is what a version in az's words asks for: a dialect, "" for any, and its numbers.
+func askedFor(version string) (dialect, numbers string) {
+	if rest, ok := strings.CutPrefix(strings.ToLower(version), "mariadb"); ok {
+		return MariaDB, strings.TrimLeft(rest, "-. ")
+	}
+	if version == "" {
+		return "", ""
+	}
+	return MySQL, version
+}
+
+// suits counts what a program has of what was asked for: the numbers of the version, from the
+// first on, weigh less than the dialect.
+func (p program) suits(dialect, numbers string) (n int) {
+	if dialect != "" && p.dialect != dialect {
+		return 0
+	}
+	n = 1
+	has := strings.Split(p.version, ".")
+	for i, number := range strings.Split(numbers, ".") {
+		if i >= len(has) || has[i] != number || number == "" {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 func candidates() []string {
@@ -80,6 +129,9 @@ func identify(path string) (program, error) {
 	p := program{path: path, dialect: MySQL}
 	if strings.Contains(string(out), "MariaDB") {
 		p.dialect = MariaDB
+	}
+	if found := programVersion.FindSubmatch(out); found != nil {
+		p.version = string(found[1])
 	}
 	return p, nil
 }
