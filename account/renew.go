@@ -310,5 +310,5 @@ func (s *Store) Rekey(ctx context.Context, key ServerKey) error {
 	return s.renewTable(ctx)
 }
 
-// KeyVersion is the version of the key that the server has now.
-func (s *Store) KeyVersion() int { return s.key().version }
+// KeyState is that of the key that the server has now.
+func (s *Store) KeyState() KeyState { return s.key().State() }

@@ -299,7 +299,7 @@ func TestRekey(t *testing.T) {
 		}
 		w.lookup(s, app.User) // remembered
 		next := w.key(cfg.ServerID, 2)
-		if err := s.Rekey(t.Context(), next); err != nil || s.KeyVersion() != 2 {
+		if err := s.Rekey(t.Context(), next); err != nil || s.KeyState() != next.State() || next.State().Version != 2 {
 			t.Fatal(err)
 		}
 		for _, version := range []int{1, 2} {

@@ -83,6 +83,18 @@ func (k ServerKey) Text() string {
 // Version counts the keys of a server from 1 on; 0 is SharedKey's.
 func (k ServerKey) Version() int { return k.version }
 
+// KeyState is what anyone may know of a server's key: its version, and an id that tells it from
+// other keys and nothing else of it.
+type KeyState struct {
+	Version int
+	ID      string
+}
+
+// State tells version and id.
+func (k ServerKey) State() KeyState {
+	return KeyState{k.version, hex.EncodeToString(k.key("id")[:8])}
+}
+
 func (k ServerKey) usable() bool { return len(k.root) >= minMaster }
 
 // String keeps the key out of logs.

@@ -89,7 +89,7 @@ func (c *cli) groups() []commandGroup {
 			runner.EnvCommand(), c.newTokenCommand(), c.newConnectCommand(), c.newFaultCommand(),
 		}},
 		{moreCommands, append(az.SigningIn(),
-			c.newBackendCommand(), c.newKeysCommand(), c.newCACommand(), c.newVersionCommand())},
+			c.newBackendCommand(), c.newKeysCommand(), c.newServerKeyCommand(), c.newCACommand(), c.newVersionCommand())},
 	}
 }
 

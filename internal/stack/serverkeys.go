@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/statedir"
 )
 
@@ -36,9 +38,9 @@ func (m masterKey) serverKeys(dir, serverID string) (now account.ServerKey, form
 	return now, append(former, shared), err
 }
 
-// ServerKey derives the key that a server of the state has now, for a gateway of its own. It
-// makes nothing: a state without a master key is NotFound.
-func ServerKey(dir, serverID string) (account.ServerKey, error) {
+// readServerKey derives the key that a server of the state has now. A state without a master key
+// is NotFound.
+func readServerKey(dir, serverID string) (account.ServerKey, error) {
 	master, err := readMasterKey(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return account.ServerKey{}, midas.Errorf(midas.NotFound, "the state directory %s has no master key", dir).
@@ -51,27 +53,70 @@ func ServerKey(dir, serverID string) (account.ServerKey, error) {
 	return now, err
 }
 
-// RotateServerKey implements arm.ServerKeys: the server gets the next version of its key. The
+// ServerKey derives the key of a server of the midas that runs with the state, which told id and
+// state of the key. It is a Conflict when the master key of the state gives another key: that
+// midas has another state.
+func ServerKey(dir, serverID string, state account.KeyState) (account.ServerKey, error) {
+	key, err := readServerKey(dir, serverID)
+	if err == nil && key.State() != state {
+		err = midas.Errorf(midas.Conflict, "the master key in %s does not give the key that the server has: that midas has another state", dir).
+			WithHint("run this on the machine of that midas, with its --state")
+	}
+	return key, err
+}
+
+// OfflineServerKey derives the key of a server by its name, while no midas runs with the state.
+func OfflineServerKey(ctx context.Context, dir, name string) (account.ServerKey, error) {
+	if _, err := readMasterKey(dir); err != nil {
+		return readServerKey(dir, name) // which says what is missing; nothing is made
+	}
+	unlock, err := statedir.Lock(dir)
+	if err != nil {
+		return account.ServerKey{}, err
+	}
+	defer unlock()
+	d, err := directory.Open(ctx, directory.Config{Path: filepath.Join(dir, "directory.db"), Alone: true})
+	if err != nil {
+		return account.ServerKey{}, err
+	}
+	defer d.Close()
+	server, err := d.Server(ctx, name)
+	if err != nil {
+		return account.ServerKey{}, err
+	}
+	return readServerKey(dir, server.UniqueID)
+}
+
+// ServerKey implements arm.Accounts.
+func (r restoring) ServerKey(ctx context.Context, server midas.Server) (account.KeyState, error) {
+	store, err := r.account(ctx, server)
+	if err != nil {
+		return account.KeyState{}, err
+	}
+	return store.KeyState(), nil
+}
+
+// RotateServerKey implements arm.Accounts: the server gets the next version of its key. The
 // version is noted first, so that the next start completes what a crash cuts short.
-func (s *Stack) RotateServerKey(ctx context.Context, server midas.Server) (version int, err error) {
-	store, err := s.account(ctx, server)
+func (r restoring) RotateServerKey(ctx context.Context, server midas.Server) (account.KeyState, error) {
+	store, err := r.account(ctx, server)
 	if err != nil {
-		return 0, err
+		return account.KeyState{}, err
 	}
-	s.rotating.Lock()
-	defer s.rotating.Unlock()
+	r.rotating.Lock()
+	defer r.rotating.Unlock()
 	// One that was noted and could not be begun comes first.
-	noted, err := statedir.ServerKeyVersion(s.config.State, server.UniqueID)
+	noted, err := statedir.ServerKeyVersion(r.config.State, server.UniqueID)
 	if err != nil {
-		return 0, err
+		return account.KeyState{}, err
 	}
-	version = max(store.KeyVersion()+1, noted)
-	key, err := s.master.serverKey(server.UniqueID, version)
-	if err != nil {
-		return 0, err
+	version := max(store.KeyState().Version+1, noted)
+	key, err := r.master.serverKey(server.UniqueID, version)
+	if err == nil {
+		err = statedir.WriteServerKeyVersion(r.config.State, server.UniqueID, version)
 	}
-	if err := statedir.WriteServerKeyVersion(s.config.State, server.UniqueID, version); err != nil {
-		return 0, err
+	if err == nil {
+		err = store.Rekey(ctx, key)
 	}
-	return version, store.Rekey(ctx, key)
+	return store.KeyState(), err
 }
