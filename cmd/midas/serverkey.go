@@ -12,6 +12,7 @@ import (
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/armclient"
 	"github.com/midas-mysql/midas/internal/stack"
+	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/midas-mysql/midas/internal/workload"
 )
@@ -58,10 +59,14 @@ only tells the server's id and the key's version.`,
 // deriveServerKey asks the midas that runs which key the server has; where none runs, the
 // state directory knows it.
 func (c *cli) deriveServerKey(ctx context.Context, name string) (account.ServerKey, error) {
-	a, err := c.Client()
-	if midas.CodeOf(err) == midas.NotFound {
+	login, err := armclient.ReadLogin(c.StateDir)
+	if err != nil {
+		return account.ServerKey{}, err
+	}
+	if _, err := statedir.ReadRunning(c.StateDir); login == nil && midas.CodeOf(err) == midas.NotFound {
 		return stack.OfflineServerKey(ctx, c.StateDir, name)
 	}
+	a, err := c.Client()
 	if err != nil {
 		return account.ServerKey{}, err
 	}
