@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"database/sql"
 	"net"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 // testBackend is what a world runs on.
 type testBackend interface {
 	gateway.Backend
+	DB() *sql.DB
 	Dialect() string
 	Version() string
 	Close() error

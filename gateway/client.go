@@ -2,121 +2,206 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/clientkey"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
+	"github.com/midas-mysql/midas/internal/relay"
+	"github.com/midas-mysql/midas/internal/throttledlog"
+	"github.com/midas-mysql/midas/internal/wire"
 )
 
-// lingerFor is how long a refused client may take to hang up.
-const lingerFor = time.Second
-
-// endTimeout is how long a connection may take to end at the backend, which may be busy with
-// many more that end at the same time. What runs there when the gateway goes down may go on.
 const (
-	endTimeout         = 30 * time.Second
-	endTimeoutShutdown = 5 * time.Second
+	// maxSignInPacket bounds what a client that has proved nothing can make the gateway
+	// hold. A token with two hundred groups is about 12 KiB.
+	maxSignInPacket = 64 << 10
+	// lingerFor is how long a refused client may take to hang up.
+	lingerFor = time.Second
 )
 
-// errNoPlace ends a connection whose place was given to another when its secret came.
-var errNoPlace = errors.New("its place went to another connection")
+// client is the client's end of a connection, and what its last sign-in asks for.
+type client struct {
+	raw  *relay.Guarded // as accepted
+	conn net.Conn       // raw, or TLS over it once secure has run
+	from io.Reader      // of the client's packets: conn, or the session's stream
+	seq  byte           // of the next packet to the client
 
-// hangUp is an end by a client that is gone: there is nobody to tell.
-type hangUp struct{ err error }
+	source   clientkey.Key
+	limits   *limits
+	place    *place // while signing in, or refused; else nil
+	log      *slog.Logger
+	refusals *throttledlog.Log
 
-func (h *hangUp) Error() string { return "connection lost during sign-in: " + h.err.Error() }
-func (h *hangUp) Unwrap() error { return h.err }
+	listener string        // the one server that it reaches here; "": all that share the listener
+	greeting wire.Greeting // as it was sent
+	login    wire.HandshakeResponse
+	plugin   string // by which the client sent its token, and can again
+}
+
+func newClient(conn net.Conn, listener string, l *limits, log *slog.Logger, told *throttledlog.Log) *client {
+	guarded := relay.NewGuarded(conn)
+	return &client{
+		raw: guarded, conn: guarded, from: guarded, source: clientkey.OfConn(conn), listener: listener,
+		limits: l, log: log, refusals: told,
+	}
+}
+
+// takePlace gets a place among the connections that sign in, if need be that of one which
+// waits for its client.
+func (c *client) takePlace() bool {
+	taken, dropped := c.limits.enter(c.source, func() { c.raw.Close() })
+	if dropped != nil {
+		c.refusals.Warn(dropped.from.String(), "connection closed to make room: it had not sent its token or password", "source", dropped.from)
+	}
+	c.place = taken
+	return taken != nil
+}
+
+// read returns the client's next packet.
+func (c *client) read() ([]byte, error) {
+	payload, seq, err := wire.ReadPacket(c.from, nil, maxSignInPacket)
+	if err != nil {
+		if errors.Is(err, wire.ErrTooLarge) {
+			return nil, errBadHandshake
+		}
+		return nil, &connLost{err}
+	}
+	c.seq = seq + 1
+	c.place.awaiting()
+	return payload, nil
+}
+
+func (c *client) send(payload []byte) error {
+	_, err := c.conn.Write(wire.AppendPacket(nil, c.seq, payload))
+	c.seq++
+	if err != nil {
+		return &connLost{err}
+	}
+	return nil
+}
+
+func (c *client) ask(question []byte) (answer []byte, err error) {
+	if err := c.send(question); err != nil {
+		return nil, err
+	}
+	return c.read()
+}
+
+// startTLS makes conn the TLS connection over raw.
+func (c *client) startTLS(ctx context.Context, config *tls.Config) error {
+	secured := tls.Server(c.conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return &connLost{err}
+	}
+	c.conn, c.from = secured, secured
+	return nil
+}
 
 // refuse tells the client, in MySQL's words, and lingers until it has hung up: a close with
 // unread bytes would reset the connection and take the reason with it. A refused client is
 // one of those that the gateway waits for, and gives way to newcomers as they do; where it
 // gets no place among them the connection is closed at once.
-func (s *session) refuse(err error) {
-	var gone *hangUp
-	if errors.As(err, &gone) {
-		s.Log.Debug("client left during sign-in", "remote", s.conn.RemoteAddr(), "error", gone.err)
+func (c *client) refuse(err error, proved bool) {
+	var lost *connLost
+	if errors.As(err, &lost) {
+		c.log.Debug("client left during sign-in", "remote", c.remote(), "error", lost.err)
 		return
 	}
-	s.conn.SetDeadline(time.Now().Add(lingerFor))
-	packet := s.errorPacket(err)
-	if s.seq == 0 {
+	c.conn.SetDeadline(time.Now().Add(lingerFor))
+	packet := c.errorPacket(err, proved)
+	if c.seq == 0 {
 		packet.State = "" // in place of a greeting it has none
 	}
-	if s.send(packet.Append(nil)) != nil {
+	if c.send(packet.Append(nil)) != nil {
 		return
 	}
-	if s.place.awaiting(); s.place == nil && !s.takePlace() {
+	if c.place.awaiting(); c.place == nil && !c.takePlace() {
 		return
 	}
-	if half, ok := s.conn.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
-		io.CopyN(io.Discard, s.conn, maxSignInPacket)
+	c.linger()
+}
+
+// linger ends what is sent to the client, and reads until it hangs up or the deadline passes.
+func (c *client) linger() {
+	if half, ok := c.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		io.CopyN(io.Discard, c.conn, maxSignInPacket)
 	}
 }
 
-// evict ends a session from another goroutine: it wakes the one that waits for the
-// client, which then says why and closes.
-func (s *session) evict(why *answer) {
-	s.evicted.CompareAndSwap(nil, why)
-	s.turn.Lock()
-	s.raw.SetReadDeadline(time.Unix(1, 0))
-	s.turn.Unlock()
-	s.raw.SetWriteDeadline(time.Now().Add(time.Second))
-	s.mu.Lock()
-	behind := s.behind
-	s.mu.Unlock()
-	if behind != nil {
-		behind.Close()
+// errorPacket is the one place where an error becomes what a MySQL client reads. A reason
+// that is not public becomes a plain 1045: a stranger learns nothing by trying. proved is
+// true for a client whose token held.
+func (c *client) errorPacket(err error, proved bool) wire.ERR {
+	var (
+		own     *answer
+		backend wire.ERR
+		mapped  *account.Error
+		reason  *midas.Error
+	)
+	switch {
+	case errors.As(err, &own):
+		e := wire.NewERR(own.number, "%s", own.message)
+		if own.state != "" {
+			e.State = own.state
+		}
+		return e
+	case errors.As(err, &backend):
+		return backend
+	case errors.As(err, &mapped) && mapped.Reason.Public:
+		e := wire.NewERR(mapped.Number, "%s", c.worded(mapped.Number, mapped.Reason))
+		e.State = mapped.SQLState
+		return e
+	case errors.As(err, &reason) && reason.Public:
+		return wire.NewERR(mysqlerr.AccessDenied, "%s", c.worded(mysqlerr.AccessDenied, reason))
+	case midas.CodeOf(err) == midas.Unavailable && proved:
+		c.refusals.Error(c.remote(), "sign-in could not be decided", "user", c.login.User, "error", err)
+		return wire.NewERR(mysqlerr.Unknown, "midas could not decide this sign-in, try again (%v)", err)
+	case proved:
+		c.refusals.Error(c.remote(), "sign-in failed", "user", c.login.User, "error", err)
+		return wire.NewERR(mysqlerr.Unknown, "midas failed: %v", err)
 	}
+	return wire.NewERR(mysqlerr.AccessDenied, "%s (using password: YES)", c.denied())
 }
 
-// clientLeft tells whether commands ended since the client is gone. What it had asked for is
-// completed, as by a server, and the session goes on being checked meanwhile.
-func clientLeft(err error) bool {
-	var network *net.OpError
-	return errors.Is(err, io.EOF) || errors.As(err, &network) && network.Op == "read"
+func (c *client) worded(number uint16, reason *midas.Error) string {
+	text := reason.Message
+	if number == mysqlerr.AccessDenied {
+		text = c.denied() + ": " + text
+	}
+	if reason.Hint != "" {
+		text += " (" + reason.Hint + ")"
+	}
+	return text
 }
 
-// endAtBackend ends what the session may still be doing there: a backend does not notice that
-// its connection was closed before it has something to say, which a stored program need
-// never have. A principal that lost its rights would go on using them in it.
-func (s *session) endAtBackend(id uint32) {
-	timeout := endTimeout
-	if s.evicted.Load() == errShutdown {
-		timeout = endTimeoutShutdown
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	if err := s.accounts.EndConnection(ctx, id); err != nil {
-		s.refusals.Warn(s.remote(), "what a session was doing may go on at the database until it ends by itself", "server", s.server.Name, "account", s.account.String(), "connection", id, "error", err)
-	}
+func (c *client) denied() string {
+	return "Access denied for user '" + c.login.User + "'@'" + c.address().String() + "'"
 }
 
-// cut ends a session without a word. The caller holds mu.
-func (s *session) cut() {
-	s.raw.Close()
-	if s.behind != nil {
-		s.behind.Close()
+// serverName is the server that the client named to TLS, or "".
+func (c *client) serverName() string {
+	if secured, ok := c.conn.(*tls.Conn); ok {
+		return secured.ConnectionState().ServerName
 	}
+	return ""
 }
 
-func (s *session) audit(err error) {
-	var gone *hangUp
-	if errors.As(err, &gone) || s.login.User == "" && err != nil {
-		return
+func (c *client) caps() wire.Capability { return c.login.Capabilities }
+
+func (c *client) remote() string { return c.conn.RemoteAddr().String() }
+
+// address is where the client is, invalid for a Unix socket.
+func (c *client) address() netip.Addr {
+	if at, err := netip.ParseAddrPort(c.remote()); err == nil {
+		return at.Addr().Unmap()
 	}
-	record := midas.SignIn{
-		Time: s.Now(), Remote: s.remote(), Server: s.server.Name,
-		User: s.login.User, Principal: s.principal, Outcome: outcomeOf(err),
-	}
-	if err != nil {
-		record.Reason = err.Error()
-	} else if s.proved() {
-		record.Account = s.account.User + "@" + s.account.Host
-	} else {
-		record.Account = s.account.User // a native one: its host is the backend's to know
-	}
-	s.Audit(record)
+	return netip.Addr{}
 }

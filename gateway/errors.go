@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -17,8 +17,8 @@ import (
 // and MariaDB's clients take an ERR packet with one of them for malformed.
 const errUnreachable = mysqlerr.ConnectToForeignDataSource
 
-// answer is an error with the number that a client gets for it. Its text is meant
-// for whoever reads it there.
+// answer is an error with the number that a client gets for it. Its text is written for the
+// client's user, and holds nothing that a stranger may not know.
 type answer struct {
 	number  uint16
 	state   string // "" for the one that belongs to number
@@ -34,6 +34,36 @@ func answerf(number uint16, format string, args ...any) *answer {
 func unreachablef(format string, args ...any) *answer {
 	return &answer{errUnreachable, mysqlerr.LinkFailure, fmt.Sprintf(format, args...)}
 }
+
+// unreachable is the error of a backend that failed before it let a session in.
+func unreachable(log *throttledlog.Log, server string, err error) error {
+	log.Error("", "the database behind server '"+server+"' cannot be reached", "error", err)
+	return unreachablef("Can't connect to the database behind server '%s' (%v)", server, err)
+}
+
+// publicly is a refusal of a client whose token held: it learns the reason.
+func publicly(format string, args ...any) *midas.Error {
+	e := midas.Errorf(midas.Forbidden, format, args...)
+	e.Public = true
+	return e
+}
+
+// errDenied is a refusal with its reason for the log alone.
+func errDenied(format string, args ...any) error {
+	return midas.Errorf(midas.Unauthenticated, format, args...)
+}
+
+// connLost is the error of a sign-in whose client is gone: there is nothing to send.
+type connLost struct{ err error }
+
+func (c *connLost) Error() string { return "connection lost during sign-in: " + c.err.Error() }
+func (c *connLost) Unwrap() error { return c.err }
+
+// errNoPlace ends a connection whose place was given to another when its secret came.
+var errNoPlace = errors.New("its place went to another connection")
+
+// maxName is more than any account and server have for a name together.
+const maxName = 512
 
 // What a client is told before it has proved anything, or about the protocol.
 var (
@@ -52,40 +82,6 @@ var (
 	errNotAdmin = answerf(mysqlerr.SpecificAccessDenied,
 		"Access denied; you need (at least one of) the MICROSOFT ENTRA ADMINISTRATOR privilege(s) for this operation (sign in as the server's Entra administrator)")
 )
-
-// errorPacket is the one place where an error becomes what a MySQL client reads. A
-// reason that is not public becomes a plain 1045: a stranger learns nothing by trying.
-func (s *session) errorPacket(err error) wire.ERR {
-	var (
-		own     *answer
-		backend wire.ERR
-		mapped  *account.Error
-		reason  *midas.Error
-	)
-	switch {
-	case errors.As(err, &own):
-		e := wire.NewERR(own.number, "%s", own.message)
-		if own.state != "" {
-			e.State = own.state
-		}
-		return e
-	case errors.As(err, &backend):
-		return backend
-	case errors.As(err, &mapped) && mapped.Reason.Public:
-		e := wire.NewERR(mapped.Number, "%s", s.worded(mapped.Number, mapped.Reason))
-		e.State = mapped.SQLState
-		return e
-	case errors.As(err, &reason) && reason.Public:
-		return wire.NewERR(mysqlerr.AccessDenied, "%s", s.worded(mysqlerr.AccessDenied, reason))
-	case midas.CodeOf(err) == midas.Unavailable && s.proved():
-		s.refusals.Error(s.remote(), "sign-in could not be decided", "user", s.login.User, "error", err)
-		return wire.NewERR(mysqlerr.Unknown, "midas could not decide this sign-in, try again (%v)", err)
-	case s.proved():
-		s.refusals.Error(s.remote(), "sign-in failed", "user", s.login.User, "error", err)
-		return wire.NewERR(mysqlerr.Unknown, "midas failed: %v", err)
-	}
-	return wire.NewERR(mysqlerr.AccessDenied, "%s (using password: YES)", s.denied())
-}
 
 // outcomeOf tells refusals of the client from failures of midas or of the database behind.
 func outcomeOf(err error) midas.Outcome {
@@ -108,22 +104,4 @@ func outcomeOf(err error) midas.Outcome {
 		return midas.Undecided
 	}
 	return midas.Refused
-}
-
-// proved tells whether the client's token held.
-func (s *session) proved() bool { return s.principal.Issuer != "" }
-
-func (s *session) denied() string {
-	return fmt.Sprintf("Access denied for user '%s'@'%s'", s.login.User, sourceOf(s.conn))
-}
-
-func (s *session) worded(number uint16, reason *midas.Error) string {
-	text := reason.Message
-	if number == mysqlerr.AccessDenied {
-		text = s.denied() + ": " + text
-	}
-	if reason.Hint != "" {
-		text += " (" + reason.Hint + ")"
-	}
-	return text
 }

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"io"
 	"sync/atomic"
-	"time"
 
 	"github.com/midas-mysql/midas/internal/wire"
 )
@@ -151,61 +149,4 @@ func fenceAnswer(stream, name []byte) int {
 		}
 	}
 	return -1 // it has not come to its end
-}
-
-// errUnsettled ends a session whose backend did not answer in time. A client that waits for
-// its answers before it sends a statement of ours never sees it.
-var errUnsettled = errors.New("the backend has not answered what came before a statement of the gateway's own")
-
-// settled returns when the backend has answered everything that it was sent. It waits no
-// longer than a sign-in may take: nobody listens to the client meanwhile, so one that has
-// hung up would not be noticed. And to a client that pipelines, the backend may refuse in
-// words that are not recognised.
-func (r *relayed) settled() error {
-	timer := time.NewTimer(r.SignInTimeout)
-	defer timer.Stop()
-	return r.settledBefore(timer.C)
-}
-
-func (r *relayed) settledBefore(limit <-chan time.Time) error {
-	f := newFence(!r.pipelined && !r.unanswered())
-	r.toClient.fence.Store(f)
-	if err := r.instead(append([]byte{byte(wire.ComInitDB)}, f.name...)); err != nil {
-		return err
-	}
-	select {
-	case <-f.passed:
-		return nil
-	case <-limit:
-		return errUnsettled
-	case <-r.answered: // the backend has hung up
-		return io.ErrUnexpectedEOF
-	}
-}
-
-// serverStatus asks the backend for the session's status flags, once everything that was
-// asked before has been answered. It waits as long as that takes: evict ends it, by closing
-// the backend's connection. An answer other than OK counts as an open transaction.
-func (r *relayed) serverStatus() (wire.Status, error) {
-	if err := r.in.flush(); err != nil {
-		return 0, err
-	}
-	if err := r.settledBefore(nil); err != nil {
-		return 0, err
-	}
-	q := &ping{answered: make(chan struct{})}
-	r.toClient.ping.Store(q)
-	if err := r.instead([]byte{byte(wire.ComPing)}); err != nil {
-		return 0, err
-	}
-	select {
-	case <-q.answered:
-	case <-r.answered:
-		return 0, io.ErrUnexpectedEOF
-	}
-	ok, err := wire.ParseOK(q.answer, r.caps())
-	if err != nil {
-		return wire.StatusInTrans, nil
-	}
-	return ok.Status, nil
 }

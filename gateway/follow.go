@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -21,40 +22,56 @@ import (
 var errNoPassword = answerf(mysqlerr.SpecificAccessDenied,
 	"Access denied; an AADUSER has no password of its own: it signs in with access tokens")
 
-// follow notes that c may change accounts, or run what the client has prepared to do so.
-func (r *relayed) follow(c wire.Command, sql []byte) {
-	if !account.ChangesAccounts(sql, r.multi) {
+// follower has account stores follow what a session changes about accounts.
+type follower struct {
+	x        *exchange
+	plane    *plane
+	backends *backends
+	log      *slog.Logger
+
+	preparedChange bool // a statement that may change accounts was prepared
+}
+
+// note sees a statement that goes to the backend, to run or to be prepared.
+func (f *follower) note(as signedIn, c wire.Command, sql []byte) {
+	if !account.ChangesAccounts(sql, f.x.multi) {
 		return
 	}
 	if c == wire.ComStmtPrepare {
-		r.preparedChange = true
+		f.preparedChange = true
 		return
 	}
-	r.sweepBeforeAnswer()
+	f.sweepBeforeAnswer(as)
+}
+
+// execute sees that a prepared statement is run.
+func (f *follower) execute(as signedIn) {
+	if f.preparedChange {
+		f.sweepBeforeAnswer(as)
+	}
 }
 
 // sweepBeforeAnswer has the store look at its accounts when the backend answers. An answer
 // to what a client sent before may come first: then the store's own next look finds it.
-func (r *relayed) sweepBeforeAnswer() {
-	accounts, server := r.accounts, r.server.Name
+func (f *follower) sweepBeforeAnswer(as signedIn) {
 	sweep := func(answer []byte) {
 		if refusedPrivilege(answer) {
 			return // nothing was changed
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 		defer cancel()
-		if err := r.sweep(ctx, accounts); err != nil {
-			r.Log.Warn("accounts cannot be checked for now", "server", server, "error", err)
+		if err := f.sweep(ctx, as.backend.accounts); err != nil {
+			f.log.Warn("accounts cannot be checked for now", "server", as.server.Name, "error", err)
 		}
 	}
-	r.toClient.before.Store(&sweep)
+	f.x.toClient.before.Store(&sweep)
 }
 
 // sweep has all servers follow that have something to: an administrator of one may drop and
 // rename the accounts of others on the same backend.
-func (g *Gateway) sweep(ctx context.Context, accounts Accounts) error {
+func (f *follower) sweep(ctx context.Context, accounts Accounts) error {
 	failed := accounts.Sweep(ctx)
-	servers, err := g.plane.Servers(ctx)
+	servers, err := f.plane.Servers(ctx)
 	if err != nil || len(servers) < 2 {
 		return errors.Join(failed, err)
 	}
@@ -64,17 +81,17 @@ func (g *Gateway) sweep(ctx context.Context, accounts Accounts) error {
 		if !slices.ContainsFunc(bereft, func(id string) bool { return strings.EqualFold(id, server.UniqueID) }) {
 			continue
 		}
-		others, err := g.Accounts(ctx, server)
+		others, err := f.backends.of(ctx, server)
 		if err == nil {
-			err = others.Sweep(ctx)
+			err = others.accounts.Sweep(ctx)
 		}
 		failed = errors.Join(failed, err)
 	}
 	return failed
 }
 
-// refusedPrivilege tells whether an answer begins with the refusal of somebody who may not
-// change accounts: they must not keep the store busy.
+// refusedPrivilege tells whether an answer begins with the refusal of a client that may
+// not change accounts: it must not keep the store busy.
 func refusedPrivilege(answer []byte) bool {
 	if len(answer) < packetHeader || !wire.IsERR(answer[packetHeader:]) {
 		return false

@@ -2,14 +2,20 @@ package gateway
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
-// maxGreeting bounds what a backend may say before sign-in.
-const maxGreeting = 64 << 10
+// A client is greeted before it says which server it wants. On the listener of one server it
+// hears what the backend of that server says. Where several share a listener it hears the
+// least that all of them can do, so that any of them can be relayed. No greeting is true for
+// MySQL and MariaDB both: the family of the first server by name is the listener's, and a
+// sign-in to a server of the other family is refused.
 
 // relayable are the capabilities that work between a client and the backend when
 // nobody in between parses results: both sides must then agree on the same ones.
@@ -24,19 +30,118 @@ const relayable = ^(wire.ClientSSL | wire.ClientCompress | wire.ClientZstdCompre
 	wire.ClientMultiFactorAuthentication | wire.ClientCapabilityExtension |
 	wire.ClientSSLVerifyServerCert | wire.ClientRememberOptions | wire.MariaDBComMulti)
 
-// own are the capabilities of the gateway itself, whatever the backend can do.
-const own = wire.ClientProtocol41 | wire.ClientSecureConnection | wire.ClientPluginAuth |
-	wire.ClientPluginAuthLenencClientData | wire.ClientConnectAttrs | wire.ClientConnectWithDB
+// relearnPause is how long a backend that did not greet is left alone.
+const relearnPause = 10 * time.Second
 
-// hello is how the backend introduces itself, so that clients hear the same.
-type hello struct {
-	mu       sync.Mutex
-	greeting wire.Greeting
+// greetings are what clients are greeted with.
+type greetings struct {
+	choice   serverChoice
+	backends *backends
+	timeout  time.Duration // of a backend that is asked for its greeting
+	now      func() time.Time
+
+	learning sync.WaitGroup
+
+	mu   sync.Mutex
+	last map[string]wire.Greeting // by listener, for when the servers cannot be listed
 }
 
-// learn asks the backend.
-func (h *hello) learn(ctx context.Context, b Backend) error {
-	conn, err := b.Dial(ctx)
+func newGreetings(choice serverChoice, behind *backends, timeout time.Duration, now func() time.Time) *greetings {
+	return &greetings{choice: choice, backends: behind, timeout: timeout, now: now, last: map[string]wire.Greeting{}}
+}
+
+// of returns the greeting of a listener.
+func (g *greetings) of(ctx context.Context, listener string) wire.Greeting {
+	servers, err := g.choice.on(ctx, listener)
+	if err != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if last, ok := g.last[listener]; ok {
+			return last
+		}
+		return offer(unknown)
+	}
+	known := g.heard(ctx, servers)
+	if len(known) == 0 {
+		return offer(unknown)
+	}
+	greeting := offer(least(known))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last[listener] = greeting
+	return greeting
+}
+
+// heard returns the greetings of those servers whose backend has greeted. The others are
+// asked; a client waits for them only where none has.
+func (g *greetings) heard(ctx context.Context, servers []midas.Server) []wire.Greeting {
+	known, silent := g.known(servers)
+	var asked []<-chan struct{}
+	for _, server := range silent {
+		asked = append(asked, g.learn(ctx, server))
+	}
+	if len(known) > 0 {
+		return known
+	}
+	limit, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	for _, answered := range asked {
+		select {
+		case <-answered:
+		case <-limit.Done():
+		}
+	}
+	known, _ = g.known(servers)
+	return known
+}
+
+func (g *greetings) known(servers []midas.Server) (known []wire.Greeting, silent []midas.Server) {
+	for _, server := range servers {
+		if greeting, ok := g.backends.about(server).last(); ok {
+			known = append(known, greeting)
+		} else {
+			silent = append(silent, server)
+		}
+	}
+	return known, silent
+}
+
+// learnAll asks all backends, and fails if there are some and none of them greets.
+func (g *greetings) learnAll(ctx context.Context) error {
+	servers, err := g.choice.plane.Servers(ctx)
+	if err != nil || len(servers) == 0 {
+		return nil // each client asks again
+	}
+	for _, server := range servers {
+		<-g.learn(ctx, server)
+		if _, ok := g.backends.about(server).last(); ok {
+			return nil // the others are asked when a client comes
+		}
+	}
+	return g.ask(ctx, servers[0])
+}
+
+// learn asks one backend for its greeting, once for all that want it, and not again within
+// relearnPause. It goes on when they have left. The channel is closed when it is over.
+func (g *greetings) learn(ctx context.Context, server midas.Server) <-chan struct{} {
+	answered, mine := g.backends.about(server).beginAsking(g.now(), relearnPause)
+	if mine {
+		g.learning.Go(func() {
+			defer close(answered)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.timeout)
+			defer cancel()
+			_ = g.ask(ctx, server) // whether it did is seen by what is known then
+		})
+	}
+	return answered
+}
+
+func (g *greetings) ask(ctx context.Context, server midas.Server) error {
+	dialer, err := g.backends.source.Backend(ctx, server)
+	if err != nil {
+		return err
+	}
+	conn, err := dialer.Dial(ctx)
 	if err != nil {
 		return err
 	}
@@ -46,36 +151,47 @@ func (h *hello) learn(ctx context.Context, b Backend) error {
 	}
 	greeting, err := readGreeting(conn)
 	if err != nil {
-		return midas.Errorf(midas.Unavailable, "the backend does not greet as a MySQL server: %w", err)
+		return midas.Errorf(midas.Unavailable, "the backend of server '%s' does not greet as a MySQL server: %w", server.Name, err)
 	}
-	h.remember(greeting)
+	g.backends.about(server).remember(greeting)
 	return nil
 }
 
-// remember keeps what a backend said last: it may have been upgraded behind us.
-func (h *hello) remember(g wire.Greeting) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.greeting = g
-}
-
-func (h *hello) last() wire.Greeting {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.greeting
-}
-
-// offered is what a client may choose from.
-func (h *hello) offered() wire.Capability {
-	return h.last().Capabilities&relayable | own
-}
-
-// toClient is the greeting for one client.
-func (h *hello) toClient(id uint32, nonce []byte) wire.Greeting {
-	g := h.last()
-	g.ConnectionID = id
-	g.AuthData = nonce
-	g.Capabilities = h.offered() | wire.ClientSSL
-	g.Plugin = wire.PluginCachingSHA2
+// offer is the part of a greeting that can be relayed, with what the gateway itself can do.
+func offer(g wire.Greeting) wire.Greeting {
+	g.Capabilities = g.Capabilities&relayable | own
 	return g
+}
+
+// least is what servers of one family can all do: the common capabilities, and the oldest
+// version.
+func least(all []wire.Greeting) wire.Greeting {
+	g := all[0]
+	for _, other := range all[1:] {
+		if familyOf(other) != familyOf(g) {
+			continue
+		}
+		common := g.Capabilities & other.Capabilities
+		if olderVersion(other.Version, g.Version) {
+			g = other
+		}
+		g.Capabilities = common
+	}
+	return g
+}
+
+// olderVersion compares the numbers that versions begin with. MariaDB may put 5.5.5- in front
+// of its own.
+func olderVersion(a, b string) bool {
+	numbers := func(version string) (n [3]int) {
+		fmt.Sscanf(strings.TrimPrefix(version, "5.5.5-"), "%d.%d.%d", &n[0], &n[1], &n[2])
+		return n
+	}
+	x, y := numbers(a), numbers(b)
+	for i := range x {
+		if x[i] != y[i] {
+			return x[i] < y[i]
+		}
+	}
+	return false
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/wire"
@@ -15,13 +16,33 @@ import (
 // QUERY with it, over another connection, at Ctrl-C. Passed on as it is, it could end
 // somebody else's query.
 
-// upstreamID is the backend's id for a connection that this gateway greeted with id.
+// connectionIDs are the ids that clients know, with those that the backends gave.
+type connectionIDs struct {
+	mu  sync.Mutex
+	ids map[uint32]uint32
+}
+
+func newConnectionIDs() *connectionIDs { return &connectionIDs{ids: map[uint32]uint32{}} }
+
+func (c *connectionIDs) set(id, ofBackend uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ids[id] = ofBackend
+}
+
+func (c *connectionIDs) forget(id uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.ids, id)
+}
+
+// ofBackend is the backend's id for a connection that this gateway greeted with id.
 // An id that the backend gave itself (CONNECTION_ID(), SHOW PROCESSLIST) stays.
-func (g *Gateway) upstreamID(id uint32) uint32 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if mapped, ok := g.upstreamIDs[id]; ok {
-		return mapped
+func (c *connectionIDs) ofBackend(id uint32) uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, ok := c.ids[id]; ok {
+		return known
 	}
 	return id
 }
@@ -35,34 +56,34 @@ func looksLikeKill(sql []byte) bool {
 // kill passes KILL [HARD | SOFT] [CONNECTION | QUERY] id on with the backend's id.
 //
 // https://dev.mysql.com/doc/refman/9.7/en/kill.html
-func (r *relayed) kill(payload []byte) error {
-	query, err := wire.ParseQuery(payload, r.caps())
+func kill(x *exchange, ids *connectionIDs, payload []byte) error {
+	query, err := wire.ParseQuery(payload, x.client.caps())
 	if err != nil {
-		return r.instead(payload)
+		return x.sendReplacement(payload)
 	}
 	words := strings.Fields(strings.TrimRight(string(query.SQL), "; \t\r\n\x00"))
 	last := len(words) - 1
 	id, err := strconv.ParseUint(words[last], 10, 32)
 	if err != nil || last > 3 {
-		return r.instead(payload)
+		return x.sendReplacement(payload)
 	}
-	words[last] = strconv.FormatUint(uint64(r.upstreamID(uint32(id))), 10)
-	return r.instead(append(payload[:query.Offset:query.Offset], strings.Join(words, " ")...))
+	words[last] = strconv.FormatUint(uint64(ids.ofBackend(uint32(id))), 10)
+	return x.sendReplacement(append(payload[:query.Offset:query.Offset], strings.Join(words, " ")...))
 }
 
 // processKill is the same for the command that older clients send.
-func (r *relayed) processKill(length int) (bool, error) {
+func processKill(x *exchange, ids *connectionIDs, length int) (bool, error) {
 	if length != 5 {
 		return false, nil
 	}
-	payload, err := r.take(length)
+	payload, err := x.take(length)
 	if err != nil {
 		return true, err
 	}
 	id, err := wire.ParseProcessKill(payload)
 	if err != nil {
-		return true, r.fail(answerf(mysqlerr.MalformedPacket, "%v", err))
+		return true, x.fail(answerf(mysqlerr.MalformedPacket, "%v", err))
 	}
-	binary.LittleEndian.PutUint32(payload[1:], r.upstreamID(id))
-	return true, r.instead(payload)
+	binary.LittleEndian.PutUint32(payload[1:], ids.ofBackend(id))
+	return true, x.sendReplacement(payload)
 }

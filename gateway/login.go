@@ -4,56 +4,94 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
+	"fmt"
 	"net"
-	"strings"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
+// hop is the way from a client to the backend of its server.
+type hop struct {
+	client  *client
+	server  midas.Server
+	backend backend
+}
+
+// unreachable is the error of a backend that fails.
+func (h hop) unreachable(err error) error {
+	return unreachable(h.client.refusals, h.server.Name, err)
+}
+
+// credentials are what the gateway signs in to the backend with. They never leave it.
+type credentials struct{ user, secret string }
+
+// pluginSHA256 is not signed in with: caching_sha2_password took its place.
+const pluginSHA256 = "sha256_password"
+
+// otherPlugin says that the account is to prove itself by a plugin that none of midas's
+// accounts has.
+type otherPlugin struct{ user, plugin string }
+
+func (o *otherPlugin) Error() string {
+	return fmt.Sprintf("the database asks user '%s' for plugin '%s', which midas does not sign in with", o.user, o.plugin)
+}
+
 // login is one sign-in to the backend: the client's side of the protocol.
 type login struct {
-	credentials
+	hop      hop
+	as       credentials
 	conn     net.Conn
-	session  *session
 	seq      byte
 	greeting wire.Greeting
 	nonce    []byte
 	secure   bool // nobody between here and the backend can read along
 }
 
-func (l *login) run(ctx context.Context) (upstream, error) {
+func (l *login) run(ctx context.Context) (*backendConn, error) {
 	greeting, err := readGreeting(l.conn)
 	if err != nil {
-		return upstream{}, l.broken(err)
+		return nil, l.broken(err)
 	}
-	l.session.hello.remember(greeting)
+	l.hop.backend.learned.remember(greeting)
 	l.greeting, l.nonce, l.seq = greeting, nonceOf(greeting.AuthData), 1
-	caps := l.session.caps()&^own | own&greeting.Capabilities
-	if missing := caps &^ (greeting.Capabilities | wire.ClientLongPassword); missing != 0 {
-		return upstream{}, unreachablef("the database behind server '%s' was replaced by one that can do less; connect again", l.session.server.Name)
+	caps, err := l.capabilities()
+	if err != nil {
+		return nil, err
 	}
 	response := l.response(caps)
 	l.secure = l.conn.RemoteAddr().Network() != "tcp"
-	if config := l.session.hopTLS(l.user, greeting); config != nil {
+	if config := l.hop.backend.hopTLS(l.as.user, greeting); config != nil {
 		if err := l.startTLS(ctx, config, response); err != nil {
-			return upstream{}, err
+			return nil, err
 		}
 	}
 	response.AuthData, err = l.answer(response.Plugin)
 	if err != nil {
-		return upstream{}, err
+		return nil, err
 	}
 	if err := l.send(response.Append(nil)); err != nil {
-		return upstream{}, err
+		return nil, err
 	}
 	return l.exchange(caps)
 }
 
+// capabilities are those of the client that the backend has, with those of the gateway's own.
+func (l *login) capabilities() (wire.Capability, error) {
+	told, here := familyOf(l.hop.client.greeting), familyOf(l.greeting)
+	if told != "" && told != here {
+		return 0, unreachablef("server '%s' is %s, and this address greeted as %s: connect again, or, where servers of both share the address, give this one its own (listen:)", l.hop.server.Name, here, told)
+	}
+	caps := l.hop.client.caps()&^own | own&l.greeting.Capabilities
+	if missing := caps &^ (l.greeting.Capabilities | wire.ClientLongPassword); missing != 0 {
+		return 0, unreachablef("the database behind server '%s' was replaced by one that can do less; connect again", l.hop.server.Name)
+	}
+	return caps, nil
+}
+
 func (l *login) response(caps wire.Capability) wire.HandshakeResponse {
-	r := l.session.login
-	r.User, r.Capabilities, r.Plugin = l.user, caps&^wire.ClientConnectWithDB, l.greeting.Plugin
+	r := l.hop.client.login
+	r.User, r.Capabilities, r.Plugin = l.as.user, caps&^wire.ClientConnectWithDB, l.greeting.Plugin
 	if r.Database != "" {
 		r.Capabilities |= wire.ClientConnectWithDB
 	}
@@ -66,7 +104,7 @@ func (l *login) response(caps wire.Capability) wire.HandshakeResponse {
 
 func (l *login) startTLS(ctx context.Context, config *tls.Config, r wire.HandshakeResponse) error {
 	if !l.greeting.Capabilities.Has(wire.ClientSSL) {
-		return unreachablef("the database behind server '%s' offers no TLS, and its backend is set to require it", l.session.server.Name)
+		return unreachablef("the database behind server '%s' offers no TLS, and its backend is set to require it", l.hop.server.Name)
 	}
 	request := wire.SSLRequest{Capabilities: r.Capabilities | wire.ClientSSL, MaxPacket: r.MaxPacket, Charset: r.Charset}
 	if err := l.send(request.Append(nil)); err != nil {
@@ -81,27 +119,27 @@ func (l *login) startTLS(ctx context.Context, config *tls.Config, r wire.Handsha
 }
 
 // exchange answers what the backend asks until it says OK or ERR.
-func (l *login) exchange(caps wire.Capability) (upstream, error) {
+func (l *login) exchange(caps wire.Capability) (*backendConn, error) {
 	// Two rounds are the most that a server needs; a bound keeps a broken one from
 	// asking for ever.
 	for range 8 {
 		payload, err := l.read()
 		if err != nil {
-			return upstream{}, err
+			return nil, err
 		}
 		switch {
 		case wire.IsOK(payload):
 			ok, err := wire.ParseOK(payload, caps)
 			if err != nil {
-				return upstream{}, l.broken(err)
+				return nil, l.broken(err)
 			}
-			return upstream{conn: l.conn, id: l.greeting.ConnectionID, ok: payload, status: ok.Status}, nil
+			return &backendConn{Conn: l.conn, id: l.greeting.ConnectionID, ok: payload, status: ok.Status}, nil
 		case wire.IsERR(payload):
 			refused, err := wire.ParseERR(payload)
 			if err != nil {
-				return upstream{}, l.broken(err)
+				return nil, l.broken(err)
 			}
-			return upstream{}, refused
+			return nil, refused
 		case wire.IsAuthSwitch(payload):
 			err = l.switchTo(payload)
 		case wire.IsAuthMoreData(payload):
@@ -110,10 +148,10 @@ func (l *login) exchange(caps wire.Capability) (upstream, error) {
 			err = l.broken(errors.New("an answer that is no part of a sign-in"))
 		}
 		if err != nil {
-			return upstream{}, err
+			return nil, err
 		}
 	}
-	return upstream{}, l.broken(errors.New("the sign-in does not come to an end"))
+	return nil, l.broken(errors.New("the sign-in does not come to an end"))
 }
 
 func (l *login) switchTo(payload []byte) error {
@@ -133,17 +171,17 @@ func (l *login) switchTo(payload []byte) error {
 func (l *login) answer(plugin string) ([]byte, error) {
 	switch {
 	case plugin == wire.PluginNative:
-		return wire.NativeScramble(l.secret, l.nonce), nil
+		return wire.NativeScramble(l.as.secret, l.nonce), nil
 	case plugin == wire.PluginCachingSHA2:
-		return wire.CachingSHA2Scramble(l.secret, l.nonce), nil
+		return wire.CachingSHA2Scramble(l.as.secret, l.nonce), nil
 	case plugin == wire.PluginClear && l.secure:
-		return append([]byte(l.secret), 0), nil
+		return append([]byte(l.as.secret), 0), nil
 	case plugin == pluginSHA256:
 		// MySQL asks so for accounts that do not exist, to seem to have them. Hanging up
 		// would count as an error of this host, which it blocks after a hundred.
 		return []byte{0}, nil
 	}
-	return nil, &otherPlugin{l.user, plugin}
+	return nil, &otherPlugin{l.as.user, plugin}
 }
 
 // more goes on with caching_sha2_password: the server has the hash at hand, or wants
@@ -157,10 +195,10 @@ func (l *login) more(payload []byte) error {
 	case len(data.Data) == 1 && data.Data[0] == wire.CachingSHA2FastAuthOK:
 		return nil
 	case len(data.Data) == 1 && data.Data[0] == wire.CachingSHA2FullAuth && l.secure:
-		return l.send(append([]byte(l.secret), 0))
-	case !l.session.Backend.Verified():
+		return l.send(append([]byte(l.as.secret), 0))
+	case !l.hop.backend.dialer.Verified():
 		// Anybody who took the backend's address has an RSA key.
-		return unreachablef("the database behind server '%s' wants a secret encrypted under a key that nobody has verified: its backend URL needs TLS, or a unix socket", l.session.server.Name)
+		return unreachablef("the database behind server '%s' wants a secret encrypted under a key that nobody has verified: its backend URL needs TLS, or a unix socket", l.hop.server.Name)
 	case len(data.Data) == 1 && data.Data[0] == wire.CachingSHA2FullAuth:
 		return l.send([]byte{wire.CachingSHA2RequestPublicKey})
 	}
@@ -169,7 +207,7 @@ func (l *login) more(payload []byte) error {
 	if err != nil {
 		return l.broken(err)
 	}
-	sealed, err := wire.EncryptPassword(l.secret, l.nonce, key)
+	sealed, err := wire.EncryptPassword(l.as.secret, l.nonce, key)
 	if err != nil {
 		return l.broken(err)
 	}
@@ -193,23 +231,7 @@ func (l *login) send(payload []byte) error {
 	return nil
 }
 
-func (l *login) broken(err error) error { return l.session.unreachable(err) }
-
-// readGreeting reads a server's first packet; an ERR in its place is the error.
-func readGreeting(r io.Reader) (wire.Greeting, error) {
-	payload, _, err := wire.ReadPacket(r, nil, maxGreeting)
-	if err != nil {
-		return wire.Greeting{}, err
-	}
-	if wire.IsERR(payload) {
-		refused, err := wire.ParseERR(payload)
-		if err != nil {
-			return wire.Greeting{}, err
-		}
-		return wire.Greeting{}, midas.Errorf(midas.Unavailable, "%s", strings.TrimSpace(refused.Message))
-	}
-	return wire.ParseGreeting(payload)
-}
+func (l *login) broken(err error) error { return l.hop.unreachable(err) }
 
 // nonceOf cuts the NUL that ends a nonce on the wire.
 func nonceOf(data []byte) []byte {

@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -25,99 +27,108 @@ import (
 // looksLikeToken tells a token, also one that a prompt has cut, from a password.
 func looksLikeToken(secret []byte) bool { return bytes.HasPrefix(secret, []byte("eyJ")) }
 
-// errDenied is a refusal with its reason for the log alone.
-func errDenied(format string, args ...any) error {
-	return midas.Errorf(midas.Unauthenticated, format, args...)
-}
-
 // minRefusalTime is how long a refusal of a password takes at least, whatever the reason.
 // The backend takes longer for some names than for others, and so do we.
 const minRefusalTime = 100 * time.Millisecond
 
-// native signs in with a password. Neither the answer nor its time tells a stranger which
-// names exist, or whether the password was checked at all.
-func (s *session) native(ctx context.Context, password string) (upstream, error) {
-	began := time.Now()
-	up, err := s.tryNative(ctx, password)
-	if err != nil {
-		s.place.awaiting() // there is nothing left to do, so it may give way
-		sleep(ctx, minRefusalTime-time.Since(began))
-	}
-	return up, err
+// passwords signs in clients that send a password. Neither the answer nor its time tells a
+// stranger which names exist, or whether the password was checked at all.
+type passwords struct {
+	choice   serverChoice
+	backends *backends
+	lane     *lane
+	guesses  *guesses
+	refusals *throttledlog.Log
+	now      func() time.Time
 }
 
-// tryNative checks the password, unless too many were wrong. That is looked at again when
-// the turn has come: many guesses may have come at once.
-func (s *session) tryNative(ctx context.Context, password string) (upstream, error) {
-	user, unknown := s.chooseServer(ctx)
-	if unknown != nil && outcomeOf(unknown) == midas.Undecided {
-		return upstream{}, s.nativeUnreachable(unknown)
-	}
-	guess := s.guesses.by(s.source, s.server.UniqueID, user)
-	if guess.throttled(s.Now()) {
-		return upstream{}, s.throttled()
-	}
-	leave, err := s.passwords.enter(ctx, s.source)
+func (p *passwords) run(ctx context.Context, c *client, password string) (signedIn, error) {
+	began := time.Now()
+	in, err := p.try(ctx, c, password)
 	if err != nil {
-		return upstream{}, errBusy
+		c.place.awaiting() // there is nothing left to do, so it may give way
+		sleep(ctx, minRefusalTime-time.Since(began))
+	}
+	return in, err
+}
+
+// try checks the password, unless too many were wrong. That is looked at again when the turn
+// has come: many guesses may have come at once.
+func (p *passwords) try(ctx context.Context, c *client, password string) (signedIn, error) {
+	server, user, unknown := p.choice.of(ctx, c)
+	in := signedIn{server: server}
+	if unknown != nil && outcomeOf(unknown) == midas.Undecided {
+		return in, p.unreachable(server, unknown)
+	}
+	guess := p.guesses.by(c.source, server.UniqueID, user)
+	if guess.throttled(p.now()) {
+		return in, p.throttled(c, server)
+	}
+	leave, err := p.lane.enter(ctx, c.source)
+	if err != nil {
+		return in, errBusy
 	}
 	defer leave()
-	if guess.throttled(s.Now()) {
-		return upstream{}, s.throttled()
+	if guess.throttled(p.now()) {
+		return in, p.throttled(c, server)
 	}
 	if unknown != nil {
 		err = errDenied("password of a user of no known server: %v", unknown)
 	}
-	var up upstream
 	if err == nil {
-		up, err = s.checkPassword(ctx, user, password)
+		in, err = p.check(ctx, c, in, credentials{user, password})
 	}
 	var accepted wire.ERR
 	switch {
 	case midas.CodeOf(err) == midas.Unauthenticated:
-		guess.failed(s.Now())
+		guess.failed(p.now())
 	case err == nil, errors.As(err, &accepted) && accepted.Code != mysqlerr.ConCount:
-		guess.succeeded(s.Now())
+		guess.succeeded(p.now())
 	}
-	return up, err
+	return in, err
 }
 
 // throttled refuses a password unchecked.
-func (s *session) throttled() error {
-	s.refusals.Warn(s.remote(), "passwords are refused unchecked: too many before were wrong", "source", s.source, "user", s.login.User, "server", s.server.Name)
+func (p *passwords) throttled(c *client, server midas.Server) error {
+	p.refusals.Warn(c.remote(), "passwords are refused unchecked: too many before were wrong", "source", c.source, "user", c.login.User, "server", server.Name)
 	return errDenied("password refused unchecked: too many wrong ones from this source, or for this user from many sources")
 }
 
-// checkPassword asks the backend whether or not there is such an account, but for a name
-// that may not sign in it asks about nobody: a server that locks accounts after so many
-// wrong passwords must not lock an AADUSER, or midas itself, for what a stranger does.
-func (s *session) checkPassword(ctx context.Context, user, password string) (upstream, error) {
-	if s.server.AADOnly {
-		return upstream{}, errDenied("password refused: aad_auth_only is ON for server '%s'", s.server.Name)
+// check asks the backend whether or not there is such an account, but for a name that may not
+// sign in it asks about nobody: a server that locks accounts after so many wrong passwords
+// must not lock an AADUSER, or midas itself, for what a stranger does.
+func (p *passwords) check(ctx context.Context, c *client, in signedIn, as credentials) (signedIn, error) {
+	if in.server.AADOnly {
+		return in, errDenied("password refused: aad_auth_only is ON for server '%s'", in.server.Name)
 	}
-	eligible, err := s.nativeEligible(ctx, user)
+	var err error
+	if in.backend, err = p.backends.of(ctx, in.server); err != nil {
+		return in, p.unreachable(in.server, err)
+	}
+	eligible, err := nativeEligible(ctx, in, as.user, c.address())
 	if err != nil {
-		return upstream{}, s.nativeUnreachable(err)
+		return in, p.unreachable(in.server, err)
 	}
-	var up upstream
+	h := hop{c, in.server, in.backend}
+	var conn *backendConn
 	if eligible {
-		up, err = s.dialAccount(ctx, credentials{user, password})
+		conn, err = dialAccount(ctx, h, as)
 	} else {
-		up, err = s.dial(ctx, credentials{"midas_" + rand.Text()[:20], rand.Text()})
+		conn, err = dial(ctx, h, credentials{"midas_" + rand.Text()[:20], rand.Text()})
 	}
 	if err == nil && eligible {
-		s.user, s.account = user, account.Account{User: user}
-		return up, nil
+		in.account, in.conn = account.Account{User: as.user}, conn
+		return in, nil
 	}
 	if err == nil {
-		up.conn.Close() // an anonymous account, which lets anybody in
+		conn.Close() // an anonymous account, which lets anybody in
 	}
-	return upstream{}, s.nativeRefusal(user, eligible, err)
+	return in, p.refusal(in.server, as.user, eligible, err)
 }
 
-// nativeRefusal is what the client is told; the backend's own words only where its
-// password must have been right.
-func (s *session) nativeRefusal(user string, eligible bool, err error) error {
+// refusal is what the client is told; the backend's own words only where its password must
+// have been right.
+func (p *passwords) refusal(server midas.Server, user string, eligible bool, err error) error {
 	var refused wire.ERR
 	switch {
 	case !eligible && (err == nil || refusedAccount(err) || errors.As(err, &refused)):
@@ -127,7 +138,7 @@ func (s *session) nativeRefusal(user string, eligible bool, err error) error {
 	case errors.As(err, &refused), refusedAccount(err):
 		return errDenied("the database refused the password: %v", err)
 	}
-	return s.nativeUnreachable(err)
+	return p.unreachable(server, err)
 }
 
 // afterPassword are refusals of a client whose password was right: no right to the database,
@@ -135,19 +146,15 @@ func (s *session) nativeRefusal(user string, eligible bool, err error) error {
 // a server that takes no sessions now.
 var afterPassword = []uint16{mysqlerr.DBAccessDenied, mysqlerr.BadDB, mysqlerr.ConCount, mysqlerr.TooManyUserConnections, mysqlerr.UserLimitReached, mysqlerr.MustChangePasswordLogin, mysqlerr.ServerOfflineMode}
 
-// nativeUnreachable keeps from a stranger what is behind the gateway, and where.
-func (s *session) nativeUnreachable(err error) error {
-	s.refusals.Error("", "passwords cannot be checked at server '"+s.server.Name+"'", "error", err)
+// unreachable keeps from a stranger what is behind the gateway, and where.
+func (p *passwords) unreachable(server midas.Server, err error) error {
+	p.refusals.Error("", "passwords cannot be checked at server '"+server.Name+"'", "error", err)
 	return unreachablef("Can't connect to the database")
 }
 
-// nativeEligible tells whether user may sign in with a password from where the client is.
-func (s *session) nativeEligible(ctx context.Context, user string) (bool, error) {
-	var err error
-	if s.accounts, err = s.Accounts(ctx, s.server); err != nil {
-		return false, err
-	}
-	hosts, err := s.accounts.Native(ctx, user)
-	admin, from := s.server.Admin, sourceOf(s.conn)
+// nativeEligible tells whether user may sign in with a password from an address.
+func nativeEligible(ctx context.Context, in signedIn, user string, from netip.Addr) (bool, error) {
+	hosts, err := in.backend.accounts.Native(ctx, user)
+	admin := in.server.Admin
 	return len(hosts) > 0 && (admin == nil || user != admin.Login) && !slices.ContainsFunc(hosts, func(host string) bool { return !hostMatches(host, from) }), err
 }

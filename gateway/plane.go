@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/sync/singleflight"
@@ -20,6 +21,24 @@ const (
 	// maxMemberships bounds the groups of all of them together, at some 50 bytes each.
 	maxMemberships = 1 << 18
 )
+
+// Servers tells which MySQL servers this gateway fronts.
+type Servers interface {
+	// Server finds a server by short or full name, NotFound otherwise.
+	Server(ctx context.Context, name string) (midas.Server, error)
+	Servers(ctx context.Context) ([]midas.Server, error)
+}
+
+// planeConfig is what the plane asks; see Config for each.
+type planeConfig struct {
+	Servers Servers
+	Exists  func(ctx context.Context, p midas.Principal) (bool, error)
+	Groups  func(ctx context.Context, p midas.Principal) (ids []string, known bool, err error)
+	Feed    midas.Feed
+}
+
+// lookupTimeout keeps a directory or backend that does not answer from holding up the rest.
+const lookupTimeout = 2 * time.Second
 
 // plane asks the identity plane about servers and principals, and remembers the answers
 // until the feed names what they are about: a change that was committed before the question
@@ -57,7 +76,7 @@ type serverList struct {
 	byName map[string]midas.Server
 }
 
-func newPlane(cfg Config) *plane {
+func newPlane(cfg planeConfig) *plane {
 	p := &plane{source: cfg.Servers, exists: cfg.Exists, groups: cfg.Groups, feed: cfg.Feed, members: map[string]map[string]struct{}{}}
 	var err error
 	p.principals, err = lru.NewLRU(maxPrincipals, p.unlist)

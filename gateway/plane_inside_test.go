@@ -55,7 +55,7 @@ func (f *fakeFeed) Changes(context.Context, uint64) ([]midas.Change, uint64, err
 // their share, and what is dropped leaves nothing behind.
 func TestPlaneIsBounded(t *testing.T) {
 	feed := &fakeFeed{revision: 1}
-	p := newPlane(Config{
+	p := newPlane(planeConfig{
 		Feed: feed, Exists: func(context.Context, midas.Principal) (bool, error) { return true, nil },
 		Groups: func(_ context.Context, who midas.Principal) (ids []string, known bool, err error) {
 			n, _ := strconv.Atoi(who.ObjectID)
@@ -108,7 +108,7 @@ func BenchmarkAsk(b *testing.B) {
 		for _, perSecond := range []int{0, 50} {
 			b.Run(fmt.Sprintf("feed=%v/writes=%d", feed, perSecond), func(b *testing.B) {
 				d, principals := populated(b)
-				cfg := Config{Servers: d, Exists: d.exists, Groups: d.groups}
+				cfg := planeConfig{Servers: d, Exists: d.exists, Groups: d.groups}
 				if feed {
 					cfg.Feed = d
 				}

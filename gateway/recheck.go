@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -27,59 +28,35 @@ var (
 )
 
 const (
-	// lookupTimeout keeps a directory or backend that does not answer from holding up the
-	// next round.
-	lookupTimeout = 2 * time.Second
 	lookupsAtOnce = 8
 	// maxInventoryAge is how old a store's last look at its accounts may be.
 	maxInventoryAge = time.Second
 )
 
-// sessionBasis is what admitted a session, which ends when any of it is gone. A session by
-// password has a server alone.
-type sessionBasis struct {
-	principal midas.Principal
-	server    midas.Server
-	accounts  Accounts
-	account   account.Account
-	since     time.Time
-	// byGroup is true when the principal was admitted as a member of a group.
-	byGroup bool
-
-	// What follows is used by recheck alone.
-
-	// confirmed is true once all of it was found to be still there. Until then the session
-	// is checked whatever the feed says: a change may have come between its sign-in's
-	// questions and its registration.
-	confirmed bool
-	groups    []string // of the principal, when last checked
+// recheck ends the sessions whose basis is gone.
+type recheck struct {
+	sessions *sessions
+	plane    *plane
+	feed     midas.Feed
+	every    time.Duration
+	log      *slog.Logger
 }
 
-// noteBasis registers the session with recheck.
-func (s *session) noteBasis() {
-	alone := s.principal
-	alone.Groups = nil
-	s.basis.Store(&sessionBasis{
-		principal: s.principal, server: s.server, accounts: s.accounts, account: s.account, since: time.Now(),
-		byGroup: s.proved() && !s.isAdmin && account.Admit(s.account, alone) != nil || s.isAdmin && !administers(s.server, alone),
-	})
-}
-
-// recheck ends the sessions whose basis is gone, until ctx ends.
-func (g *Gateway) recheck(ctx context.Context) {
+// run checks all sessions again and again, until ctx ends.
+func (r *recheck) run(ctx context.Context) {
 	var revision uint64
-	for sleep(ctx, g.Recheck) {
+	for sleep(ctx, r.every) {
 		// The directory comes first: the backend may take its time.
-		changed := g.changesSince(ctx, &revision)
+		changed := r.changesSince(ctx, &revision)
 		rest := map[string][]candidate{}
-		for _, same := range g.unconfirmed(changed, rest) {
-			g.checkDirectory(ctx, same)
+		for _, same := range r.unconfirmed(changed, rest) {
+			r.checkDirectory(ctx, same)
 		}
 		var lookups errgroup.Group
 		lookups.SetLimit(lookupsAtOnce)
 		for _, ofServer := range rest {
 			lookups.Go(func() error {
-				g.checkBackend(ctx, ofServer)
+				r.checkBackend(ctx, ofServer)
 				return nil
 			})
 		}
@@ -91,11 +68,11 @@ func (g *Gateway) recheck(ctx context.Context) {
 type changeSet map[midas.Change]struct{}
 
 // changesSince returns what changed after revision, and moves it on.
-func (g *Gateway) changesSince(ctx context.Context, revision *uint64) changeSet {
-	if g.Feed == nil {
+func (r *recheck) changesSince(ctx context.Context, revision *uint64) changeSet {
+	if r.feed == nil {
 		return nil
 	}
-	changes, upTo, err := g.Feed.Changes(ctx, *revision)
+	changes, upTo, err := r.feed.Changes(ctx, *revision)
 	if err != nil {
 		return nil // and the same changes again in the next round
 	}
@@ -121,25 +98,23 @@ func (c changeSet) touch(b *sessionBasis) bool {
 		return true
 	}
 	return len(c) > 0 && (c.has(midas.ChangeServer, b.server.ResourceID) || c.has(midas.ChangePrincipal, b.principal.ObjectID) ||
-		b.byGroup && slices.ContainsFunc(b.groups, func(id string) bool { return c.has(midas.ChangeGroup, id) }))
+		b.asMember && slices.ContainsFunc(b.groups, func(id string) bool { return c.has(midas.ChangeGroup, id) }))
 }
 
 // candidate is a session that may have to end, and what admitted it.
 type candidate struct {
-	session *session
+	session *handle
 	basis   *sessionBasis
 }
 
 // unconfirmed returns the sessions whose basis is to be checked in the directory, grouped by
 // basis, so that each is checked once. All that have an AADUSER go to byServer.
-func (g *Gateway) unconfirmed(changed changeSet, byServer map[string][]candidate) map[string][]candidate {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+func (r *recheck) unconfirmed(changed changeSet, byServer map[string][]candidate) map[string][]candidate {
 	byBasis := map[string][]candidate{}
-	for s := range g.sessions {
+	r.sessions.each(func(s *handle) {
 		b := s.basis.Load()
 		if b == nil || s.evicted.Load() != nil {
-			continue
+			return
 		}
 		if b.account.Mapping != "" && !b.account.Admin {
 			byServer[b.server.UniqueID] = append(byServer[b.server.UniqueID], candidate{s, b})
@@ -149,18 +124,18 @@ func (g *Gateway) unconfirmed(changed changeSet, byServer map[string][]candidate
 			key := b.server.UniqueID + " " + b.account.Mapping + " " + b.principal.Issuer + " " + b.principal.ObjectID
 			byBasis[key] = append(byBasis[key], candidate{s, b})
 		}
-	}
+	})
 	return byBasis
 }
 
 // checkDirectory ends sessions of one basis. If a lookup fails they are kept, and checked
 // again in the next round.
-func (g *Gateway) checkDirectory(ctx context.Context, same []candidate) {
-	now, why, err := g.gone(ctx, same[0].basis)
+func (r *recheck) checkDirectory(ctx context.Context, same []candidate) {
+	now, why, err := r.gone(ctx, same[0].basis)
 	switch {
 	case err != nil:
 	case why != nil:
-		g.end(same, why)
+		r.end(same, why)
 	default:
 		for _, one := range same {
 			// Another group may be the way to the one that admitted it.
@@ -170,18 +145,18 @@ func (g *Gateway) checkDirectory(ctx context.Context, same []candidate) {
 }
 
 // end ends those sessions that have not changed their user meanwhile.
-func (g *Gateway) end(those []candidate, why *answer) {
+func (r *recheck) end(those []candidate, why *answer) {
 	for _, one := range those {
 		if one.session.basis.Load() == one.basis {
-			g.Log.Info("session ended", "reason", why.message, "account", one.basis.account.String(), "oid", one.basis.principal.ObjectID)
+			r.log.Info("session ended", "reason", why.message, "account", one.basis.account.String(), "oid", one.basis.principal.ObjectID)
 			one.session.evict(why)
 		}
 	}
 }
 
 // gone returns why a session is to end, or nil, and who its principal is now.
-func (g *Gateway) gone(ctx context.Context, b *sessionBasis) (now midas.Principal, why *answer, err error) {
-	server, err := g.plane.Server(ctx, b.server.Name)
+func (r *recheck) gone(ctx context.Context, b *sessionBasis) (now midas.Principal, why *answer, err error) {
+	server, err := r.plane.Server(ctx, b.server.Name)
 	switch {
 	case midas.CodeOf(err) == midas.NotFound, err == nil && server.UniqueID != b.server.UniqueID:
 		return now, errServerGone, nil
@@ -190,7 +165,7 @@ func (g *Gateway) gone(ctx context.Context, b *sessionBasis) (now midas.Principa
 	case b.account.Admin && !administers(server, b.principal):
 		return now, errAdminGone, nil
 	}
-	now, exists, err := g.plane.principal(ctx, b.principal)
+	now, exists, err := r.plane.principal(ctx, b.principal)
 	switch {
 	case err != nil:
 		return now, nil, err
@@ -202,21 +177,12 @@ func (g *Gateway) gone(ctx context.Context, b *sessionBasis) (now midas.Principa
 	return now, nil, nil
 }
 
-// administers tells whether p is the administrator of server.
-func administers(server midas.Server, p midas.Principal) bool {
-	if server.Admin == nil {
-		return false
-	}
-	asked := account.Account{User: server.Admin.Login, Host: "%", ID: server.Admin.ObjectID, Admin: true}
-	return account.Admit(asked, p) == nil
-}
-
 // checkBackend ends the sessions of one server whose account its backend no longer has. If
 // the lookup fails they are kept.
-func (g *Gateway) checkBackend(ctx context.Context, those []candidate) {
+func (r *recheck) checkBackend(ctx context.Context, those []candidate) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	live, at, err := those[0].basis.accounts.Live(ctx, maxInventoryAge)
+	live, at, err := those[0].basis.backend.accounts.Live(ctx, maxInventoryAge)
 	if err != nil {
 		return
 	}
@@ -228,5 +194,17 @@ func (g *Gateway) checkBackend(ctx context.Context, those []candidate) {
 			dropped = append(dropped, one)
 		}
 	}
-	g.end(dropped, errAccountGone)
+	r.end(dropped, errAccountGone)
+}
+
+// sleep reports false when ctx ends before the time is over.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync/atomic"
+	"net"
 	"time"
 
 	"github.com/midas-mysql/midas/account"
@@ -13,178 +13,222 @@ import (
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
-// lookAhead is how much of a statement is waited for to tell whether it is ours. A
-// longer comment in front of one makes it the backend's, which answers that it does
-// not know such a statement.
-const lookAhead = 1 << 10
+const (
+	// lookAhead is how much of a statement is waited for to tell whether it is ours. A
+	// longer comment in front of one makes it the backend's, which answers that it does
+	// not know such a statement.
+	lookAhead = 1 << 10
 
-// relayed is the session's life after sign-in. Commands come through a stream that
-// looks at their first bytes; answers are copied unseen.
-type relayed struct {
-	*session
-	in *stream
-	up upstream
+	// endTimeout is how long a connection may take to end at the backend, which may be busy
+	// with many more that end at the same time. What runs there when the gateway goes down
+	// may go on.
+	endTimeout         = 30 * time.Second
+	endTimeoutShutdown = 5 * time.Second
+)
 
-	toClient *answers
-	answered chan struct{} // closed when the copying of answers has ended
-	hungUp   *atomic.Bool  // the upstream of that copying was ended by the backend
+// session is the life of a connection after sign-in.
+type session struct {
+	client *client
+	handle *handle
+	as     signedIn // COM_CHANGE_USER replaces it whole
+	x      *exchange
+
+	statements *statements
+	follower   *follower
+	lull       *lull
+	changer    changer
+	ids        *connectionIDs
+	id         uint32 // what the greeting said, and KILL may name
 
 	continues bool // the client's last packet goes on in the next
 	lastSeq   byte // the number of that packet
-	multi     bool // the client may send several statements in one
+}
 
-	answersBefore uint64   // toClient.count when the last command went to the backend
-	pipelined     bool     // the client has sent a command before the last was answered
-	lately        activity // while draining
+// open begins the session: the client gets the backend's OK, and its place among those that
+// sign in is another's.
+func (s *session) open(ctx context.Context) {
+	defer func() { s.as.conn.Close() }()
+	s.enter(s.as)
+	s.changer.log.add(s.client, s.as, nil)
+	s.client.place.leave()
+	s.client.place = nil
+	s.client.raw.SetDeadline(time.Time{})
+	s.client.raw.Guard(s.x.writeTimeout)
+	if err := s.client.send(s.as.conn.ok); err != nil {
+		return
+	}
+	s.relay(ctx)
+}
 
-	preparedChange bool // a statement that may change accounts was prepared
+// enter makes a sign-in the session's.
+func (s *session) enter(as signedIn) {
+	s.as = as
+	s.ids.set(s.id, as.conn.id)
+	s.handle.attach(as)
+	// What was there to sign in with is a secret, and may be long.
+	s.client.login.AuthData, s.client.login.Attributes = nil, nil
+	s.resetSession()
 }
 
 // relay carries commands and answers until one side ends.
-func (s *session) relay(ctx context.Context, up *upstream) {
-	r := &relayed{session: s, up: *up, in: newStream(s.conn, up.conn), multi: s.caps().Has(wire.ClientMultiStatements)}
-	r.from = r.in
-	r.copyAnswers()
-	err := r.commands(ctx)
-	*up = r.up
+func (s *session) relay(ctx context.Context) {
+	s.x.copyAnswers()
+	err := s.commands(ctx)
+	evicted := s.handle.evicted.Load() != nil
 	switch {
 	case errors.Is(err, errDrained):
-		r.toClient.putAside.Store(true) // before the backend hangs up
-		r.instead([]byte{byte(wire.ComQuit)})
-		r.endAnswers()
-		r.sayShutdown()
+		s.x.toClient.putAside.Store(true) // before the backend hangs up
+		s.x.sendReplacement([]byte{byte(wire.ComQuit)})
+		s.x.endAnswers()
+		s.lull.sayShutdown()
 		return
-	case s.evicted.Load() != nil:
-		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
-		r.endAnswers()
+	case evicted:
+		s.client.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		s.x.endAnswers()
 	case clientLeft(err):
-		r.in.flush()
-		relay.CloseWrite(r.up.conn) // the backend may still be answering
+		s.x.in.flush()
+		relay.CloseWrite(s.as.conn.Conn) // the backend may still be answering
 	default:
-		r.up.conn.Close()
+		s.as.conn.Close()
 		// A client that reads nothing would hold up the copying of answers for ever.
-		s.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		s.client.conn.SetWriteDeadline(time.Now().Add(time.Second))
 	}
-	<-r.answered
-	if reason := s.evicted.Load(); reason != nil {
-		s.seq = 0
-		s.send(s.errorPacket(reason).Append(nil))
+	<-s.x.answered
+	if reason := s.handle.evicted.Load(); reason != nil {
+		s.client.seq = 0
+		s.client.send(s.client.errorPacket(reason, true).Append(nil))
 	}
-	if !r.hungUp.Load() {
-		s.endAtBackend(r.up.id)
+	if !s.x.hungUp.Load() {
+		s.endAtBackend()
 	}
 }
 
-// endAnswers ends the upstream and the copying of what it says, and leaves the client's
-// connection open.
-func (r *relayed) endAnswers() {
-	r.toClient.putAside.Store(true)
-	r.up.conn.Close()
-	<-r.answered
+// clientLeft tells whether commands ended since the client is gone. What it had asked for is
+// completed, as by a server, and the session goes on being checked meanwhile.
+func clientLeft(err error) bool {
+	var network *net.OpError
+	return errors.Is(err, io.EOF) || errors.As(err, &network) && network.Op == "read"
 }
 
-// copyAnswers starts carrying what the backend says. When the backend hangs up, so
-// does the client's connection, unless the session moved on to another upstream.
-func (r *relayed) copyAnswers() {
-	ended, hungUp := make(chan struct{}), new(atomic.Bool)
-	r.answered, r.hungUp = ended, hungUp
-	r.toClient = &answers{client: r.conn}
-	r.answersBefore = noCommandYet
-	to, client, backend := r.toClient, r.conn, r.up.conn
-	go func() {
-		defer close(ended)
-		_, err := relay.Copy(to, backend)
-		hungUp.Store(err == nil)
-		if errors.Is(err, relay.ErrStalled) {
-			r.Log.Warn("session ended: its client reads none of its results", "remote", r.remote(), "user", r.login.User, "for", r.WriteTimeout)
-		}
-		if to.putAside.Load() {
-			return
-		}
-		backend.Close()
-		if r.evicted.Load() == nil { // else there is something to say yet
-			client.Close()
-		}
-	}()
+// endAtBackend ends what the session may still be doing there: a backend does not notice that
+// its connection was closed before it has something to say, which a stored program need
+// never have. A principal that lost its rights would go on using them in it.
+func (s *session) endAtBackend() {
+	timeout := endTimeout
+	if s.handle.evicted.Load() == errShutdown {
+		timeout = endTimeoutShutdown
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	if err := s.as.backend.accounts.EndConnection(ctx, s.as.conn.id); err != nil {
+		s.client.refusals.Warn(s.client.remote(), "what a session was doing may go on at the database until it ends by itself", "server", s.as.server.Name, "account", s.as.account.String(), "connection", s.as.conn.id, "error", err)
+	}
+}
+
+// changeUser signs the client in anew and moves the session to the new connection to the
+// backend, because the old one is signed in as another account. As on a server, a refusal
+// ends the connection.
+func (s *session) changeUser(ctx context.Context) error {
+	payload, err := s.client.read()
+	if err != nil {
+		return err
+	}
+	if err := s.x.drainAnswers(); err != nil {
+		return err
+	}
+	s.client.conn.SetDeadline(time.Now().Add(s.changer.timeout))
+	defer s.client.conn.SetDeadline(time.Time{})
+	next, err := s.changer.signIn(ctx, s.client, payload)
+	if err != nil {
+		return err
+	}
+	s.x.endAnswers()
+	s.x.moveTo(next.conn)
+	s.enter(next)
+	if err := s.client.send(next.conn.ok); err != nil {
+		return err
+	}
+	s.x.copyAnswers()
+	return nil
 }
 
 // commands passes the client's packets on, one command after the other.
-func (r *relayed) commands(ctx context.Context) error {
-	for r.evicted.Load() == nil {
-		if !r.continues {
-			if err := r.awaitCommand(); err != nil {
+func (s *session) commands(ctx context.Context) error {
+	for s.handle.evicted.Load() == nil {
+		if !s.continues {
+			if err := s.lull.awaitCommand(); err != nil {
 				return err
 			}
 		}
-		header, err := r.in.peek(packetHeader)
+		header, err := s.x.in.peek(packetHeader)
 		if err != nil {
 			return err
 		}
 		length := int(header[0]) | int(header[1])<<8 | int(header[2])<<16
-		starts, err := r.startsCommand(length, header[3])
+		starts, err := s.startsCommand(length, header[3])
 		if err != nil {
-			r.seq = header[3] + 1
-			r.refuse(err)
+			s.client.seq = header[3] + 1
+			s.client.refuse(err, true)
 			return err
 		}
 		if starts && length > 0 {
-			first, err := r.in.peek(packetHeader + 1)
+			first, err := s.x.in.peek(packetHeader + 1)
 			if err != nil {
 				return err
 			}
 			c := wire.Command(first[packetHeader])
-			handled, err := r.command(ctx, c, length)
+			handled, err := s.command(ctx, c, length)
 			if err != nil {
 				return err
 			}
 			if handled {
 				continue
 			}
-			if err := r.noteCommand(c, length); err != nil {
+			if err := s.lull.noteCommand(c, length); err != nil {
 				return err
 			}
 		}
-		if err := r.in.forward(packetHeader + length); err != nil {
+		if err := s.x.in.forward(packetHeader + length); err != nil {
 			return err
 		}
 	}
-	return r.evicted.Load()
+	return s.handle.evicted.Load()
 }
 
 // startsCommand tells a command from what merely looks like one, the rest of a packet of
 // 16 MiB. A packet out of sequence ends the session: the backend would read its payload
 // as packets of their own, with commands in them that nobody here has seen.
-func (r *relayed) startsCommand(length int, seq byte) (bool, error) {
-	starts, want := !r.continues, byte(0)
-	if r.continues {
-		want = r.lastSeq + 1
+func (s *session) startsCommand(length int, seq byte) (bool, error) {
+	starts, want := !s.continues, byte(0)
+	if s.continues {
+		want = s.lastSeq + 1
 	}
 	if seq != want {
 		return false, answerf(mysqlerr.NetPacketsOutOfOrder, "Got packets out of order")
 	}
-	r.continues, r.lastSeq = length == fullPacket, seq
+	s.continues, s.lastSeq = length == fullPacket, seq
 	return starts, nil
 }
 
 // command deals with the commands that are not simply passed on. handled means that
 // the packet has been taken out of the stream.
-func (r *relayed) command(ctx context.Context, c wire.Command, length int) (handled bool, err error) {
+func (s *session) command(ctx context.Context, c wire.Command, length int) (handled bool, err error) {
 	switch c {
 	case wire.ComQuery, wire.ComStmtPrepare:
-		return r.statement(ctx, c, length)
+		return s.statement(ctx, c, length)
 	case wire.ComStmtExecute, wire.ComStmtBulkExecute, wire.ComStmtClose, wire.ComStmtReset, wire.ComStmtSendLongData, wire.ComStmtFetch:
-		if r.preparedChange && (c == wire.ComStmtExecute || c == wire.ComStmtBulkExecute) {
-			r.sweepBeforeAnswer()
+		if c == wire.ComStmtExecute || c == wire.ComStmtBulkExecute {
+			s.follower.execute(s.as)
 		}
-		return r.preparedCommand(ctx, c, length)
+		return s.statements.preparedCommand(ctx, s.as, c, length)
 	case wire.ComChangeUser:
-		return true, r.changeUser(ctx)
+		return true, s.changeUser(ctx)
 	case wire.ComProcessKill:
-		return r.processKill(length)
+		return processKill(s.x, s.ids, length)
 	case wire.ComSetOption:
-		return false, r.setOption(length)
+		return false, s.setOption(length)
 	case wire.ComResetConnection:
-		r.resetSession()
+		s.resetSession()
 	}
 	return false, nil
 }
@@ -193,111 +237,67 @@ func (r *relayed) command(ctx context.Context, c wire.Command, length int) (hand
 // multi_query says so as late as this.
 //
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_set_option.html
-func (r *relayed) setOption(length int) error {
+func (s *session) setOption(length int) error {
 	if length != 3 {
 		return nil // the backend knows how to answer a broken packet
 	}
-	packet, err := r.in.peek(packetHeader + length)
+	packet, err := s.x.in.peek(packetHeader + length)
 	if err != nil {
 		return unexpected(err)
 	}
 	switch packet[packetHeader+1] | packet[packetHeader+2] {
 	case 0: // MYSQL_OPTION_MULTI_STATEMENTS_ON
-		r.multi = true
+		s.x.multi = true
 	case 1: // MYSQL_OPTION_MULTI_STATEMENTS_OFF
-		r.multi = false
+		s.x.multi = false
 	}
 	return nil
 }
 
 // resetSession forgets what belongs to the session in the sense of SQL.
-func (r *relayed) resetSession() {
-	r.validateIDs = true
-	r.prepared = nil
-	r.preparedChange = false
+func (s *session) resetSession() {
+	s.statements.reset()
+	s.follower.preparedChange = false
 }
 
 // statement looks at the head of a statement, and takes it when it is ours.
-func (r *relayed) statement(ctx context.Context, c wire.Command, length int) (bool, error) {
-	head, err := r.in.peek(packetHeader + min(length, lookAhead))
+func (s *session) statement(ctx context.Context, c wire.Command, length int) (bool, error) {
+	head, err := s.x.in.peek(packetHeader + min(length, lookAhead))
 	if err != nil {
 		return false, unexpected(err)
 	}
 	if c == wire.ComStmtPrepare {
-		r.oursLast = 0
+		s.statements.oursLast = 0
 	}
-	sql, ok := r.sql(c, head[packetHeader:])
+	sql, ok := s.x.text(c, head[packetHeader:])
 	if !ok || length > maxStatementPacket {
 		return false, nil
 	}
-	if instead := r.sslStatus(sql); instead != "" && length <= lookAhead { // else there is more text
-		return true, r.answerSSLStatus(c, length, instead)
+	if truth := sslStatus(s.client.conn, sql); truth != "" && length <= lookAhead { // else there is more text
+		return true, answerSSLStatus(s.x, c, length, truth)
 	}
-	ours, kill := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)
+	ours, kills := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)
 	// Others than the administrator get the backend's own refusal.
-	kept := !ours && !kill && r.isAdmin && account.ChangesSchema(sql)
-	own := !ours && !kill && r.proved() && account.SetsOwnPassword(sql, r.account.User)
-	if !ours && !kill && !kept && !own {
-		r.follow(c, sql)
+	kept := !ours && !kills && s.as.isAdmin() && account.ChangesSchema(sql)
+	own := !ours && !kills && s.as.proved() && account.SetsOwnPassword(sql, s.as.account.User)
+	if !ours && !kills && !kept && !own {
+		s.follower.note(s.as, c, sql)
 		return false, nil
 	}
 	if c == wire.ComStmtPrepare {
-		r.oursLast = notPrepared
+		s.statements.oursLast = notPrepared
 	}
-	payload, err := r.take(length)
+	payload, err := s.x.take(length)
 	if err != nil {
 		return true, err
 	}
 	switch {
-	case kill:
-		return true, r.kill(payload)
+	case kills:
+		return true, kill(s.x, s.ids, payload)
 	case kept:
-		return true, r.failInTurn(errKeptSchema)
+		return true, s.x.failInTurn(errKeptSchema)
 	case own:
-		return true, r.failInTurn(errNoPassword)
+		return true, s.x.failInTurn(errNoPassword)
 	}
-	return true, r.accountStatement(ctx, c, payload)
+	return true, s.statements.run(ctx, s.as, c, payload)
 }
-
-// sql finds the text in a command, or in its head.
-func (r *relayed) sql(c wire.Command, payload []byte) ([]byte, bool) {
-	if c == wire.ComStmtPrepare {
-		text, err := wire.ParsePrepare(payload)
-		return text, err == nil
-	}
-	query, err := wire.ParseQuery(payload, r.caps())
-	return query.SQL, err == nil
-}
-
-// take removes one packet from the stream and returns its payload.
-func (r *relayed) take(length int) ([]byte, error) {
-	packet := make([]byte, packetHeader+length)
-	if _, err := io.ReadFull(r.in, packet); err != nil {
-		return nil, unexpected(err)
-	}
-	return packet[packetHeader:], nil
-}
-
-// instead sends the backend another command in place of one that was taken, so that
-// its own answer, with its own status, is what the client gets.
-func (r *relayed) instead(payload []byte) error {
-	r.answersBefore, r.lately.mayEnded = r.toClient.count.Load(), true
-	_, err := r.up.conn.Write(wire.AppendPacket(nil, 0, payload))
-	return err
-}
-
-// failInTurn is fail after the answers to all that came before.
-func (r *relayed) failInTurn(err error) error {
-	if err := r.settled(); err != nil {
-		return err
-	}
-	return r.fail(err)
-}
-
-// fail answers a command that was taken.
-func (r *relayed) fail(err error) error {
-	r.seq = 1
-	return r.send(r.errorPacket(err).Append(nil))
-}
-
-func (s *session) caps() wire.Capability { return s.login.Capabilities }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/tls"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/midas-mysql/midas/internal/wire"
@@ -17,12 +18,12 @@ import (
 const maxSSLStatus = 80
 
 // sslStatus returns the statement in place of sql, which asks about the client's TLS, or "".
-func (r *relayed) sslStatus(sql []byte) string {
+func sslStatus(client net.Conn, sql []byte) string {
 	name := sslVariable(sql)
 	if name == "" {
 		return ""
 	}
-	conn, ok := r.conn.(*tls.Conn)
+	conn, ok := client.(*tls.Conn)
 	if !ok {
 		return ""
 	}
@@ -85,15 +86,15 @@ func sslCipher(suite uint16) string {
 }
 
 // answerSSLStatus sends the backend statement in place of the text of the next packet.
-func (r *relayed) answerSSLStatus(c wire.Command, length int, statement string) error {
-	payload, err := r.take(length)
+func answerSSLStatus(x *exchange, c wire.Command, length int, statement string) error {
+	payload, err := x.take(length)
 	if err != nil {
 		return err
 	}
-	text, ok := r.sql(c, payload)
+	text, ok := x.text(c, payload)
 	if !ok {
-		return r.instead(payload)
+		return x.sendReplacement(payload)
 	}
 	head := len(payload) - len(text)
-	return r.instead(append(payload[:head:head], statement...))
+	return x.sendReplacement(append(payload[:head:head], statement...))
 }

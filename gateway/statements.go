@@ -3,8 +3,10 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/midas-mysql/midas"
@@ -22,7 +24,7 @@ const (
 	// firstPrepared starts statement ids of ours where no backend gets to.
 	firstPrepared = 0xf0000000
 	// notPrepared stands for the id of a statement of ours that was not prepared or is
-	// closed: who executes it must not execute one of the backend's instead.
+	// closed: its execution must not become that of one of the backend's.
 	notPrepared = 1
 	// preparedLast is how MariaDB's clients name the statement prepared last, when they
 	// execute it before they have read its id.
@@ -32,8 +34,8 @@ const (
 // What the backend runs in place of a statement of ours that succeeded, so that its
 // own OK answers the client: CREATE USER commits implicitly, SET does nothing there.
 const (
-	insteadOfCreate = "COMMIT"
-	insteadOfSet    = "DO 0"
+	replacementOfCreate = "COMMIT"
+	replacementOfSet    = "DO 0"
 )
 
 // warn returns the statement that leaves the session with the note of CREATE USER IF NOT
@@ -42,6 +44,23 @@ func warn(text string) string {
 	return fmt.Sprintf("SIGNAL SQLSTATE '01000' SET MYSQL_ERRNO = %d, MESSAGE_TEXT = '%s'", mysqlerr.UserAlreadyExists, strings.ReplaceAll(text, "'", "''"))
 }
 
+// statements runs the statements of the gateway's own, with what a session has set and
+// prepared of them.
+type statements struct {
+	x       *exchange
+	plane   *plane
+	timeout time.Duration // of one statement
+	log     *slog.Logger
+
+	validateIDs   bool // aad_auth_validate_oids_in_tenant
+	prepared      map[uint32]*preparedStatement
+	countPrepared uint32
+	oursLast      uint32 // id of the statement prepared last, 0 when it is the backend's
+}
+
+// reset forgets what belongs to the session in the sense of SQL.
+func (s *statements) reset() { s.validateIDs, s.prepared = true, nil }
+
 // preparedStatement is one of ours that a client prepared.
 type preparedStatement struct {
 	statement account.Statement
@@ -49,12 +68,12 @@ type preparedStatement struct {
 	longData  bool
 }
 
-// parse reads a statement of ours as the session would. How it reads quotes depends on its
+// parseOurs reads a statement of ours as the session would. How it reads quotes depends on its
 // sql_mode and character set, which the client may have changed since sign-in, and a client
 // that quotes somebody's name rightly for its session must not be read otherwise here: a
 // text that can be read in two ways is refused. A character set in which a backslash may
 // be the end of a character makes bytes that are no UTF-8.
-func (r *relayed) parse(sql string) (st account.Statement, rest string, ours bool, err error) {
+func parseOurs(sql string) (st account.Statement, rest string, ours bool, err error) {
 	st, rest, ours, err = account.Parse(sql, account.Options{})
 	if !ours && err == nil {
 		return st, rest, ours, err
@@ -86,43 +105,43 @@ func swallowsBackquote(text string) bool {
 	return false
 }
 
-// accountStatement runs or prepares a statement of ours.
-func (r *relayed) accountStatement(ctx context.Context, c wire.Command, payload []byte) error {
-	if err := r.settled(); err != nil {
+// run runs or prepares a statement of ours.
+func (s *statements) run(ctx context.Context, as signedIn, c wire.Command, payload []byte) error {
+	if err := s.x.drainAnswers(); err != nil {
 		return err
 	}
-	sql, _ := r.sql(c, payload)
-	statement, rest, ours, err := r.parse(string(sql))
+	sql, _ := s.x.text(c, payload)
+	statement, rest, ours, err := parseOurs(string(sql))
 	switch {
 	case err != nil:
-		return r.fail(err)
+		return s.x.fail(err)
 	case !ours:
-		r.oursLast = 0
-		return r.instead(payload)
+		s.oursLast = 0
+		return s.x.sendReplacement(payload)
 	case c == wire.ComStmtPrepare:
-		return r.prepare(statement, rest)
-	case rest != "" && !r.multi:
-		return r.fail(answerf(mysqlerr.Parse, "several statements in one, and this client did not say that it sends such (CLIENT_MULTI_STATEMENTS)"))
+		return s.prepare(statement, rest)
+	case rest != "" && !s.x.multi:
+		return s.x.fail(answerf(mysqlerr.Parse, "several statements in one, and this client did not say that it sends such (CLIENT_MULTI_STATEMENTS)"))
 	}
-	return r.execute(ctx, statement, payload, len(payload)-len(sql), rest)
+	return s.execute(ctx, as, statement, payload, len(payload)-len(sql), rest)
 }
 
 // execute runs statement, and those of ours that follow it directly; head is the part
 // of its packet before the text, rest the text of the statements after it. Where one
 // fails its error is the only answer: what was done before it stays done.
-func (r *relayed) execute(ctx context.Context, statement account.Statement, payload []byte, head int, rest string) error {
-	ctx, cancel := context.WithTimeout(ctx, r.SignInTimeout)
+func (s *statements) execute(ctx context.Context, as signedIn, statement account.Statement, payload []byte, head int, rest string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	var done []string
 	for ours := true; ours; {
-		instead, err := r.perform(ctx, statement)
+		replacement, err := s.perform(ctx, as, statement)
 		if err != nil {
-			return r.fail(err)
+			return s.x.fail(err)
 		}
-		done = append(done, instead)
+		done = append(done, replacement)
 		var after string
-		if statement, after, ours, err = r.parse(rest); err != nil {
-			return r.fail(err)
+		if statement, after, ours, err = parseOurs(rest); err != nil {
+			return s.x.fail(err)
 		}
 		if ours {
 			rest = after
@@ -131,51 +150,51 @@ func (r *relayed) execute(ctx context.Context, statement account.Statement, payl
 	if rest != "" {
 		done = append(done, rest)
 	}
-	return r.instead(append(payload[:head:head], strings.Join(done, ";")...))
+	return s.x.sendReplacement(append(payload[:head:head], strings.Join(done, ";")...))
 }
 
-// perform does what a statement says and returns what the backend shall run instead.
-func (r *relayed) perform(ctx context.Context, statement account.Statement) (instead string, err error) {
+// perform does what a statement says and returns what the backend is to run in its place.
+func (s *statements) perform(ctx context.Context, as signedIn, statement account.Statement) (replacement string, err error) {
 	if statement.Params() > 0 {
 		return "", answerf(mysqlerr.Parse, "a placeholder (?) needs a prepared statement")
 	}
 	switch st := statement.(type) {
 	case account.SetValidate:
-		r.validateIDs = st.On
-		return insteadOfSet, nil
+		s.validateIDs = st.On
+		return replacementOfSet, nil
 	case account.CreateUser:
-		if !r.isAdmin {
+		if !as.isAdmin() {
 			return "", errNotAdmin
 		}
-		if err := r.stillAdministrator(ctx); err != nil {
+		if err := s.stillAdministrator(ctx, as); err != nil {
 			return "", err
 		}
-		created, err := r.accounts.Create(ctx, account.CreateRequest{
-			Name: st.Name, Host: st.Host, Alias: st.Alias, ID: st.ID, SkipValidation: !r.validateIDs,
+		created, err := as.backend.accounts.Create(ctx, account.CreateRequest{
+			Name: st.Name, Host: st.Host, Alias: st.Alias, ID: st.ID, SkipValidation: !s.validateIDs,
 		}, st.IfNotExists)
 		if err != nil {
 			return "", err
 		}
-		r.Log.Info("CREATE AADUSER", "server", r.server.Name, "by", r.principal.ObjectID,
+		s.log.Info("CREATE AADUSER", "server", as.server.Name, "by", as.principal.ObjectID,
 			"account", created.Account.String(), "id", created.Account.ID, "existed", created.Existed)
 		if created.Warning != "" {
 			return warn(created.Warning), nil
 		}
-		return insteadOfCreate, nil
+		return replacementOfCreate, nil
 	}
 	return "", answerf(mysqlerr.NotSupportedYet, "midas does not know what to do with %s", statement)
 }
 
-// stillAdministrator asks again: a session may be older than the last change of who
-// the administrator is, or who is in the group that is.
-func (r *relayed) stillAdministrator(ctx context.Context) error {
-	server, err := r.plane.Server(ctx, r.server.Name)
+// stillAdministrator asks again: a session may be older than the last change of the
+// administrator, or of the members of the group that is it.
+func (s *statements) stillAdministrator(ctx context.Context, as signedIn) error {
+	server, err := s.plane.Server(ctx, as.server.Name)
 	if midas.CodeOf(err) == midas.NotFound {
 		return errNotAdmin
 	} else if err != nil {
 		return err
 	}
-	now, exists, err := r.plane.principal(ctx, r.principal)
+	now, exists, err := s.plane.principal(ctx, as.principal)
 	if err == nil && (!exists || !administers(server, now)) {
 		err = errNotAdmin
 	}
@@ -183,31 +202,31 @@ func (r *relayed) stillAdministrator(ctx context.Context) error {
 }
 
 // prepare keeps a statement of ours and answers as a server does.
-func (r *relayed) prepare(statement account.Statement, rest string) error {
+func (s *statements) prepare(statement account.Statement, rest string) error {
 	if rest != "" {
-		return r.fail(answerf(mysqlerr.Parse, "only one statement can be prepared at a time"))
+		return s.x.fail(answerf(mysqlerr.Parse, "only one statement can be prepared at a time"))
 	}
-	if len(r.prepared) >= maxPrepared {
-		return r.fail(answerf(mysqlerr.MaxPreparedStmtCount, "Can't create more than %d prepared statements of this kind", maxPrepared))
+	if len(s.prepared) >= maxPrepared {
+		return s.x.fail(answerf(mysqlerr.MaxPreparedStmtCount, "Can't create more than %d prepared statements of this kind", maxPrepared))
 	}
-	if r.prepared == nil {
-		r.prepared = map[uint32]*preparedStatement{}
+	if s.prepared == nil {
+		s.prepared = map[uint32]*preparedStatement{}
 	}
-	r.countPrepared++
-	id := firstPrepared + r.countPrepared%(1<<20)
-	r.prepared[id] = &preparedStatement{statement: statement}
-	r.oursLast = id
-	answer := wire.PrepareOK{StatementID: id, Parameters: uint16(statement.Params()), Status: r.up.status}
-	_, err := r.conn.Write(answer.AppendPackets(nil, 1, r.caps()))
+	s.countPrepared++
+	id := firstPrepared + s.countPrepared%(1<<20)
+	s.prepared[id] = &preparedStatement{statement: statement}
+	s.oursLast = id
+	answer := wire.PrepareOK{StatementID: id, Parameters: uint16(statement.Params()), Status: s.x.conn.status}
+	_, err := s.x.client.conn.Write(answer.AppendPackets(nil, 1, s.x.client.caps()))
 	return err
 }
 
 // preparedCommand deals with commands about statements that only we know.
-func (r *relayed) preparedCommand(ctx context.Context, c wire.Command, length int) (bool, error) {
-	if len(r.prepared) == 0 && r.oursLast == 0 {
+func (s *statements) preparedCommand(ctx context.Context, as signedIn, c wire.Command, length int) (bool, error) {
+	if len(s.prepared) == 0 && s.oursLast == 0 {
 		return false, nil
 	}
-	head, err := r.in.peek(packetHeader + min(length, 5))
+	head, err := s.x.in.peek(packetHeader + min(length, 5))
 	if err != nil {
 		return false, unexpected(err)
 	}
@@ -215,26 +234,26 @@ func (r *relayed) preparedCommand(ctx context.Context, c wire.Command, length in
 	if err != nil {
 		return false, nil // the backend knows how to answer a broken packet
 	}
-	last := id == preparedLast && r.oursLast != 0
+	last := id == preparedLast && s.oursLast != 0
 	if last {
-		id = r.oursLast
+		id = s.oursLast
 	}
-	st := r.prepared[id]
+	st := s.prepared[id]
 	if st == nil && !last {
 		return false, nil
 	}
 	if length > maxStatementPacket {
 		return false, errBadHandshake
 	}
-	payload, err := r.take(length)
+	payload, err := s.x.take(length)
 	if err != nil {
 		return true, err
 	}
 	switch c { // these have no answer
 	case wire.ComStmtClose:
-		delete(r.prepared, id)
-		if id == r.oursLast {
-			r.oursLast = notPrepared
+		delete(s.prepared, id)
+		if id == s.oursLast {
+			s.oursLast = notPrepared
 		}
 		return true, nil
 	case wire.ComStmtSendLongData:
@@ -243,47 +262,47 @@ func (r *relayed) preparedCommand(ctx context.Context, c wire.Command, length in
 		}
 		return true, nil
 	}
-	if err := r.settled(); err != nil {
+	if err := s.x.drainAnswers(); err != nil {
 		return true, err
 	}
-	return true, r.answerPrepared(ctx, c, id, st, payload)
+	return true, s.answerPrepared(ctx, as, c, id, st, payload)
 }
 
 // answerPrepared answers a command about st, which is nil when there is none.
-func (r *relayed) answerPrepared(ctx context.Context, c wire.Command, id uint32, st *preparedStatement, payload []byte) error {
+func (s *statements) answerPrepared(ctx context.Context, as signedIn, c wire.Command, id uint32, st *preparedStatement, payload []byte) error {
 	if st == nil {
-		return r.fail(answerf(mysqlerr.UnknownStmtHandler, "Unknown prepared statement handler: the one prepared last was refused or is closed"))
+		return s.x.fail(answerf(mysqlerr.UnknownStmtHandler, "Unknown prepared statement handler: the one prepared last was refused or is closed"))
 	}
 	switch c {
 	case wire.ComStmtReset:
 		st.longData = false
-		return r.instead(wire.AppendQuery(nil, insteadOfSet, r.caps()))
+		return s.x.sendReplacement(wire.AppendQuery(nil, replacementOfSet, s.x.client.caps()))
 	case wire.ComStmtExecute:
-		return r.executePrepared(ctx, st, payload)
+		return s.executePrepared(ctx, as, st, payload)
 	case wire.ComStmtBulkExecute:
-		return r.fail(answerf(mysqlerr.UnsupportedPS, "this statement cannot be run in bulk"))
+		return s.x.fail(answerf(mysqlerr.UnsupportedPS, "this statement cannot be run in bulk"))
 	}
-	return r.fail(answerf(mysqlerr.UnknownStmtHandler, "statement %d has no rows to fetch", id))
+	return s.x.fail(answerf(mysqlerr.UnknownStmtHandler, "statement %d has no rows to fetch", id))
 }
 
-func (r *relayed) executePrepared(ctx context.Context, st *preparedStatement, payload []byte) error {
+func (s *statements) executePrepared(ctx context.Context, as signedIn, st *preparedStatement, payload []byte) error {
 	if st.longData {
-		return r.fail(answerf(mysqlerr.WrongArguments, "the values of this statement cannot be sent in pieces"))
+		return s.x.fail(answerf(mysqlerr.WrongArguments, "the values of this statement cannot be sent in pieces"))
 	}
 	n := st.statement.Params()
-	execute, err := wire.ParseExecute(payload, r.caps(), n, st.previous)
+	execute, err := wire.ParseExecute(payload, s.x.client.caps(), n, st.previous)
 	if err != nil {
-		return r.fail(answerf(mysqlerr.WrongArguments, "%v", err))
+		return s.x.fail(answerf(mysqlerr.WrongArguments, "%v", err))
 	}
 	st.previous = execute.Parameters
 	values, err := execute.Texts(n)
 	if err != nil {
-		return r.fail(answerf(mysqlerr.WrongArguments, "the values of this statement must be strings: %v", err))
+		return s.x.fail(answerf(mysqlerr.WrongArguments, "the values of this statement must be strings: %v", err))
 	}
 	bound, err := st.statement.Bind(values)
 	if err != nil {
-		return r.fail(err)
+		return s.x.fail(err)
 	}
-	query := wire.AppendQuery(nil, "", r.caps())
-	return r.execute(ctx, bound, query, len(query), "")
+	query := wire.AppendQuery(nil, "", s.x.client.caps())
+	return s.execute(ctx, as, bound, query, len(query), "")
 }

@@ -51,6 +51,28 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// bound binds the servers of a world to their backends.
+type bound struct {
+	*world
+	accounts func(ctx context.Context, s midas.Server) (gateway.Accounts, error)
+}
+
+func (b bound) Backend(_ context.Context, s midas.Server) (gateway.Backend, error) {
+	return b.behind(s), nil
+}
+
+func (b bound) Accounts(ctx context.Context, s midas.Server) (gateway.Accounts, error) {
+	return b.accounts(ctx, s)
+}
+
+// behind is the backend of a server.
+func (w *world) behind(s midas.Server) testBackend {
+	if other := w.others[s.Name]; other != nil {
+		return other
+	}
+	return w.backend
+}
+
 // world is an identity plane and a gateway in front of a real server, with one MySQL
 // server "mydb" whose administrator is the application admin.
 type world struct {
@@ -75,6 +97,8 @@ type world struct {
 	writeTimeout          time.Duration
 	wrapAccounts          func(gateway.Accounts) gateway.Accounts
 	wrapVerifier          func(midas.Verifier) midas.Verifier
+	others                map[string]testBackend  // of servers that are not on backend, by name
+	listeners             map[string]net.Listener // of servers that have one to themselves
 	wrapListener          func(net.Listener) net.Listener
 	log                   *lines
 	recheck               time.Duration
@@ -139,8 +163,8 @@ func (w *world) startGateway() {
 	copies, err := account.OpenCopies(w.copies)
 	w.must(err)
 	g, err := gateway.New(w.Context(), gateway.Config{
-		Verifier: w.verifier(), Servers: w.servers, Backend: w.backend, TLS: w.ca.TLSConfig(nil),
-		Accounts: func(ctx context.Context, s midas.Server) (gateway.Accounts, error) {
+		Verifier: w.verifier(), Servers: w.servers, TLS: w.ca.TLSConfig(nil), Listeners: w.listeners,
+		Backends: bound{w, func(ctx context.Context, s midas.Server) (gateway.Accounts, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if stores[s.UniqueID] == nil {
@@ -149,7 +173,7 @@ func (w *world) startGateway() {
 					return nil, err
 				}
 				store, err := account.New(ctx, account.StoreConfig{
-					DB: w.backend.DB(), Dialect: w.backend.Dialect(), ServerID: s.UniqueID, Directory: w.directory,
+					DB: w.behind(s).DB(), Dialect: w.behind(s).Dialect(), ServerID: s.UniqueID, Directory: w.directory,
 					Key: key, Copies: copies, CacheTTL: time.Nanosecond,
 				})
 				if err != nil {
@@ -161,7 +185,7 @@ func (w *world) startGateway() {
 				return w.wrapAccounts(stores[s.UniqueID]), nil
 			}
 			return stores[s.UniqueID], nil
-		},
+		}},
 		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn,
 		MaxSigningInPerSource: w.maxSigningInPerSource, WriteTimeout: w.writeTimeout, Recheck: w.recheck, Exists: w.exists, Groups: w.groups, Feed: w.feed,
 		Audit: func(r midas.SignIn) { w.mu.Lock(); w.signIns = append(w.signIns, r); w.mu.Unlock() },

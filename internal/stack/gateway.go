@@ -25,15 +25,24 @@ func (s *Stack) openGateway(ctx context.Context) error {
 	}
 	s.names = &certificateNames{servers: s.directory, now: s.now, log: s.refusals}
 	s.gateway, err = gateway.New(ctx, gateway.Config{
-		Verifier: verifier, Servers: s.directory, Backend: s.backend,
-		Accounts: func(ctx context.Context, server midas.Server) (gateway.Accounts, error) {
-			return s.account(ctx, server)
-		},
-
+		Verifier: verifier, Servers: s.directory, Backends: bound{s},
 		MaxSigningIn: s.config.Gateway.MaxSigningIn, MaxSigningInPerSource: s.config.Gateway.MaxSigningInPerSource, WriteTimeout: s.config.Gateway.WriteTimeout,
 		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Feed: s.directory, Audit: s.auditSignIn, Log: s.log, Now: s.now,
 	})
 	return err
+}
+
+// bound binds every server to the one backend of the stack.
+type bound struct{ stack *Stack }
+
+// Backend implements gateway.Backends.
+func (b bound) Backend(context.Context, midas.Server) (gateway.Backend, error) {
+	return b.stack.backend, nil
+}
+
+// Accounts implements gateway.Backends.
+func (b bound) Accounts(ctx context.Context, s midas.Server) (gateway.Accounts, error) {
+	return b.stack.account(ctx, s)
 }
 
 // groups asks the directory for the groups of a principal of our own issuer.

@@ -1,0 +1,227 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/wire"
+)
+
+// Backends binds each server to the MySQL behind it. Both methods are called once per sign-in
+// and are expected to keep what they opened.
+type Backends interface {
+	// Backend returns the MySQL of s, started if need be.
+	Backend(ctx context.Context, s midas.Server) (Backend, error)
+	// Accounts returns the account store of s, which is in that MySQL.
+	Accounts(ctx context.Context, s midas.Server) (Accounts, error)
+}
+
+// Backend is the MySQL that sessions of a server are signed in to.
+type Backend interface {
+	Dial(ctx context.Context) (net.Conn, error) // before the server's greeting
+	TLS() *tls.Config                           // nil: this hop stays as dialled
+	Verified() bool                             // Dial itself has found out who answers
+}
+
+// Accounts are the AADUSER accounts of one server. *account.Store is one.
+type Accounts interface {
+	Lookup(ctx context.Context, user string) ([]account.Account, error)
+	// Native returns the hosts of the accounts of that name, if a password proves them.
+	Native(ctx context.Context, user string) (hosts []string, err error)
+	EnsureAdministrator(ctx context.Context, login, objectID string) (account.Account, error)
+	Create(ctx context.Context, r account.CreateRequest, ifNotExists bool) (account.Created, error)
+	Secret(a account.Account) string
+	// Reassert gives the backend account its secret again. changed is true when somebody had
+	// changed it, so that another sign-in there is worth trying.
+	Reassert(ctx context.Context, a account.Account) (changed bool, err error)
+	// Unproven returns the AADUSERs of that name whose account is locked, as it cannot be
+	// proven to be theirs.
+	Unproven(ctx context.Context, user string) ([]account.Account, error)
+	// RequiresTLS tells whether the backend lets an account of that name in over TLS alone.
+	RequiresTLS(ctx context.Context, user string) (bool, error)
+	// Live returns the accounts that the backend has, by mapping, and when the look at it
+	// began that found them, maxAge ago at most.
+	Live(ctx context.Context, maxAge time.Duration) (live map[string]account.Account, at time.Time, err error)
+	// Sweep puts right what statements at the backend changed about accounts.
+	Sweep(ctx context.Context) error
+	// EndConnection ends a connection of the backend with what it is doing.
+	EndConnection(ctx context.Context, id uint32) error
+	// Bereft returns the ids of the other servers on the backend whose Sweep has an account
+	// to follow that was dropped or renamed.
+	Bereft(ctx context.Context) (servers []string, err error)
+}
+
+// own are the capabilities of the gateway itself, whatever the backend can do.
+const own = wire.ClientProtocol41 | wire.ClientSecureConnection | wire.ClientPluginAuth |
+	wire.ClientPluginAuthLenencClientData | wire.ClientConnectAttrs | wire.ClientConnectWithDB
+
+// maxGreeting bounds what a backend may say before sign-in.
+const maxGreeting = 64 << 10
+
+// unknown is the greeting where no backend has greeted yet. It promises nothing but what the
+// gateway itself can do.
+var unknown = wire.Greeting{Version: "8.0.0-midas", Capabilities: wire.ClientLongPassword, Charset: charsetUTF8MB4, Status: wire.StatusAutocommit}
+
+// charsetUTF8MB4 is utf8mb4_general_ci, which every server has.
+const charsetUTF8MB4 = 45
+
+// familyOf tells MySQL from MariaDB; "" of the greeting of no backend.
+func familyOf(g wire.Greeting) string {
+	switch {
+	case g.Version == unknown.Version:
+		return ""
+	case strings.Contains(g.Version, "MariaDB"):
+		return "MariaDB"
+	}
+	return "MySQL"
+}
+
+// backend is what is behind one server, and what the gateway has learned of it.
+type backend struct {
+	dialer   Backend
+	accounts Accounts
+	learned  *learned
+}
+
+// learned is what sign-ins to the backend of one server have shown. It stays when the server
+// is bound anew.
+type learned struct {
+	mu       sync.Mutex
+	greeting wire.Greeting // zero before the backend has greeted
+	tried    time.Time     // when it was last asked for its greeting alone
+	asking   chan struct{} // closed when that is over
+
+	requireTLS  *requireTLS
+	reasserting singleflight.Group
+}
+
+// backends are those of all servers.
+type backends struct {
+	source Backends
+
+	mu      sync.Mutex
+	learned map[string]*learned // by the server's unique id
+}
+
+func newBackends(source Backends) *backends {
+	return &backends{source: source, learned: map[string]*learned{}}
+}
+
+// of returns the backend of a server.
+func (b *backends) of(ctx context.Context, s midas.Server) (backend, error) {
+	dialer, err := b.source.Backend(ctx, s)
+	if err != nil {
+		return backend{}, err
+	}
+	accounts, err := b.source.Accounts(ctx, s)
+	if err != nil {
+		return backend{}, err
+	}
+	return backend{dialer, accounts, b.about(s)}, nil
+}
+
+// about returns what has been learned of a server's backend.
+func (b *backends) about(s midas.Server) *learned {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known := b.learned[s.UniqueID]
+	if known == nil {
+		known = &learned{requireTLS: newRequireTLS()}
+		b.learned[s.UniqueID] = known
+	}
+	return known
+}
+
+// keep forgets what was learned of all servers but these.
+func (b *backends) keep(servers []midas.Server) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.learned) <= len(servers) {
+		return
+	}
+	there := make(map[string]*learned, len(servers))
+	for _, s := range servers {
+		if known := b.learned[s.UniqueID]; known != nil {
+			there[s.UniqueID] = known
+		}
+	}
+	b.learned = there
+}
+
+// remember keeps what a backend greeted with last: it may have been upgraded meanwhile.
+func (l *learned) remember(g wire.Greeting) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.greeting = g
+}
+
+// last returns the greeting, and whether there is one.
+func (l *learned) last() (wire.Greeting, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.greeting, l.greeting.Version != ""
+}
+
+// beginAsking tells whether the caller is to ask for the greeting now, and returns a channel
+// that is closed when it has been asked. A backend that did not greet is left alone for pause.
+func (l *learned) beginAsking(now time.Time, pause time.Duration) (over chan struct{}, mine bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asking != nil && now.Sub(l.tried) < pause {
+		return l.asking, false
+	}
+	l.asking, l.tried = make(chan struct{}), now
+	return l.asking, true
+}
+
+// hopTLS is the configuration for the connection that user signs in with, or nil.
+func (b backend) hopTLS(user string, greeting wire.Greeting) *tls.Config {
+	if config := b.dialer.TLS(); config != nil {
+		return config
+	}
+	if b.learned.requireTLS.has(user) && greeting.Capabilities.Has(wire.ClientSSL) {
+		return b.learned.requireTLS.config
+	}
+	return nil
+}
+
+// reassert sets an account's secret anew, once for all sign-ins that find it wrong at the same
+// time: after a change many do, and each new secret would undo the last.
+func (b backend) reassert(ctx context.Context, a account.Account, timeout time.Duration) (changed bool, err error) {
+	done, err, _ := b.learned.reasserting.Do(a.Mapping, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		defer cancel()
+		changed, err := b.accounts.Reassert(ctx, a)
+		if midas.CodeOf(err) == midas.Forbidden {
+			err = nil // it may not be mended; looking it up again says so
+		}
+		return changed, err
+	})
+	changed, _ = done.(bool)
+	return changed, err
+}
+
+// readGreeting reads a server's first packet; an ERR in its place is the error.
+func readGreeting(r io.Reader) (wire.Greeting, error) {
+	payload, _, err := wire.ReadPacket(r, nil, maxGreeting)
+	if err != nil {
+		return wire.Greeting{}, err
+	}
+	if wire.IsERR(payload) {
+		refused, err := wire.ParseERR(payload)
+		if err != nil {
+			return wire.Greeting{}, err
+		}
+		return wire.Greeting{}, midas.Errorf(midas.Unavailable, "%s", strings.TrimSpace(refused.Message))
+	}
+	return wire.ParseGreeting(payload)
+}

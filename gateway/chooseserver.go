@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"context"
+	"strings"
+
+	"github.com/midas-mysql/midas"
+)
+
+// serverChoice finds the server that a client means.
+type serverChoice struct {
+	plane *plane
+	// addresses are those of servers that have a listener of their own, by name. They are
+	// reached there alone.
+	addresses map[string]string
+}
+
+// of takes the server from the user name's suffix (user@server, the form of Azure's single
+// server) and returns the name without it. A name with an @ that is followed by no server is
+// a name: user principal names have one too. Without a suffix it is the server whose name the
+// client gave to TLS, or the only one there is. On a listener of one server it is that one,
+// and a suffix can but say so.
+func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, user string, err error) {
+	user, found := c.login.User, false
+	if at := strings.LastIndexByte(user, '@'); at >= 0 {
+		if server, found, err = s.find(ctx, user[at+1:]); found || err != nil {
+			user = user[:at]
+		}
+	}
+	switch {
+	case err != nil:
+		return server, user, err
+	case c.listener != "":
+		server, err = s.ofListener(ctx, c.listener, server)
+		return server, user, err
+	case !found:
+		if server, found, err = s.find(ctx, c.serverName()); err != nil {
+			return server, user, err
+		}
+	}
+	if found {
+		if address, elsewhere := s.address(server); elsewhere {
+			return midas.Server{}, user, publicly("server '%s' has an address of its own", server.Name).WithHint("connect to %s", address)
+		}
+		return server, user, nil
+	}
+	server, err = s.only(ctx, user)
+	return server, user, err
+}
+
+// find returns the server of that name, if there is one.
+func (s serverChoice) find(ctx context.Context, name string) (server midas.Server, found bool, err error) {
+	if name == "" {
+		return server, false, nil
+	}
+	server, err = s.plane.Server(ctx, name)
+	switch midas.CodeOf(err) {
+	case midas.NotFound, midas.Invalid:
+		return midas.Server{}, false, nil
+	}
+	return server, err == nil, err
+}
+
+// ofListener returns the server of a listener, unless the client has named another one.
+func (s serverChoice) ofListener(ctx context.Context, listener string, named midas.Server) (midas.Server, error) {
+	server, found, err := s.find(ctx, listener)
+	switch {
+	case err != nil:
+		return midas.Server{}, err
+	case !found:
+		return midas.Server{}, publicly("server '%s', which this address is for, does not exist", listener)
+	case named.UniqueID != "" && named.UniqueID != server.UniqueID:
+		return midas.Server{}, publicly("this address is for server '%s' alone", server.Name)
+	}
+	return server, nil
+}
+
+// only returns the server for a user that names none.
+func (s serverChoice) only(ctx context.Context, user string) (midas.Server, error) {
+	all, err := s.on(ctx, "")
+	switch {
+	case err != nil:
+		return midas.Server{}, err
+	case len(all) == 1:
+		return all[0], nil
+	case len(all) == 0:
+		return midas.Server{}, publicly("there is no MySQL server yet").WithHint("az mysql flexible-server create")
+	}
+	return midas.Server{}, publicly("%d servers are behind this address and the user name says none", len(all)).
+		WithHint("sign in as '%s@%s'", user, all[0].Name)
+}
+
+// on returns the servers that are reached over a listener: its own, or all that have none.
+func (s serverChoice) on(ctx context.Context, listener string) ([]midas.Server, error) {
+	if listener != "" {
+		server, found, err := s.find(ctx, listener)
+		if !found {
+			return nil, err
+		}
+		return []midas.Server{server}, nil
+	}
+	all, err := s.plane.Servers(ctx)
+	if err != nil || len(s.addresses) == 0 {
+		return all, err
+	}
+	var shared []midas.Server
+	for _, server := range all {
+		if _, elsewhere := s.address(server); !elsewhere {
+			shared = append(shared, server)
+		}
+	}
+	return shared, nil
+}
+
+func (s serverChoice) address(server midas.Server) (address string, elsewhere bool) {
+	address, elsewhere = s.addresses[strings.ToLower(server.Name)]
+	return address, elsewhere
+}

@@ -1,0 +1,54 @@
+package gateway
+
+import (
+	"net"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/wire"
+)
+
+// signedIn is what a sign-in has come to. The session holds it, and COM_CHANGE_USER replaces
+// it whole: nothing of one sign-in is left in the next. Of a sign-in that failed it holds
+// what was found out before, for the audit log.
+type signedIn struct {
+	principal midas.Principal // zero when a password proved the account
+	server    midas.Server
+	backend   backend // of server
+	account   account.Account
+	conn      *backendConn
+}
+
+// backendConn is a connection to the backend, signed in.
+type backendConn struct {
+	net.Conn
+	id     uint32      // the backend's connection id
+	ok     []byte      // the payload of its OK, for the client
+	status wire.Status // of that OK
+}
+
+// proved tells whether the client's token held.
+func (in signedIn) proved() bool { return in.principal.Issuer != "" }
+
+// isAdmin is true for the server's Entra administrator.
+func (in signedIn) isAdmin() bool { return in.account.Admin }
+
+// byGroup is true when the principal was admitted as a member of a group.
+func (in signedIn) byGroup() bool {
+	alone := in.principal
+	alone.Groups = nil
+	if in.isAdmin() {
+		return !administers(in.server, alone)
+	}
+	return in.proved() && account.Admit(in.account, alone) != nil
+}
+
+// administers tells whether p is the administrator of server.
+func administers(server midas.Server, p midas.Principal) bool {
+	return server.Admin != nil && account.Admit(administratorOf(*server.Admin), p) == nil
+}
+
+// administratorOf is the account that the administrator of a server is to have.
+func administratorOf(admin midas.Administrator) account.Account {
+	return account.Account{User: admin.Login, Host: "%", ID: admin.ObjectID, Admin: true}
+}

@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
+)
+
+// signIns signs clients in, with a token or a password, to the backend of the server that
+// they name.
+type signIns struct {
+	verifier  midas.Verifier
+	plane     *plane
+	choice    serverChoice
+	backends  *backends
+	tokens    *lane // the sign-ins by token under way
+	passwords *passwords
+	timeout   time.Duration
+}
+
+// run signs a client in with what it sent for a password. When it fails, the value says how
+// far the sign-in came, for the audit log.
+func (s *signIns) run(ctx context.Context, c *client, secret []byte) (signedIn, error) {
+	if !looksLikeToken(secret) {
+		return s.passwords.run(ctx, c, string(secret))
+	}
+	return s.withToken(ctx, c, secret)
+}
+
+// withToken signs in with a token when its turn has come.
+func (s *signIns) withToken(ctx context.Context, c *client, token []byte) (signedIn, error) {
+	began := time.Now()
+	leave, err := s.tokens.enter(ctx, c.source)
+	if err != nil {
+		return signedIn{}, errBusy
+	}
+	defer leave()
+	late := time.Since(began) > s.timeout/2
+	in, who, err := s.prove(ctx, c, token)
+	if err == nil {
+		in.account, err = who.admit(ctx)
+	}
+	switch {
+	case err != nil && ctx.Err() != nil && (late || !in.proved()):
+		return in, errBusy // its turn came too late
+	case err != nil:
+		return in, err
+	}
+	return s.enter(ctx, c, in, who)
+}
+
+// prove finds out which principal the token proves, and to which server it is to be let in.
+// Until the token has been verified nothing is looked up: neither the answer nor its time
+// tells a stranger which names exist.
+func (s *signIns) prove(ctx context.Context, c *client, token []byte) (in signedIn, who applicant, err error) {
+	in.principal, err = s.verifier.Verify(ctx, string(token))
+	if err != nil {
+		return signedIn{}, who, err
+	}
+	now, exists, err := s.plane.principal(ctx, in.principal)
+	in.principal = now
+	switch {
+	case err != nil:
+		return in, who, err
+	case !exists:
+		return in, who, publicly("the identity that the token is for was deleted (object id %s)", now.ObjectID)
+	}
+	server, user, err := s.choice.of(ctx, c)
+	if err != nil {
+		return in, who, err
+	}
+	in.server = server
+	if server.Admin == nil {
+		return in, who, publicly("server '%s' has no Microsoft Entra administrator, and without one nobody signs in with a token", server.Name).
+			WithHint("az mysql flexible-server ad-admin create")
+	}
+	in.backend, err = s.backends.of(ctx, server)
+	return in, applicant{now, server, in.backend.accounts, user, c.address()}, err
+}
+
+// entries is how often the backend is asked to let a session in at most. Each try after the
+// second follows a change of the account's password by somebody: one who changes it over and
+// over has to be faster than all of them.
+const entries = 8
+
+// enter signs in to the backend as the account that was found. When the backend refuses it,
+// its secret is set again: a user who changed it, or a master key that did, locks nobody out.
+// Then the account is looked up again, since it may have been dropped, or got a secret of
+// another generation, since it was remembered.
+func (s *signIns) enter(ctx context.Context, c *client, in signedIn, who applicant) (signedIn, error) {
+	var refusal error
+	for try := range entries {
+		var err error
+		in.conn, err = dialAccount(ctx, hop{c, in.server, in.backend}, credentials{in.account.User, in.backend.accounts.Secret(in.account)})
+		if !refusedAccount(err) && !lockedAccount(err) {
+			return in, err
+		}
+		refusal = err
+		changed, err := in.backend.reassert(ctx, in.account, s.timeout)
+		if err != nil {
+			return in, err
+		}
+		// After the first refusal another sign-in may have set the secret already.
+		if !changed && try > 0 {
+			break
+		}
+		if in.account, err = who.admit(ctx); err != nil {
+			return in, err
+		}
+	}
+	if refusedAccount(refusal) {
+		return in, answerf(mysqlerr.AccessDenied, "%s: the database refuses account %s from the gateway (its host must match the gateway's address, no account with a more specific host may match before it, such as an anonymous ''@'localhost', and it must need no certificate): %v",
+			c.denied(), in.account, refusal)
+	}
+	return in, refusal
+}
