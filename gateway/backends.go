@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/wire"
@@ -209,6 +210,37 @@ func (b backend) reassert(ctx context.Context, a account.Account, timeout time.D
 	changed, _ = done.(bool)
 	return changed, err
 }
+
+// maxRequireTLS bounds the names that are remembered. One that is forgotten is refused and
+// asked about again.
+const maxRequireTLS = 4 << 10
+
+// requireTLS are the names of accounts that a backend lets in over TLS alone. An account that
+// has REQUIRE SSL is let in so, and a unix socket is none. The hop to a backend that Dial has
+// verified needs no TLS and has none, for speed: for these accounts it is started there all the
+// same. Which they are is asked when the backend has refused one.
+type requireTLS struct {
+	names  *lru.Cache[string, struct{}]
+	config *tls.Config
+}
+
+func newRequireTLS() *requireTLS {
+	names, err := lru.New[string, struct{}](maxRequireTLS)
+	if err != nil {
+		panic(err) // only for a size that is not positive
+	}
+	return &requireTLS{names, &tls.Config{
+		MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, // Dial has verified who answers
+		ClientSessionCache: tls.NewLRUClientSessionCache(0),
+	}}
+}
+
+func (r *requireTLS) has(user string) bool {
+	_, required := r.names.Get(user)
+	return required
+}
+
+func (r *requireTLS) add(user string) { r.names.Add(user, struct{}{}) }
 
 // readGreeting reads a server's first packet; an ERR in its place is the error.
 func readGreeting(r io.Reader) (wire.Greeting, error) {

@@ -18,7 +18,7 @@ import (
 const errUnreachable = mysqlerr.ConnectToForeignDataSource
 
 // answer is an error with the number that a client gets for it. Its text is written for the
-// client's user, and holds nothing that a stranger may not know.
+// client's user.
 type answer struct {
 	number  uint16
 	state   string // "" for the one that belongs to number

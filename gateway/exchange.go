@@ -34,6 +34,11 @@ type exchange struct {
 	mayEnded      bool   // a command may have ended the transaction since the backend was last asked
 }
 
+// lookAhead is how much of a statement is waited for to tell whether it is the gateway's own.
+// A longer comment in front of one makes it the backend's, which answers that it does not
+// know such a statement.
+const lookAhead = 1 << 10
+
 // noCommandYet is a value of answersBefore that no count of answers reaches.
 const noCommandYet = math.MaxUint64
 

@@ -14,11 +14,6 @@ import (
 )
 
 const (
-	// lookAhead is how much of a statement is waited for to tell whether it is ours. A
-	// longer comment in front of one makes it the backend's, which answers that it does
-	// not know such a statement.
-	lookAhead = 1 << 10
-
 	// endTimeout is how long a connection may take to end at the backend, which may be busy
 	// with many more that end at the same time. What runs there when the gateway goes down
 	// may go on.
