@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/midas-mysql/midas/internal/passwordthrottle"
 	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
@@ -68,7 +69,7 @@ func newGate(cfg Config, draining context.Context) *gate {
 	behind, told := newBackends(cfg.Backends), throttledlog.New(cfg.Log, cfg.Now)
 	ins := &signIns{
 		verifier: cfg.Verifier, plane: p, choice: choice, backends: behind, tokens: newLane(tokensAtOnce), timeout: cfg.SignInTimeout,
-		passwords: &passwords{choice: choice, backends: behind, lane: newLane(passwordsAtOnce), guesses: newGuesses(), refusals: told, now: cfg.Now},
+		passwords: &passwords{choice: choice, backends: behind, lane: newLane(passwordsAtOnce), throttle: passwordthrottle.New(passwordLimits), refusals: told, now: cfg.Now},
 	}
 	signInLog := signInLog{record: cfg.Audit, now: cfg.Now}
 	return &gate{

@@ -12,6 +12,7 @@ import (
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
+	"github.com/midas-mysql/midas/internal/passwordthrottle"
 	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/internal/wire"
 )
@@ -31,13 +32,23 @@ func looksLikeToken(secret []byte) bool { return bytes.HasPrefix(secret, []byte(
 // The backend takes longer for some names than for others, and so do we.
 const minRefusalTime = 100 * time.Millisecond
 
+// passwordLimits are those of native accounts: an account takes its own password from everywhere,
+// and is seldom a person's alone.
+var passwordLimits = passwordthrottle.Limits{
+	Pair:      passwordthrottle.Allowance{Burst: 10, Every: 10 * time.Second},
+	LocalPair: passwordthrottle.Allowance{Burst: 20, Every: 2 * time.Second},
+	Source:    passwordthrottle.PerSource,
+	Account:   passwordthrottle.Allowance{Burst: 100, Every: 30 * time.Second},
+	NewSource: 1,
+}
+
 // passwords signs in clients that send a password. Neither the answer nor its time tells a
 // stranger which names exist, or whether the password was checked at all.
 type passwords struct {
 	choice   serverChoice
 	backends *backends
 	lane     *lane
-	guesses  *guesses
+	throttle *passwordthrottle.Throttle
 	refusals *throttledlog.Log
 	now      func() time.Time
 }
@@ -60,8 +71,8 @@ func (p *passwords) try(ctx context.Context, c *client, password string) (signed
 	if unknown != nil && outcomeOf(unknown) == midas.Undecided {
 		return in, p.unreachable(server, unknown)
 	}
-	guess := p.guesses.by(c.source, server.UniqueID, user)
-	if guess.throttled(p.now()) {
+	guess := p.throttle.Guess(c.source, server.UniqueID+"\x00"+user)
+	if guess.Wait(p.now()) > 0 {
 		return in, p.throttled(c, server)
 	}
 	leave, err := p.lane.enter(ctx, c.source)
@@ -69,7 +80,7 @@ func (p *passwords) try(ctx context.Context, c *client, password string) (signed
 		return in, errBusy
 	}
 	defer leave()
-	if guess.throttled(p.now()) {
+	if guess.Wait(p.now()) > 0 {
 		return in, p.throttled(c, server)
 	}
 	if unknown != nil {
@@ -81,9 +92,9 @@ func (p *passwords) try(ctx context.Context, c *client, password string) (signed
 	var accepted wire.ERR
 	switch {
 	case midas.CodeOf(err) == midas.Unauthenticated:
-		guess.failed(p.now())
+		guess.Failed(p.now())
 	case err == nil, errors.As(err, &accepted) && accepted.Code != mysqlerr.ConCount:
-		guess.succeeded(p.now())
+		guess.Succeeded(p.now())
 	}
 	return in, err
 }
