@@ -52,7 +52,7 @@ var levels = []struct {
 		"level 0 is what everything stands on, so it stands on the standard library alone",
 	},
 	{
-		[]string{"token", "tokensource", "directory", "account", "internal/output"},
+		[]string{"token", "tokensource", "directory", "account", "internal/output", "internal/passwordthrottle"},
 		"level 1 knows the words and one subject each, never how it is served",
 	},
 	{

@@ -20,11 +20,7 @@ type guesser struct {
 }
 
 func newGuesser(t *testing.T) *guesser {
-	a, err := newAttempts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &guesser{a, t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	return &guesser{newAttempts(), t, time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 }
 
 func (g *guesser) try(address, user string, right bool) (checked bool) {
@@ -63,10 +59,10 @@ func TestLoopbackIsOneSource(t *testing.T) {
 		}
 		return fmt.Sprintf("127.3.%d.%d:99", i/2, i), "alice"
 	})
-	if got != freeFailures {
+	if got != passwordLimits.LocalPair.Burst {
 		t.Errorf("%d guesses were checked", got)
 	}
-	if g.now = g.now.Add(longestLocalWait); !g.try("127.0.0.1:99", "alice", true) {
+	if g.now = g.now.Add(passwordLimits.LocalPair.Slowest); !g.try("127.0.0.1:99", "alice", true) {
 		t.Error("the owner waits longer than a minute for who guesses beside them")
 	}
 }
@@ -79,7 +75,7 @@ func TestFailuresUnderMadeUpNamesShutNobodyOut(t *testing.T) {
 	if got := g.checked(100, madeUp("127.0.0.1:99")); got != 100 || !g.try("127.0.0.1:99", "alice", true) {
 		t.Errorf("on loopback %d are checked, and then alice is not", got)
 	}
-	if got := g.checked(100, madeUp("192.0.2.1:99")); got != int(passwordFailures.subscriber) {
+	if got := g.checked(100, madeUp("192.0.2.1:99")); got != passwordLimits.Source.Subscriber.Burst {
 		t.Errorf("%d of one source were checked", got)
 	}
 	if g.try("192.0.2.1:99", "alice", true) {
@@ -96,7 +92,7 @@ func TestFailuresUnderMadeUpNamesShutNobodyOut(t *testing.T) {
 
 func TestSlipsDoNotAddUp(t *testing.T) {
 	g := newGuesser(t)
-	for i := range 2 * int(passwordFailures.subscriber) {
+	for i := range 2 * passwordLimits.Source.Subscriber.Burst {
 		user := fmt.Sprint("user", i)
 		if !g.try("192.0.2.1:99", user, false) || !g.try("192.0.2.1:99", user, true) {
 			t.Fatalf("user %d is not heard: those before only mistyped", i)
@@ -108,7 +104,7 @@ func TestSpreadGuessesAreBounded(t *testing.T) {
 	g := newGuesser(t)
 	g.try("198.51.100.7:99", "alice", true)
 	spread := func(i int) (string, string) { return fmt.Sprintf("203.0.%d.%d:99", i/250, i%250), "Alice" }
-	if got := g.checked(500, spread); got != accountFailures {
+	if got := g.checked(500, spread); got != passwordLimits.Account.Burst {
 		t.Errorf("%d guesses from 500 addresses were checked", got)
 	}
 	if !g.try("198.51.100.7:99", "alice", true) {
@@ -123,7 +119,7 @@ func TestSpreadGuessesAreBounded(t *testing.T) {
 	got := g.checked(1000, func(i int) (string, string) {
 		return fmt.Sprintf("[2a00:1:2:%x::1]:99", i), fmt.Sprint("u", i)
 	})
-	if got != int(passwordFailures.network) {
+	if got != passwordLimits.Source.Network.Burst {
 		t.Errorf("%d guesses from one /48 were checked", got)
 	}
 }

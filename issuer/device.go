@@ -15,6 +15,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/clientkey"
+	"github.com/midas-mysql/midas/internal/passwordthrottle"
 )
 
 // The device code grant: a program without a browser shows a short code, and a person
@@ -45,9 +46,13 @@ const (
 )
 
 // codeFailures are wrong user codes. There are many more codes than passwords that people
-// choose, none lives long, and who has one still needs a password: what counts is that
-// nobody's guesses keep others at the same address out.
-var codeFailures = failureLimits{subscriber: 1000, network: 4000, local: 10_000}
+// choose, none lives long, and somebody who has one still needs a password: what counts is
+// that nobody's guesses keep others at the same address out.
+var codeFailures = passwordthrottle.SourceLimits{
+	Subscriber: passwordthrottle.Allowance{Burst: 1000, Every: 170 * time.Millisecond},
+	Network:    passwordthrottle.Allowance{Burst: 4000, Every: 43 * time.Millisecond},
+	Local:      passwordthrottle.Allowance{Burst: 10_000, Every: 17 * time.Millisecond},
+}
 
 // device is one code on its way.
 type device struct {

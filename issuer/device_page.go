@@ -56,13 +56,13 @@ func (i *Issuer) serveDeviceForm(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	from := senderOf(r)
-	if wait := i.codes.wait(from, i.now()); wait > 0 {
+	if wait := i.codes.Wait(from, i.now()); wait > 0 {
 		i.showDevicePage(w, http.StatusTooManyRequests, deviceView{Problem: "Too many wrong codes from this address. Try again later."})
 		return
 	}
 	n := i.devices.find(form.Get("code"), i.now())
 	if n == nil {
-		i.codes.add(from, 1, i.now())
+		i.codes.Failed(from, i.now())
 		i.showDevicePage(w, http.StatusBadRequest, deviceView{Problem: "That code is not known, or its time is over. Ask the program for another."})
 		return
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/passwordthrottle"
 	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/token"
 )
@@ -130,8 +131,8 @@ type Issuer struct {
 	outside  *outsideIssuers
 	seen     *replays
 	devices  *deviceCodes
-	attempts *attempts // of passwords
-	codes    *senders  // of user codes
+	attempts *attempts                 // of passwords
+	codes    *passwordthrottle.Sources // of wrong user codes
 	routes   []endpoint
 }
 
@@ -168,12 +169,8 @@ func New(cfg Config) (*Issuer, error) {
 	if i.devices, err = newDeviceCodes(); err != nil {
 		return nil, err
 	}
-	if i.attempts, err = newAttempts(); err != nil {
-		return nil, err
-	}
-	if i.codes, err = newSenders(codeFailures); err != nil {
-		return nil, err
-	}
+	i.attempts = newAttempts()
+	i.codes = passwordthrottle.NewSources(codeFailures)
 	i.routes = i.route()
 	return i, nil
 }
