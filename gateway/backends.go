@@ -30,7 +30,7 @@ type Backends interface {
 type Backend interface {
 	Dial(ctx context.Context) (net.Conn, error) // before the server's greeting
 	TLS() *tls.Config                           // nil: this hop stays as dialled
-	Verified() bool                             // Dial itself has found out who answers
+	Verified() bool                             // Dial itself has verified the process that answers
 }
 
 // Accounts are the AADUSER accounts of one server. *account.Store is one.
@@ -230,7 +230,7 @@ func newRequireTLS() *requireTLS {
 		panic(err) // only for a size that is not positive
 	}
 	return &requireTLS{names, &tls.Config{
-		MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, // Dial has verified who answers
+		MinVersion: tls.VersionTLS12, InsecureSkipVerify: true, // Dial has verified the process that answers
 		ClientSessionCache: tls.NewLRUClientSessionCache(0),
 	}}
 }

@@ -47,7 +47,7 @@ func (u changer) ask(c *client, payload []byte) (secret []byte, err error) {
 		c.login.Charset = byte(asked.Charset)
 	}
 	// What came with the command answers the first nonce, for a plugin that takes no
-	// token. A new question settles which plugin speaks now.
+	// token. A new question says which plugin is to answer.
 	secret, err = c.ask(wire.AuthSwitchRequest{Plugin: c.plugin, Data: append(newNonce(), 0)}.Append(nil))
 	if err != nil {
 		return nil, err

@@ -238,7 +238,7 @@ func (w *world) inBackground(n int, open func(i int) *sql.DB) (wait func() []err
 }
 
 // TestSignInsThatAreWorkedOnKeepTheirPlace: neither silent sockets nor others end them, and
-// who is over the limit then is told at once.
+// a connection over the limit then is told at once.
 func TestSignInsThatAreWorkedOnKeepTheirPlace(t *testing.T) {
 	w, b := onSlowBackend(t)
 	user, id := w.user("app")

@@ -14,8 +14,8 @@ import (
 
 // Accounts are changed by ordinary statements, which the backend runs. The gateway sees
 // most of them pass, and lets the account store follow before the client has the answer:
-// anyone who drops an AADUSER and makes an account of that name with the next statement must
-// not meet the row of the first.
+// a client that drops an AADUSER and makes an account of that name with its next statement
+// must not meet the row of the first.
 
 // errNoPassword is for an AADUSER who sets a password. MySQL refuses that as well; MariaDB
 // cannot.

@@ -14,7 +14,7 @@ import (
 // A client is greeted before it says which server it wants. On the listener of one server it
 // hears what the backend of that server says. Where several share a listener it hears the
 // least that all of them can do, so that any of them can be relayed. No greeting is true for
-// MySQL and MariaDB both: the family of the first server by name is the listener's, and a
+// MySQL and MariaDB both: the family of the first server that the directory lists is the listener's, and a
 // sign-in to a server of the other family is refused.
 
 // relayable are the capabilities that work between a client and the backend when
@@ -22,10 +22,10 @@ import (
 //
 // Left out: compression, which would hide the commands; multi-factor sign-in, which
 // ends at the gateway; COM_MULTI, which packs several commands into one; and LOAD DATA
-// LOCAL, which makes a client's packets something else than commands. Where such a file
-// ends is the backend's to say, so who interrupts it at the right moment gets bytes of the
-// file read as commands by the backend that the gateway has not seen as such, one that
-// signs in as another account among them.
+// LOCAL, which makes a client's packets something else than commands. The backend decides
+// where such a file ends: a client that interrupts it at the right moment has the backend
+// read bytes of the file as commands that the gateway has not seen, one that signs in as
+// another account among them.
 const relayable = ^(wire.ClientSSL | wire.ClientCompress | wire.ClientZstdCompression | wire.ClientLocalFiles |
 	wire.ClientMultiFactorAuthentication | wire.ClientCapabilityExtension |
 	wire.ClientSSLVerifyServerCert | wire.ClientRememberOptions | wire.MariaDBComMulti)

@@ -11,7 +11,7 @@ import (
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
-// TestLocalFilesAreRefused: whoever interrupts LOAD DATA LOCAL at the right moment could
+// TestLocalFilesAreRefused: a client that interrupts LOAD DATA LOCAL at the right moment could
 // make the backend read a file's bytes as commands, which the gateway takes for a file.
 func TestLocalFilesAreRefused(t *testing.T) {
 	everyBackend(t, func(t *testing.T, w *world) {
@@ -72,8 +72,8 @@ func (w *world) stuck(then []byte) *rawClient {
 	return c
 }
 
-// TestSessionsThatCannotSettleEnd, and hold neither memory nor a connection for ever.
-func TestSessionsThatCannotSettleEnd(t *testing.T) {
+// TestSessionsWhoseAnswersDoNotComeEnd, and hold neither memory nor a connection for ever.
+func TestSessionsWhoseAnswersDoNotComeEnd(t *testing.T) {
 	for name, then := range map[string][]byte{
 		"a statement of ours":          append([]byte{byte(wire.ComQuery)}, "CREATE AADUSER 'x'"...),
 		"a broken change of user":      {byte(wire.ComChangeUser)},

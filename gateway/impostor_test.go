@@ -11,7 +11,7 @@ import (
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
-// takenBackend is one whose address somebody else has taken, and who cannot be told from it.
+// takenBackend is one whose address an impostor has taken, and nothing tells them apart.
 type takenBackend struct {
 	testBackend
 	by string // "": not yet

@@ -27,7 +27,7 @@ type lane struct {
 	mu     sync.Mutex
 	free   int
 	active map[netip.Prefix]int
-	lines  map[netip.Prefix]*list.Element // of turns, by who waits there
+	lines  map[netip.Prefix]*list.Element // of turns, by the source that waits there
 	turns  list.List                      // of *line, whose turn is next first
 }
 

@@ -78,7 +78,7 @@ func TestAADUsersHaveNoPassword(t *testing.T) {
 }
 
 // TestAccountsThatNeedNoPassword: the backend sees the gateway on its socket, as the
-// user that midas runs as, and would let anybody in who names such an account.
+// user that midas runs as, and would let in any client that names such an account.
 func TestAccountsThatNeedNoPassword(t *testing.T) {
 	me, err := user.Current()
 	if err != nil {

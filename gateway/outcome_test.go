@@ -74,7 +74,7 @@ func TestWhatCannotBeDecidedIsNotARefusal(t *testing.T) {
 	w.must(w.open(user, token).Ping())
 }
 
-// TestDeadBackendFillsNoLog, no matter who asks for it.
+// TestDeadBackendFillsNoLog, whatever clients ask for it.
 func TestDeadBackendFillsNoLog(t *testing.T) {
 	b := &deadBackend{testBackend: external(t, mysqltest.MariaDB(t))}
 	w := newWorld(t, b)

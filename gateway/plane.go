@@ -210,7 +210,7 @@ func (p *plane) readServers(ctx context.Context, revision uint64) (*serverList, 
 	return list, nil
 }
 
-// principal returns who p is now: exists is false for one that was deleted or disabled, and
+// principal returns a principal as it is now: exists is false for one that was deleted or disabled, and
 // the groups are those of the directory if it knows the issuer, else those of the token.
 func (p *plane) principal(ctx context.Context, who midas.Principal) (now midas.Principal, exists bool, err error) {
 	revision, remembers := p.catchUp(ctx)

@@ -192,7 +192,7 @@ func TestBrokenFeedHidesNothing(t *testing.T) {
 }
 
 // TestChangesAreSeenAmongOthers: a sign-in sees each change that was acknowledged before it
-// began, no matter who else signs in and writes at the same time.
+// began, whatever signs in and writes at the same time.
 func TestChangesAreSeenAmongOthers(t *testing.T) {
 	w := oneBackend(t)
 	w.stop()

@@ -22,7 +22,12 @@ type rawClient struct {
 
 func (w *world) connect() *rawClient {
 	w.Helper()
-	conn, err := net.Dial("tcp", w.addr)
+	return w.connectTo(w.addr)
+}
+
+func (w *world) connectTo(address string) *rawClient {
+	w.Helper()
+	conn, err := net.Dial("tcp", address)
 	w.must(err)
 	w.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
@@ -33,7 +38,12 @@ func (w *world) connect() *rawClient {
 // dial connects and reads the greeting.
 func (w *world) dial() *rawClient {
 	w.Helper()
-	c := w.connect()
+	return w.dialAt(w.addr)
+}
+
+func (w *world) dialAt(address string) *rawClient {
+	w.Helper()
+	c := w.connectTo(address)
 	var err error
 	c.greeting, err = wire.ParseGreeting(c.read())
 	w.must(err)

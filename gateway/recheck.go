@@ -154,7 +154,7 @@ func (r *recheck) end(those []candidate, why *answer) {
 	}
 }
 
-// gone returns why a session is to end, or nil, and who its principal is now.
+// gone returns why a session is to end, or nil, and its principal as it is now.
 func (r *recheck) gone(ctx context.Context, b *sessionBasis) (now midas.Principal, why *answer, err error) {
 	server, err := r.plane.Server(ctx, b.server.Name)
 	switch {

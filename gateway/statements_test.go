@@ -123,7 +123,7 @@ func TestStatementsThatReadInTwoWays(t *testing.T) {
 	})
 }
 
-// TestLastThatWasNotPrepared: who executes "the statement prepared last", which was ours and
+// TestLastThatWasNotPrepared: a client that executes "the statement prepared last", which was ours and
 // was refused or is closed, must not execute the one before.
 func TestLastThatWasNotPrepared(t *testing.T) {
 	w := oneBackend(t)

@@ -27,7 +27,7 @@ func TestThrottleHoldsLittle(t *testing.T) {
 }
 
 // TestAllowanceGrowsSlow: each failure after the burst doubles the wait, half an hour without
-// one makes it whole again, and who waits longer than they must gains nothing by it.
+// one makes it whole again, and waiting longer than needed gains nothing.
 func TestAllowanceGrowsSlow(t *testing.T) {
 	slow := Allowance{Burst: 2, Every: 10 * time.Second, Slowest: time.Minute}
 	throttle := New(Limits{Pair: slow, LocalPair: slow, Source: PerSource, Account: Allowance{Burst: 100, Every: time.Minute}})

@@ -40,7 +40,7 @@ func (l *lines) with(words string) (n int) {
 	return n
 }
 
-// underAttack is a world with a native account, whose backend counts who comes.
+// underAttack is a world with a native account, whose backend counts connections.
 func underAttack(t *testing.T) (w *world, b *slowBackend, log *lines, native string) {
 	b, log = &slowBackend{testBackend: external(t, mysqltest.MariaDB(t))}, &lines{}
 	w = newWorld(t, b)
@@ -121,7 +121,7 @@ func TestGuessersLockNobodyOut(t *testing.T) {
 		w.must(w.open(native, right, at(owner)).Ping())
 	}
 	w.must(w.open(user, token, at("127.2.0.1")).Ping())
-	// Those who guess from many addresses have one each now.
+	// Guessers at many addresses have one guess each now.
 	if first, second := w.guess(b, 1, "127.2.1.1", always(native)), w.guess(b, 1, "127.2.1.1", always(native)); first != 1 || second != 0 {
 		t.Errorf("a further guesser: the backend was asked %d times, and %d times again", first, second)
 	}
@@ -137,7 +137,7 @@ func TestNamesAreNotTriedOneByOne(t *testing.T) {
 	if n := log.with("level=WARN") + log.with("level=ERROR") + log.with("level=INFO"); n > 5 {
 		t.Errorf("%d lines in the log", n)
 	}
-	w.must(w.open(native, right, at("127.1.0.1")).Ping()) // who was known here is let in
+	w.must(w.open(native, right, at("127.1.0.1")).Ping()) // the owner was known here
 }
 
 // TestGuessesByChangeOfUser: a client that is signed in guesses no faster.
