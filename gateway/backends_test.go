@@ -15,7 +15,7 @@ func (w *world) newServer(name string) {
 	w.Helper()
 	admin := w.server.Admin.Administrator
 	admin.Login = w.name(name)
-	_, _, err := w.directory.PutServer(w.Context(), tenantGroup, name, directory.ServerChange{
+	_, _, err := w.directory.PutServer(w.Context(), nil, tenantGroup, name, directory.ServerChange{
 		Change: directory.Change{Location: "eastus"}, Admin: &directory.Administrator{Administrator: admin},
 	})
 	w.must(err)
