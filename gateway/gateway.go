@@ -236,7 +236,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 func (g *Gateway) handle(conn net.Conn) {
 	guarded := relay.NewGuarded(conn)
-	s := &session{Gateway: g, raw: guarded, conn: guarded, from: guarded, source: sender.OfConn(conn), id: g.lastID.Add(1), validateIDs: true}
+	s := &session{Gateway: g, raw: guarded, source: sender.OfConn(conn), id: g.lastID.Add(1), validateIDs: true}
+	client := &listening{Guarded: guarded, session: s}
+	s.conn, s.from = client, client
 	g.mu.Lock()
 	if g.closing {
 		g.mu.Unlock()

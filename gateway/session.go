@@ -26,8 +26,9 @@ type session struct {
 	id   uint32         // what the greeting said, and KILL may name
 	seq  byte           // of the next packet to the client
 
-	source sender.Sender
-	place  *place // while signing in, or refused; else nil
+	source  sender.Sender
+	place   *place      // while signing in, or refused; else nil
+	listens atomic.Bool // for what the client sends, while signing in
 
 	login     wire.HandshakeResponse
 	plugin    string // by which the client sent its token, and can again
@@ -95,7 +96,7 @@ func (s *session) run(ctx context.Context) {
 // takePlace gets a place among the connections that sign in, if need be that of one which
 // waits for its client.
 func (s *session) takePlace() bool {
-	taken, dropped := s.limits.enter(s.source, func() { s.raw.Close() })
+	taken, dropped := s.limits.enter(s.source, s)
 	if dropped != nil {
 		s.refusals.Warn(dropped.from.String(), "connection closed to make room: it had not sent its token or password", "source", dropped.from)
 	}
