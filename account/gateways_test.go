@@ -84,6 +84,28 @@ func TestConcurrentAdministrator(t *testing.T) {
 	})
 }
 
+// Each row is written over a connection of its own, under a lock that takes another. Stores that
+// share a small pool must not keep those connections from each other.
+func TestStoresThatShareAPool(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		db, turns := w.pool(""), make(chan struct{}, 1)
+		db.SetMaxOpenConns(2)
+		var all sync.WaitGroup
+		for i := range 5 {
+			server := string(rune('a' + i))
+			cfg := w.config(server)
+			cfg.DB, cfg.Turns = db, turns
+			s := w.open(cfg)
+			all.Go(func() {
+				if _, err := s.Create(t.Context(), CreateRequest{Name: w.name("app" + server), ID: idA, SkipValidation: true}, false); err != nil {
+					t.Errorf("server %s: %v", server, err)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
 // Two servers may have one backend. Neither sees, opens or takes the other's accounts.
 func TestServersThatShareABackend(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {

@@ -95,7 +95,7 @@ func (s *Store) adopt(ctx context.Context) error {
 			if err := s.copies.Put(row.Account); err != nil {
 				return err
 			}
-			if err := s.updateRow(ctx, conn, row.Account); err != nil {
+			if err := s.updateRow(ctx, row.Account); err != nil {
 				return err
 			}
 		}

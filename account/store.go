@@ -56,6 +56,9 @@ type StoreConfig struct {
 	// Copies keeps the rows of the table outside the backend, too, and brings them back
 	// when they are lost there; nil for a table without a copy.
 	Copies *Copies
+	// Turns has room for one, and is what the stores of one backend share: one of them at a time
+	// waits for the lock of accounts. nil for a store that shares its backend with none.
+	Turns chan struct{}
 	// CacheTTL is how long Lookup may answer from memory: 3 s when zero. It bounds how
 	// long a dropped account can still be matched at this gateway.
 	CacheTTL time.Duration
@@ -96,11 +99,11 @@ type Store struct {
 	refused     *recent // by mapping and verdict
 	endedFor    *recent // by user, who had the lock of accounts
 	verified    verified
+	restored    verified      // accounts that hold the secret of an outdated row
 	sweeping    chan struct{} // full while one sweep runs
 	last        atomic.Pointer[inventory]
 
 	uninstalled bool // guarded by turn
-	wrote       bool // guarded by turn: the connection that has the lock has changed the table
 }
 
 // New makes the schema if it is missing and returns the store. Errors are Invalid for a
@@ -123,9 +126,12 @@ func New(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	s := &Store{
 		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), deriver: cfg.Deriver,
 		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
-		turn: make(chan struct{}, 1), nativeTurns: make(chan struct{}, nativesAtOnce), copies: noCopies{},
+		turn: cfg.Turns, nativeTurns: make(chan struct{}, nativesAtOnce), copies: noCopies{},
 		administers: cfg.Administrator, reasserted: newRecent(), marked: newRecent(), locks: newRecent(),
 		mended: newRecent(), expelled: newRecent(), toExpel: newRecent(), refused: newRecent(), endedFor: newRecent(), sweeping: make(chan struct{}, 1),
+	}
+	if s.turn == nil {
+		s.turn = make(chan struct{}, 1)
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -82,6 +82,7 @@ type stack struct {
 	proxyLn         net.Listener
 
 	copies  *account.Copies
+	turns   chan struct{} // of the account stores, which share the backend
 	names   *certificateNames
 	stores  sync.Map // unique id of a server → *account.Store
 	opening singleflight.Group
@@ -93,7 +94,7 @@ type stack struct {
 // openStack makes the parts in the order in which they need each other. On failure
 // it takes down again what it had put up.
 func openStack(ctx context.Context, cfg stackConfig) (_ *stack, err error) {
-	s := &stack{stackConfig: cfg, metrics: newMetrics()}
+	s := &stack{stackConfig: cfg, metrics: newMetrics(), turns: make(chan struct{}, 1)}
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}

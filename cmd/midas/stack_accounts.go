@@ -50,7 +50,7 @@ func (s *stack) account(ctx context.Context, server midas.Server) (*account.Stor
 func (s *stack) openStore(ctx context.Context, name, serverID string, unsealed bool) (*account.Store, error) {
 	return account.New(ctx, account.StoreConfig{
 		DB: s.backend.DB(), Dialect: s.backend.Dialect(), ServerID: serverID, AdoptUnsealed: unsealed,
-		Deriver: s.accountDeriver(), Copies: s.copies, Directory: s.directory, Log: s.Log,
+		Deriver: s.accountDeriver(), Copies: s.copies, Turns: s.turns, Directory: s.directory, Log: s.Log,
 		Administrator: s.administratorOf(name, serverID),
 	})
 }
