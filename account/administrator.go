@@ -219,7 +219,7 @@ func (s *Store) promote(ctx context.Context, q querier, existing, a Account) (Ac
 	if a.ID != existing.ID {
 		s.endSessions(ctx, q, a)
 	}
-	return a, s.updateRow(ctx, q, a)
+	return a, s.updateRow(ctx, a)
 }
 
 func hasPrivileges(ctx context.Context, q querier, a Account) (bool, error) {

@@ -66,22 +66,22 @@ func TestCreateWhileTheCallerLeaves(t *testing.T) {
 	})
 }
 
-// A pool of one connection is enough, also for undoing.
-func TestOneConnectionIsEnough(t *testing.T) {
+// A pool of two connections is enough, also for undoing: one has the lock, one writes rows.
+func TestTwoConnectionsAreEnough(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		cfg := w.config("first")
 		w.store() // makes the schema, which the poor user may not
 		// It may make no accounts: the row is written and must be taken back.
 		cfg.DB = w.poor("service", "SELECT")
 		w.exec("GRANT INSERT, UPDATE, DELETE ON midas.* TO " + quoteAccount(w.name("service"), "%"))
-		cfg.DB.SetMaxOpenConns(1)
+		cfg.DB.SetMaxOpenConns(2)
 		s, user := w.open(cfg), w.name("app")
 		ctx, cancel := context.WithTimeout(t.Context(), mendTimeout-time.Second)
 		defer cancel()
 		_, err := s.Create(ctx, CreateRequest{Name: user, ID: idA, SkipValidation: true}, false)
 		expect(t, err, midas.Unavailable, 1105)
 		if ctx.Err() != nil {
-			t.Error("it waited for another connection")
+			t.Error("it waited for a third connection")
 		}
 		if accounts, rows := w.hosts(user), w.rows(user); len(accounts)+len(rows) > 0 {
 			t.Errorf("accounts %v, rows %v", accounts, rows)
@@ -115,7 +115,7 @@ func TestCreateWithoutReload(t *testing.T) {
 func (w *world) plant(s *Store, user, mapping string) Account {
 	w.t.Helper()
 	a := Account{ServerID: s.server, User: user, Host: "%", Kind: midas.KindService, ID: idA, Generation: 1, Mapping: mapping}
-	if err := s.insertRow(w.t.Context(), w.root, a); err != nil {
+	if err := s.insertRow(w.t.Context(), a); err != nil {
 		w.t.Fatal(err)
 	}
 	return a

@@ -123,7 +123,7 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 			return Account{}, false, cannot(a, "its record in schema midas was not written by midas for this server").
 				WithHint("DROP USER %s; then create it again; or %s", a, otherName(a))
 		case !verdict.believed(): // and nothing stands behind it
-			err = s.discardRow(ctx, q, row.Mapping)
+			err = s.discardRow(ctx, row.Mapping)
 		case at >= 0 && s.madeFor(users[at], row.Account):
 			return row.Account, true, nil
 		default:
@@ -189,7 +189,7 @@ func (s *Store) make(ctx context.Context, q querier, a Account) (Account, error)
 	// connection was doing may still come to be after undo has looked.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeTimeout)
 	defer cancel()
-	err := s.insertRow(ctx, q, a)
+	err := s.insertRow(ctx, a)
 	if err == nil {
 		err = s.dialect.create(ctx, q, a, s.Secret(a))
 	}
@@ -225,7 +225,7 @@ func (s *Store) takeBack(ctx context.Context, q querier, a Account) error {
 	if err := s.drop(ctx, q, a); err != nil {
 		return err
 	}
-	return s.deleteRow(ctx, q, a)
+	return s.deleteRow(ctx, a)
 }
 
 // drop drops the account of a if it is ours.

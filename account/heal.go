@@ -210,7 +210,7 @@ func (s *Store) mendRow(ctx context.Context, q querier, a Account, there map[str
 		case rowNewer:
 			return false, s.copies.Put(r.Account)
 		}
-		if err := s.discardRow(ctx, q, a.Mapping); err != nil {
+		if err := s.discardRow(ctx, a.Mapping); err != nil {
 			return false, err
 		}
 	}
@@ -219,7 +219,7 @@ func (s *Store) mendRow(ctx context.Context, q querier, a Account, there map[str
 		return false, err
 	}
 	if free {
-		return true, s.writeRow(ctx, q, a)
+		return true, s.writeRow(ctx, a)
 	}
 	borne, err := s.borne(ctx, q, a)
 	if err != nil {
@@ -232,7 +232,7 @@ func (s *Store) mendRow(ctx context.Context, q querier, a Account, there map[str
 		s.log.InfoContext(ctx, "account row given up: its account is gone, and another row has its name", "account", a.String(), "id", a.ID)
 		return false, s.copies.Delete(a)
 	}
-	return true, s.writeRow(ctx, q, aside(a)) // it follows its account at the next lookup
+	return true, s.writeRow(ctx, aside(a)) // it follows its account at the next lookup
 }
 
 // vacate makes room for a row that is to be written again, and tells whether it could. The
@@ -253,9 +253,9 @@ func (s *Store) vacate(ctx context.Context, q querier, a Account) (free bool, er
 		case s.sealed(r) && !ours:
 			return false, nil
 		case s.sealed(r) && s.judge(r).believed():
-			err = s.rewriteRow(ctx, q, aside(r.Account))
+			err = s.rewriteRow(ctx, aside(r.Account))
 		default:
-			err = s.discardRow(ctx, q, r.Mapping)
+			err = s.discardRow(ctx, r.Mapping)
 		}
 		if err != nil {
 			return false, err
@@ -297,7 +297,7 @@ func (s *Store) lookAtOthers(ctx context.Context, q querier, rows []mappingRow) 
 		case v == rowDropped:
 			borne, err := s.borne(ctx, q, r.Account)
 			if err == nil && !borne {
-				err = s.discardRow(ctx, q, r.Mapping)
+				err = s.discardRow(ctx, r.Mapping)
 			}
 			if err != nil {
 				return err

@@ -34,11 +34,11 @@ type accountNames map[[2]string]backendUser
 func (s *Store) takeInventory(ctx context.Context) (rows []Account, users accountNames, err error) {
 	at := s.now()
 	// Rows first: one that is made meanwhile has its account by the time that is asked for.
-	rows, err = s.rows(ctx, s.db, "`server` = ?", s.server)
+	known, err := s.known(ctx, s.db, "`server` = ?", s.server)
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(rows) > 0 {
+	if len(known.rows)+len(known.unwritten)+len(known.outdated) > 0 {
 		all, err := s.dialect.all(ctx, s.db, s.server, s.self.user)
 		if err != nil {
 			return nil, nil, err
@@ -48,8 +48,57 @@ func (s *Store) takeInventory(ctx context.Context) (rows []Account, users accoun
 		}
 		users = usersByName(all)
 	}
+	rows = known.rows
+	for _, a := range known.unwritten { // one without an account may be of a backend that began anew
+		if _, there := users[[2]string{a.User, a.Host}]; there {
+			rows = append(rows, a)
+		}
+	}
 	s.noteInventory(at, rows, users)
+	for _, o := range known.outdated {
+		if u, there := users[[2]string{o.kept.User, o.kept.Host}]; there && !s.isRestored(u, o) {
+			rows = append(rows, o.kept)
+		}
+	}
 	return rows, users, nil
+}
+
+// knownRows is what midas knows of accounts, by the table and its copy.
+type knownRows struct {
+	rows []Account // of the table, believed
+	// unwritten are kept and not in the table: they are to be written again, which somebody
+	// may keep midas from.
+	unwritten []Account
+	outdated  []outdatedRow
+}
+
+// outdatedRow is one that is older than its copy: it opens nothing before an operator has
+// confirmed that a backup was restored. Its account is looked after by the copy meanwhile,
+// unless that is of the backup, too.
+type outdatedRow struct{ row, kept Account }
+
+func (s *Store) known(ctx context.Context, q querier, where string, args ...any) (k knownRows, err error) {
+	all, err := readRows(ctx, q, where, args...)
+	if isLost(err) && s.copies.begun() {
+		all, err = nil, nil
+	}
+	for _, a := range s.copies.All() {
+		at := slices.IndexFunc(all, func(r mappingRow) bool { return r.Mapping == a.Mapping })
+		switch {
+		case at >= 0 && s.judge(all[at]) == rowOutdated:
+			k.outdated = append(k.outdated, outdatedRow{all[at].Account, a})
+		case at < 0 || !s.judge(all[at]).believed():
+			k.unwritten = append(k.unwritten, a)
+		}
+	}
+	k.rows = s.believed(ctx, all)
+	return k, err
+}
+
+// isRestored tells whether the account came back together with its outdated row: then it has the
+// secret of that, and no other password.
+func (s *Store) isRestored(u backendUser, o outdatedRow) bool {
+	return u.user == o.row.User && u.host == o.row.Host && s.restored.holds(s, u, o.row)
 }
 
 func (s *Store) noteInventory(at time.Time, rows []Account, byName accountNames) {

@@ -35,6 +35,8 @@ const (
 	endedEvery  = 10 * time.Second // how often the log has it of one user
 	makeTimeout = 30 * time.Second // for a statement that must not be left half-way
 	mendTimeout = 5 * time.Second  // for undoing after the caller's context has ended
+	// writeTimeout is for one row, which somebody may keep midas from writing.
+	writeTimeout = 2 * time.Second
 )
 
 // errBusy is what locked wraps when somebody else keeps the lock.
@@ -42,11 +44,21 @@ var errBusy = errors.New("another gateway is changing accounts of this backend")
 
 func busy() error { return midas.Errorf(midas.Unavailable, "%w", errBusy).WithHint("try again") }
 
-// locked runs change on one connection while no other gateway changes accounts. It
-// returns Unavailable when the lock is not free within wait.
+// locked runs change on one connection while no other gateway changes accounts, when the table
+// agrees with its copy. It returns Unavailable when the lock is not free within wait.
 func (s *Store) locked(ctx context.Context, wait time.Duration, change func(conn *sql.Conn) error) error {
-	// Waiting takes a connection. One waits for all callers of this store: the pool's
-	// others are for sign-ins.
+	return s.lockedAsIs(ctx, wait, func(conn *sql.Conn) error {
+		if err := s.mendTable(ctx, conn); err != nil {
+			return err
+		}
+		return change(conn)
+	})
+}
+
+// lockedAsIs is locked whatever the table has.
+func (s *Store) lockedAsIs(ctx context.Context, wait time.Duration, change func(conn *sql.Conn) error) error {
+	// Waiting takes a connection. One waits for all callers: the pool's others are for sign-ins,
+	// and for what is written under the lock.
 	deadline := time.Now().Add(wait)
 	if err := s.takeTurn(ctx, wait); err != nil {
 		return err
@@ -61,15 +73,11 @@ func (s *Store) locked(ctx context.Context, wait time.Duration, change func(conn
 	if err := s.takeLock(ctx, conn, name, deadline); err != nil {
 		return err
 	}
-	s.wrote = false
-	defer func() { unlock(ctx, conn, name, s.wrote) }()
+	defer unlock(ctx, conn, name)
 	if s.toRenew() {
-		err = s.renew(ctx, conn)
-	} else {
-		err = s.mendTable(ctx, conn)
-	}
-	if err != nil {
-		return err
+		if err := s.renew(ctx, conn); err != nil {
+			return err
+		}
 	}
 	return change(conn)
 }
@@ -177,7 +185,7 @@ func readText(ctx context.Context, q querier, query string, args ...any) (text s
 	return text, there, rows.Err()
 }
 
-// takeTurn waits until no other caller of this store has the lock or waits for it.
+// takeTurn waits until no other caller has the lock or waits for it.
 func (s *Store) takeTurn(ctx context.Context, wait time.Duration) error {
 	select {
 	case s.turn <- struct{}{}:
@@ -196,11 +204,11 @@ func (s *Store) takeTurn(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// unlock releases the lock. A connection that is spent does not go back to the pool.
-func unlock(ctx context.Context, conn *sql.Conn, name string, spent bool) {
+// unlock releases the lock.
+func unlock(ctx context.Context, conn *sql.Conn, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTimeout)
 	defer cancel()
-	if _, err := conn.ExecContext(ctx, "DO RELEASE_LOCK('"+name+"')"); err != nil || spent {
+	if _, err := conn.ExecContext(ctx, "DO RELEASE_LOCK('"+name+"')"); err != nil {
 		// The lock is the connection's: let it end rather than go back to the pool.
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}

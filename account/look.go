@@ -69,7 +69,7 @@ func (s *Store) isRightIn(ctx context.Context, l *Look) (bool, error) {
 		}
 		rows = append(rows, r.Account)
 	}
-	found, err := s.survey(ctx, rows, l.users)
+	found, _, err := s.survey(ctx, rows, l.users)
 	if err == nil && len(found) == 0 {
 		s.noteInventory(l.at, rows, l.users)
 	}

@@ -215,18 +215,18 @@ func (s *Store) move(ctx context.Context, q querier, row Account, before string)
 	var others []Account
 	for _, other := range there {
 		if !s.judge(other).believed() { // and the account of that name is another row's
-			if err := s.discardRow(ctx, q, other.Mapping); err != nil {
+			if err := s.discardRow(ctx, other.Mapping); err != nil {
 				return err
 			}
 			continue
 		}
 		others = append(others, other.Account)
-		if err := s.rewriteRow(ctx, q, aside(other.Account)); err != nil {
+		if err := s.rewriteRow(ctx, aside(other.Account)); err != nil {
 			return err
 		}
 	}
 	s.log.InfoContext(ctx, "account row follows RENAME USER", "before", before, "account", row.String(), "id", row.ID)
-	if err := s.updateRow(ctx, q, row); err != nil {
+	if err := s.updateRow(ctx, row); err != nil {
 		return err
 	}
 	for _, other := range others {

@@ -99,7 +99,7 @@ func (s *Store) giveSecretBy(ctx context.Context, q querier, set func(context.Co
 	// The secret that the other account has now must never prove it.
 	spoilt := before
 	spoilt.Generation = max(before.Generation, after.Generation) + 1
-	if err := s.updateRow(ctx, q, spoilt); err != nil {
+	if err := s.updateRow(ctx, spoilt); err != nil {
 		return err
 	}
 	if _, err := s.settleBy(ctx, q, spoilt, marked); err != nil {

@@ -22,9 +22,9 @@ func TestPlantedViewRunsNothing(t *testing.T) {
 				w.database() + ".f() = 1" + row + " WITH CHECK OPTION")
 			w.advance(time.Minute)
 			for what, write := range map[string]func() error{
-				"insert": func() error { return s.writeRow(t.Context(), w.root, app) },
-				"update": func() error { return s.rewriteRow(t.Context(), w.root, app) },
-				"delete": func() error { return s.discardRow(t.Context(), w.root, app.Mapping) },
+				"insert": func() error { return s.writeRow(t.Context(), app) },
+				"update": func() error { return s.rewriteRow(t.Context(), app) },
+				"delete": func() error { return s.discardRow(t.Context(), app.Mapping) },
 			} {
 				if err := write(); !isLost(err) {
 					t.Errorf("%s at a view: %v", what, err)
@@ -53,7 +53,7 @@ func TestPlantedTriggerChangesNoSession(t *testing.T) {
 		w.trustFunctions()
 		cfg := w.copied(w.copyDir())
 		cfg.DB = w.pool("interpolateParams=true")
-		cfg.DB.SetMaxOpenConns(1)
+		cfg.DB.SetMaxOpenConns(2) // the one that has the lock, and the one that writes
 		s, user := w.open(cfg), w.name("app")
 		for i, set := range []string{"sql_mode = 'NO_BACKSLASH_ESCAPES'", "sql_select_limit = 0", "sql_safe_updates = 1", "character_set_results = latin1"} {
 			for _, event := range []string{"INSERT", "UPDATE"} {
@@ -82,6 +82,33 @@ func TestPlantedTriggerChangesNoSession(t *testing.T) {
 					t.Errorf("%s stays: %v", set, err)
 				}
 			}
+		}
+	})
+}
+
+// Nor does a temporary table that a trigger makes in midas's session count for anything.
+func TestPlantedTriggerHidesNoTable(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		w.trustFunctions()
+		table, planter := "mysql.global_priv", w.name("planter")
+		if w.mysql() {
+			table = "mysql.user"
+		}
+		s := w.open(w.copied(w.copyDir()))
+		w.exec("CREATE USER " + quoteAccount(planter, "%") + " IDENTIFIED BY 'Aa1-Planter'")
+		w.exec("GRANT ALL ON midas.* TO " + quoteAccount(planter, "%"))
+		w.exec("GRANT CREATE TEMPORARY TABLES ON *.* TO " + quoteAccount(planter, "%"))
+		for i, hidden := range []string{"midas.aaduser", table} {
+			w.execAs(w.poolOf(planter, "Aa1-Planter", "", nil), "CREATE TRIGGER midas.planted BEFORE INSERT ON midas.aaduser FOR EACH ROW "+
+				"CREATE TEMPORARY TABLE %s SELECT * FROM (SELECT '' AS User, '' AS Host, '{}' AS Priv, '{}' AS User_attributes, '' AS authentication_string, "+
+				"'' AS plugin, 'N' AS password_expired, 'N' AS account_locked, 'N' AS Password_require_current, 1 AS password_lifetime) AS none", hidden)
+			t.Cleanup(func() { w.exec("DROP TRIGGER IF EXISTS midas.planted") })
+			user := w.name("app" + string(rune('a'+i)))
+			made := w.create(s, user, idA)
+			if n := w.signIn(user, w.secret(s, made)); n != 0 {
+				t.Errorf("%s: the account that was made gives %d", hidden, n)
+			}
+			w.exec("DROP TRIGGER midas.planted")
 		}
 	})
 }

@@ -173,7 +173,7 @@ func (s *Store) Rotate(ctx context.Context, a Account) error {
 			return err
 		}
 		// The row comes second: if it stays behind, Reassert makes both agree again.
-		return s.updateRow(ctx, conn, after)
+		return s.updateRow(ctx, after)
 	})
 }
 

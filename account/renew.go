@@ -138,18 +138,18 @@ func (s *Store) replaceRow(ctx context.Context, q querier, a Account) error {
 		case r.Mapping == a.Mapping && r.ServerID == a.ServerID:
 			there = true
 		case s.sealed(r): // the accounts were renamed: its own turn comes, or has been
-			err = s.rewriteRow(ctx, q, aside(r.Account))
+			err = s.rewriteRow(ctx, aside(r.Account))
 		default:
-			err = s.discardRow(ctx, q, r.Mapping)
+			err = s.discardRow(ctx, r.Mapping)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if there {
-		return s.rewriteRow(ctx, q, a)
+		return s.rewriteRow(ctx, a)
 	}
-	return s.writeRow(ctx, q, a)
+	return s.writeRow(ctx, a)
 }
 
 // makeElsewhere makes the account of a row that had one at another backend.
@@ -236,7 +236,7 @@ func (s *Store) expelOther(ctx context.Context, q querier, key ServerKey, row Ac
 		s.log.WarnContext(ctx, "an account that another server had at this backend is locked: each server has a backend of its own now, and the account is made anew there",
 			"account", theirs.String(), "id", row.ID, "of server", row.ServerID, "hint", "its grants are still to be seen here; then DROP USER "+theirs.String())
 	}
-	return s.discardRow(ctx, q, row.Mapping)
+	return s.discardRow(ctx, row.Mapping)
 }
 
 // adopt seals the rows of this server that have no seal, as a midas that knew none left
@@ -284,7 +284,7 @@ func (s *Store) adoptRow(ctx context.Context, q querier, row Account) error {
 	if err := s.copies.Put(row); err != nil {
 		return err
 	}
-	return s.updateRow(ctx, q, row)
+	return s.updateRow(ctx, row)
 }
 
 // Rekey gives the server another key, a later version of the one it has: rows, copy, lock and

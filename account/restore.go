@@ -61,7 +61,7 @@ func (s *Store) confirm(ctx context.Context, q querier, r mappingRow, v verdict)
 		return Restored{}, err
 	}
 	if !ours {
-		err := s.deleteRow(ctx, q, before)
+		err := s.deleteRow(ctx, before)
 		return Restored{Account: before, Reason: "the backend has no such account that midas made for this row; the row is deleted"}, err
 	}
 	kept, _, dropped := s.copies.state(before.Mapping)
@@ -79,7 +79,7 @@ func (s *Store) confirm(ctx context.Context, q querier, r mappingRow, v verdict)
 			}
 		}
 	}
-	if err := s.updateRow(ctx, q, after); err != nil {
+	if err := s.updateRow(ctx, after); err != nil {
 		return Restored{}, err
 	}
 	s.log.WarnContext(ctx, "a refused row of midas.aaduser is restored by the operator", "account", after.String(), "id", after.ID, "was refused because", string(v))

@@ -67,7 +67,7 @@ func (s *Store) retireRow(ctx context.Context, q querier, row Account) error {
 		return err
 	}
 	s.dropOrLock(ctx, q, row)
-	return s.revokeRow(ctx, q, row)
+	return s.revokeRow(ctx, row)
 }
 
 // lockedUnproven tells whether the account in the place of row's is one that lockUnproven

@@ -3,7 +3,9 @@ package account
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,66 +145,92 @@ func readRows(ctx context.Context, q querier, where string, args ...any) ([]mapp
 // insertRow, updateRow and deleteRow are the ways in which a row changes, here and in the
 // copy outside.
 
-func (s *Store) insertRow(ctx context.Context, q querier, a Account) error {
+func (s *Store) insertRow(ctx context.Context, a Account) error {
 	if err := s.copies.Put(a); err != nil {
 		return err
 	}
-	return s.writeRow(ctx, q, a)
+	return s.writeRow(ctx, a)
 }
 
-func (s *Store) writeRow(ctx context.Context, q querier, a Account) error {
+func (s *Store) writeRow(ctx context.Context, a Account) error {
 	// What is written to takes no hint.
-	return s.writeTable(ctx, q, "INSERT INTO midas.aaduser ("+columns+", `created`) SELECT "+strings.Repeat("?, ", 12)+"? "+
+	return s.writeTable(ctx, "INSERT INTO midas.aaduser ("+columns+", `created`) SELECT "+strings.Repeat("?, ", 12)+"? "+
 		"FROM (SELECT COUNT(*) FROM "+aaduser+" WHERE `mapping` = '') AS is_table",
 		a.Mapping, a.ServerID, a.User, a.Host, a.Issuer, a.Tenant, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.key().seal(a),
 		s.now().UTC().Format(time.RFC3339))
 }
 
 // updateRow writes a row that has a higher generation than before.
-func (s *Store) updateRow(ctx context.Context, q querier, a Account) error {
-	if err := s.rewriteRow(ctx, q, a); err != nil {
+func (s *Store) updateRow(ctx context.Context, a Account) error {
+	if err := s.rewriteRow(ctx, a); err != nil {
 		return err
 	}
 	return s.copies.Put(a)
 }
 
 // rewriteRow writes a row and leaves its copy as it is.
-func (s *Store) rewriteRow(ctx context.Context, q querier, a Account) error {
-	return s.writeTable(ctx, q, "UPDATE "+aaduser+" SET `user` = ?, `host` = ?, `issuer` = ?, `tenant` = ?, `kind` = ?, `principal` = ?, `directory_name` = ?, "+
+func (s *Store) rewriteRow(ctx context.Context, a Account) error {
+	return s.writeTable(ctx, "UPDATE "+aaduser+" SET `user` = ?, `host` = ?, `issuer` = ?, `tenant` = ?, `kind` = ?, `principal` = ?, `directory_name` = ?, "+
 		"`admin` = ?, `generation` = ?, `seal` = ? WHERE `mapping` = ?",
 		a.User, a.Host, a.Issuer, a.Tenant, string(a.Kind), a.ID, a.DirectoryName, a.Admin, a.Generation, s.key().seal(a), a.Mapping)
 }
 
-func (s *Store) deleteRow(ctx context.Context, q querier, a Account) error {
+func (s *Store) deleteRow(ctx context.Context, a Account) error {
 	if err := s.copies.Delete(a); err != nil {
 		return err
 	}
-	return s.discardRow(ctx, q, a.Mapping)
+	return s.discardRow(ctx, a.Mapping)
 }
 
 // revokeRow is deleteRow for an account that somebody has dropped, or a former administrator's.
-func (s *Store) revokeRow(ctx context.Context, q querier, a Account) error {
+func (s *Store) revokeRow(ctx context.Context, a Account) error {
 	if err := s.copies.revoke(a); err != nil {
 		return err
 	}
-	return s.deleteRow(ctx, q, a)
+	return s.deleteRow(ctx, a)
 }
 
 // discardRow deletes a row that midas did not write, whatever mapping it claims.
-func (s *Store) discardRow(ctx context.Context, q querier, mapping string) error {
-	return s.writeTable(ctx, q, "DELETE FROM midas.aaduser USING "+aaduser+" WHERE `mapping` = ?", mapping)
+func (s *Store) discardRow(ctx context.Context, mapping string) error {
+	return s.writeTable(ctx, "DELETE FROM midas.aaduser USING "+aaduser+" WHERE `mapping` = ?", mapping)
 }
 
-// writeTable runs a statement that changes the table. Somebody may have put a trigger on that,
-// and what a trigger sets of the session stays: how many rows are read, for one, or in which
-// characters. Its sql_mode goes with it, but the server goes on telling that it set one, and the
-// driver would quote the names of strangers for that. What else it set ends with the connection,
-// see unlock.
-func (s *Store) writeTable(ctx context.Context, q querier, statement string, args ...any) error {
-	s.wrote = true
-	_, err := q.ExecContext(ctx, statement, args...)
-	if _, failed := q.ExecContext(context.WithoutCancel(ctx), "SET NAMES utf8mb4, SESSION sql_mode = DEFAULT, SESSION sql_select_limit = DEFAULT"); err == nil {
-		err = failed
+// writeTable runs a statement that changes the table, over a connection of its own that ends
+// afterwards. Somebody may have put a trigger on the table, and what a trigger leaves in the
+// session would change what midas does next in it: its settings, its role, and temporary
+// tables, which are read in the place of the real ones.
+//
+// A statement that takes too long is ended at the server, too. It waits for a lock or sleeps in
+// a trigger, does not notice that its client has left, and would be one more each time.
+func (s *Store) writeTable(ctx context.Context, statement string, args ...any) error {
+	const doing = "write midas.aaduser"
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return unavailable("connect to the backend", err)
 	}
-	return unavailable("write midas.aaduser", err)
+	defer func() {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // it does not go back to the pool
+		conn.Close()
+	}()
+	var id uint64
+	if err := conn.QueryRowContext(ctx, "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+		return unavailable(doing, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	_, err = conn.ExecContext(ctx, statement, args...)
+	if err != nil && ctx.Err() != nil {
+		s.endOwn(ctx, id)
+	}
+	return unavailable(doing, err)
+}
+
+// endOwn ends a connection of midas's own whose statement was given up. Another connection of the
+// pool may lead to another server of a cluster, where the id is somebody else's.
+func (s *Store) endOwn(ctx context.Context, id uint64) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mendTimeout)
+	defer cancel()
+	if user, known, err := userOf(ctx, s.db, id); err == nil && known && slices.Contains(s.service, user) {
+		_ = kill(ctx, s.db, []uint64{id})
+	}
 }

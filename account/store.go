@@ -107,11 +107,11 @@ type Store struct {
 	refused     *recent // by mapping and verdict
 	endedFor    *recent // by user, who had the lock of accounts
 	verified    verified
+	restored    verified      // accounts that hold the secret of an outdated row
 	sweeping    chan struct{} // full while one sweep runs
 	last        atomic.Pointer[inventory]
 
 	uninstalled bool // guarded by turn
-	wrote       bool // guarded by turn: the connection that has the lock has changed the table
 }
 
 // New makes the schema if it is missing and returns the store. Errors are Invalid for a

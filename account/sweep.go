@@ -12,6 +12,9 @@ import (
 
 const (
 	sweepTimeout = 10 * time.Second
+	// sweepTableTimeout is how long a sweep tries to have the table as its copy, and how long it
+	// writes rows.
+	sweepTableTimeout = 2 * time.Second
 	// sweepWait is how long a sweep waits for its turn to change accounts. Without a wait,
 	// sign-ins that have a secret set again all the time would put off every sweep.
 	sweepWait = time.Second
@@ -45,46 +48,57 @@ func (s *Store) Sweep(ctx context.Context) error {
 	case <-ctx.Done():
 		return unavailable("wait for another sweep", ctx.Err())
 	}
-	if err := s.sweepTable(ctx); err != nil {
-		return err
-	}
+	s.restored.begin()
+	// Those who may write to schema midas can keep rows from being written, by a trigger or the
+	// lock of a row. That must not keep accounts from being locked.
+	mending, stop := context.WithTimeout(ctx, sweepTableTimeout)
+	unmended := s.sweepTable(mending)
+	stop()
 	rows, users, err := s.takeInventory(ctx)
 	if err != nil {
-		return err
+		return errors.Join(unmended, err)
 	}
-	found, err := s.survey(ctx, rows, users)
+	found, writes, err := s.survey(ctx, rows, users)
 	if err != nil || len(found) == 0 {
-		return err
+		return errors.Join(unmended, err)
 	}
-	err = s.locked(ctx, sweepWait, func(conn *sql.Conn) error {
+	err = s.lockedAsIs(ctx, sweepWait, func(conn *sql.Conn) error {
 		var failed []error
-		for _, row := range found {
+		for i, row := range found {
+			if i == writes {
+				var stop context.CancelFunc
+				ctx, stop = context.WithTimeout(ctx, sweepTableTimeout)
+				defer stop()
+			}
 			failed = append(failed, s.putRight(ctx, conn, row))
 			s.Forget(row.User)
 		}
 		return errors.Join(failed...)
 	})
 	if errors.Is(err, errBusy) {
-		return nil
+		return unmended
 	}
-	return err
+	return errors.Join(unmended, err)
 }
 
 // survey returns the rows whose account is not as it should be, and leaves the slice as it is.
-func (s *Store) survey(ctx context.Context, rows []Account, byName accountNames) ([]Account, error) {
+// Those from writes on, for which midas may write to its table, come last, and of them former
+// administrators first, whose account goes before their row: a write that is kept waiting takes
+// the connection with it.
+func (s *Store) survey(ctx context.Context, rows []Account, byName accountNames) (found []Account, writes int, err error) {
 	if len(rows) == 0 {
-		return nil, nil
+		return nil, 0, nil
 	}
 	gone, err := s.gone(ctx, rows)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	former, _, err := s.former(ctx, rows)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	s.verified.begin()
-	return slices.DeleteFunc(slices.Clone(rows), func(row Account) bool {
+	found = slices.DeleteFunc(slices.Clone(rows), func(row Account) bool {
 		u, there := byName[[2]string{row.User, row.Host}]
 		switch {
 		case !there:
@@ -95,7 +109,23 @@ func (s *Store) survey(ctx context.Context, rows []Account, byName accountNames)
 			return s.marked.within(row.Mapping, s.now(), markEvery)
 		}
 		return s.staysLocked(u, row)
-	}), nil
+	})
+	rank := func(row Account) int {
+		switch u, there := byName[[2]string{row.User, row.Host}]; {
+		case !there:
+			return 3
+		case u.marker != row.Mapping:
+			return 2
+		case former(row):
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(found, func(a, b Account) int { return rank(a) - rank(b) })
+	if writes = slices.IndexFunc(found, func(row Account) bool { return rank(row) > 0 }); writes < 0 {
+		writes = len(found)
+	}
+	return found, writes, nil
 }
 
 func (s *Store) staysLocked(u backendUser, row Account) bool {
@@ -151,11 +181,10 @@ func (v *verified) holds(s *Store, u backendUser, row Account) bool {
 
 // putRight looks again, under the lock, and does what is to be done about one row.
 func (s *Store) putRight(ctx context.Context, q querier, row Account) error {
-	rows, err := s.rows(ctx, q, "`server` = ? AND `mapping` = ?", s.server, row.Mapping)
-	if err != nil || len(rows) != 1 {
+	row, known, err := s.knownAs(ctx, q, row.Mapping)
+	if err != nil || !known {
 		return err
 	}
-	row = rows[0]
 	users, err := s.dialect.byName(ctx, q, row.User)
 	if err != nil {
 		return err
@@ -165,7 +194,7 @@ func (s *Store) putRight(ctx context.Context, q querier, row Account) error {
 		_, err := s.settle(ctx, q, row)
 		return err
 	}
-	former, admin, err := s.former(ctx, rows)
+	former, admin, err := s.former(ctx, []Account{row})
 	if err != nil {
 		return err
 	}
@@ -185,6 +214,23 @@ func (s *Store) putRight(ctx context.Context, q querier, row Account) error {
 	}
 	_, err = s.followPrincipal(ctx, q, row)
 	return err
+}
+
+// knownAs returns the row of a mapping, by the table or by its copy, as Sweep goes by.
+func (s *Store) knownAs(ctx context.Context, q querier, mapping string) (row Account, known bool, err error) {
+	k, err := s.known(ctx, q, "`server` = ? AND `mapping` = ?", s.server, mapping)
+	if err != nil {
+		return Account{}, false, err
+	}
+	all := append(k.rows, k.unwritten...)
+	for _, o := range k.outdated {
+		all = append(all, o.kept)
+	}
+	at := slices.IndexFunc(all, func(a Account) bool { return a.Mapping == mapping })
+	if at < 0 {
+		return Account{}, false, nil
+	}
+	return all[at], true, nil
 }
 
 // Bereft returns the ids of the other servers on this backend that have a row without an

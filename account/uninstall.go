@@ -55,7 +55,7 @@ func (s *Store) remove(ctx context.Context, q querier, row Account) error {
 		var moved Account
 		if moved, err = s.settle(ctx, q, row); err == nil && moved.Mapping == "" {
 			// There is none, or one that is not provably ours, which stays, locked.
-			return s.deleteRow(ctx, q, row)
+			return s.deleteRow(ctx, row)
 		}
 		row = moved
 	}
@@ -68,5 +68,5 @@ func (s *Store) remove(ctx context.Context, q querier, row Account) error {
 		return errors.Join(err, locking)
 	}
 	s.Forget(row.User)
-	return s.deleteRow(ctx, q, row)
+	return s.deleteRow(ctx, row)
 }

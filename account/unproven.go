@@ -91,7 +91,7 @@ func (s *Store) bury(ctx context.Context, q querier, row Account) error {
 		return err
 	}
 	s.log.InfoContext(ctx, "account row deleted: its account is gone", "account", row.String(), "id", row.ID)
-	if err := s.revokeRow(ctx, q, row); err != nil {
+	if err := s.revokeRow(ctx, row); err != nil {
 		return err
 	}
 	// Those that its owner made at the backend, by a password that nobody has taken back yet, would

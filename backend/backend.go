@@ -154,8 +154,11 @@ func (t target) pool() (*sql.DB, error) {
 	if err := cfg.Apply(mysql.Charset("utf8mb4", "")); err != nil {
 		return nil, midas.Errorf(midas.Internal, "configure the backend's pool: %w", err)
 	}
-	// A server may have another default, under which a reader sees one moment for ever.
-	cfg.Params = map[string]string{"autocommit": "1"}
+	// A server may have other defaults, under which a reader sees one moment for ever, no rows at
+	// all or not those of a whole table.
+	cfg.Params = map[string]string{
+		"autocommit": "1", "sql_select_limit": "18446744073709551615", "sql_safe_updates": "0", "sql_big_selects": "1",
+	}
 	// The driver's own logger would write to standard error whenever a pooled
 	// connection turns out dead; the error it returns says as much.
 	cfg.Logger = &mysql.NopLogger{}

@@ -234,3 +234,34 @@ func TestDialReachesTheGreeting(t *testing.T) {
 		t.Errorf("Wait after Close: %v", err)
 	}
 }
+
+// A server whose defaults show few rows, or change none without a key, is one for midas, too.
+func TestExternalWithOtherDefaults(t *testing.T) {
+	for _, dialect := range []string{"mariadb", "mysql"} {
+		t.Run(dialect, func(t *testing.T) {
+			s := mysqltest.Fresh(t, dialect)
+			for _, set := range []string{"sql_select_limit = 0", "sql_safe_updates = 1", "sql_big_selects = 0", "max_join_size = 1", "autocommit = 0"} {
+				if _, err := s.DB().Exec("SET GLOBAL " + set); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b, err := backend.External(t.Context(), backend.ExternalConfig{URL: "unix:" + s.Socket, Password: s.Password})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			for _, statement := range []string{
+				"CREATE DATABASE shop", "CREATE TABLE shop.orders (id INT)", "INSERT INTO shop.orders VALUES (1), (2)",
+				"UPDATE shop.orders SET id = id + 1",
+			} {
+				if _, err := b.DB().Exec(statement); err != nil {
+					t.Errorf("%s: %v", statement, err)
+				}
+			}
+			var n int
+			if err := b.DB().QueryRow("SELECT COUNT(*) FROM shop.orders a, shop.orders b").Scan(&n); err != nil || n != 4 {
+				t.Errorf("counted %d, %v", n, err)
+			}
+		})
+	}
+}

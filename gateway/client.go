@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/midas-mysql/midas"
@@ -36,7 +37,8 @@ type client struct {
 
 	source   clientkey.Key
 	limits   *limits
-	place    *place // while signing in, or refused; else nil
+	place    *place      // while signing in, or refused; else nil
+	listens  atomic.Bool // for what the client sends, while signing in
 	log      *slog.Logger
 	refusals *throttledlog.Log
 
@@ -47,17 +49,16 @@ type client struct {
 }
 
 func newClient(conn net.Conn, listener string, l *limits, log *slog.Logger, told *throttledlog.Log) *client {
-	guarded := relay.NewGuarded(conn)
-	return &client{
-		raw: guarded, conn: guarded, from: guarded, source: clientkey.OfConn(conn), listener: listener,
-		limits: l, log: log, refusals: told,
-	}
+	c := &client{raw: relay.NewGuarded(conn), source: clientkey.OfConn(conn), listener: listener, limits: l, log: log, refusals: told}
+	heard := &listening{Guarded: c.raw, client: c}
+	c.conn, c.from = heard, heard
+	return c
 }
 
 // takePlace gets a place among the connections that sign in, if need be that of one which
 // waits for its client.
 func (c *client) takePlace() bool {
-	taken, dropped := c.limits.enter(c.source, func() { c.raw.Close() })
+	taken, dropped := c.limits.enter(c.source, c)
 	if dropped != nil {
 		c.refusals.Warn(dropped.from.String(), "connection closed to make room: it had not sent its token or password", "source", dropped.from)
 	}

@@ -32,13 +32,17 @@ type limits struct {
 type place struct {
 	limits *limits
 	from   clientkey.Key
-	drop   func() // closes the connection
+	client waiter
 	since  uint64 // of limits.moves, when the wait for the client began
 	// Of the groups that it is in: one, or with an IPv6 network two.
 	groups []*group
 	waits  []*list.Element
 	left   bool
 }
+
+// mostPassed bounds how many clients that have moved a newcomer passes over: it must not cost a
+// look at all of them.
+const mostPassed = 32
 
 // group is the connections of one subscriber or network.
 type group struct {
@@ -89,17 +93,16 @@ func newLimits(maxTotal, maxPerSource int) *limits {
 	return &limits{maxTotal: maxTotal, maxPerSource: maxPerSource, groups: map[netip.Prefix]*group{}}
 }
 
-// enter takes a place for a connection that the gateway waits for. drop closes the
-// connection when its place goes to another. dropped is whose place it was, if any. The
-// place is nil when there is none.
-func (l *limits) enter(from clientkey.Key, drop func()) (taken, dropped *place) {
+// enter takes a place for a connection that the gateway waits for. dropped is whose place it
+// was, if any. The place is nil when there is none.
+func (l *limits) enter(from clientkey.Key, client waiter) (taken, dropped *place) {
 	l.mu.Lock()
 	full := true
 	switch {
 	case l.held(from.Subscriber) >= l.maxPerSource:
-		dropped = l.groups[from.Subscriber].longest()
+		dropped = l.silent(l.groups[from.Subscriber])
 	case from.Network.IsValid() && l.held(from.Network) >= 2*l.maxPerSource:
-		dropped = l.groups[from.Network].longest()
+		dropped = l.silent(l.groups[from.Network])
 	case l.total >= l.maxTotal:
 		dropped = l.ofMost(from)
 	default:
@@ -109,11 +112,11 @@ func (l *limits) enter(from clientkey.Key, drop func()) (taken, dropped *place) 
 		l.remove(dropped)
 	}
 	if !full || dropped != nil {
-		taken = l.add(&place{limits: l, from: from, drop: drop})
+		taken = l.add(&place{limits: l, from: from, client: client})
 	}
 	l.mu.Unlock()
 	if dropped != nil {
-		dropped.drop()
+		dropped.client.drop()
 	}
 	return taken, dropped
 }
@@ -130,9 +133,23 @@ func (l *limits) held(of netip.Prefix) int {
 func (l *limits) ofMost(newcomer clientkey.Key) *place {
 	own := newcomer.Party()
 	if len(l.parties) > 0 && l.parties[0].held > l.held(own) {
-		return l.parties[0].longest()
+		return l.silent(l.parties[0])
 	}
-	return l.groups[own].longest()
+	return l.silent(l.groups[own])
+}
+
+// silent returns the longest waiting connection of a group whose client has not moved. Under a
+// flood the gateway comes late to what clients have sent: that is no fault of theirs.
+func (l *limits) silent(g *group) *place {
+	for range mostPassed {
+		p := g.longest()
+		if p == nil || !p.client.moved() {
+			return p
+		}
+		l.stopWaiting(p)
+		l.wait(p)
+	}
+	return g.longest()
 }
 
 func (l *limits) add(p *place) *place {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/midas-mysql/midas/internal/clientkey"
@@ -17,6 +18,13 @@ type door struct {
 	open map[string]*place
 }
 
+// fakeWaiter is a client that has moved when the test says so.
+type fakeWaiter struct{ hasMoved bool }
+
+func (c *fakeWaiter) drop() {}
+
+func (c *fakeWaiter) moved() bool { return c.hasMoved }
+
 func newDoor(t *testing.T, total, perSource int) *door {
 	return &door{t, newLimits(total, perSource), map[string]*place{}}
 }
@@ -25,7 +33,7 @@ func newDoor(t *testing.T, total, perSource int) *door {
 // "refused".
 func (d *door) come(name, from string) (out string) {
 	d.Helper()
-	taken, dropped := d.enter(clientkey.Of(netip.MustParseAddr(from)), func() {})
+	taken, dropped := d.enter(clientkey.Of(netip.MustParseAddr(from)), &fakeWaiter{})
 	if taken == nil {
 		return "refused"
 	}
@@ -103,13 +111,39 @@ func TestWholePortLosesTheOldestOfTheSourceWithMost(t *testing.T) {
 	d.comes("h", "192.0.2.6", "g") // its own: nobody has more
 }
 
+// TestClientsThatMovedKeepTheirPlace though the gateway has not come to what they sent: under a
+// flood it comes late. Where all have moved the longest waiting gives way all the same.
+func TestClientsThatMovedKeepTheirPlace(t *testing.T) {
+	for _, total := range []int{3, 100} { // the source is at its limit, or the port
+		d := newDoor(t, total, 3)
+		from := func(string) string { return "192.0.2.1" }
+		if total == 3 {
+			from = func(name string) string { return "192.0.2." + strconv.Itoa(int(name[0])) }
+		}
+		for _, name := range []string{"a", "b", "c"} {
+			d.comes(name, "192.0.2.1", "")
+		}
+		has := func(name string, moved bool) { d.open[name].client.(*fakeWaiter).hasMoved = moved }
+		has("a", true)
+		d.comes("d", from("d"), "b")
+		has("a", false) // it is read, and counts as having moved just now
+		d.comes("e", "192.0.2.1", "c")
+		for name := range d.open {
+			has(name, true)
+		}
+		if out := d.come("f", from("f")); out == "refused" || out == "" {
+			t.Errorf("where all have moved, a newcomer: %q", out)
+		}
+	}
+}
+
 // TestLimitsCountRight after any course of events: what has left holds nothing.
 func TestLimitsCountRight(t *testing.T) {
 	l := newLimits(20, 6)
 	sources := []string{"127.0.0.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8:0:1::1", "2001:db8:0:2::1"}
 	var all []*place
 	for range 20000 {
-		if p, _ := l.enter(clientkey.Of(netip.MustParseAddr(sources[rand.IntN(len(sources))])), func() {}); p != nil {
+		if p, _ := l.enter(clientkey.Of(netip.MustParseAddr(sources[rand.IntN(len(sources))])), &fakeWaiter{}); p != nil {
 			all = append(all, p)
 		}
 		p := all[rand.IntN(len(all))]
@@ -166,7 +200,7 @@ func TestOldestOfMostIsFound(t *testing.T) {
 			}
 		}
 		full := l.total == total
-		taken, dropped := l.enter(from, func() {})
+		taken, dropped := l.enter(from, &fakeWaiter{})
 		switch {
 		case full && dropped != want:
 			t.Fatalf("%v goes, want %v", dropped, want)
@@ -212,10 +246,10 @@ func BenchmarkNewcomers(b *testing.B) {
 				from[i] = clientkey.Of(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
 			}
 			for i := range total {
-				l.enter(from[i%sources], func() {})
+				l.enter(from[i%sources], &fakeWaiter{})
 			}
 			for i := 0; b.Loop(); i++ {
-				l.enter(from[i%sources], func() {})
+				l.enter(from[i%sources], &fakeWaiter{})
 			}
 		})
 	}

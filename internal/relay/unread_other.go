@@ -1,0 +1,7 @@
+//go:build !unix
+
+package relay
+
+// Unread tells whether the peer has sent something that nobody has read yet, where the system
+// can tell.
+func (c *Guarded) Unread() bool { return false }

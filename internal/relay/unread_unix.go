@@ -1,0 +1,27 @@
+//go:build unix
+
+package relay
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Unread tells whether the peer has sent something that nobody has read yet.
+func (c *Guarded) Unread() (there bool) {
+	under, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := under.SyscallConn()
+	if err != nil {
+		return false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		var one [1]byte
+		n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		there = n > 0 && err == nil
+	})
+	return there
+}
