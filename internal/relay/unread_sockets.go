@@ -1,11 +1,9 @@
-//go:build unix
+//go:build linux || darwin || freebsd || netbsd || openbsd
 
 package relay
 
 import (
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // Unread tells whether the peer has sent something that nobody has read yet.
@@ -20,7 +18,7 @@ func (c *Guarded) Unread() (there bool) {
 	}
 	_ = raw.Control(func(fd uintptr) {
 		var one [1]byte
-		n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		there = n > 0 && err == nil
 	})
 	return there
