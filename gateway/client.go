@@ -26,6 +26,9 @@ const (
 	maxSignInPacket = 64 << 10
 	// lingerFor is how long a refused client may take to hang up.
 	lingerFor = time.Second
+	// countedMoves is how many reads of one client bring its place behind the others'. A sign-in
+	// has fewer. Without a bound a client that sends one byte at a time would keep its place.
+	countedMoves = 8
 )
 
 // client is the client's end of a connection, and what its last sign-in asks for.
@@ -53,6 +56,31 @@ func newClient(conn net.Conn, listener string, l *limits, log *slog.Logger, told
 	heard := &listening{Guarded: c.raw, client: c}
 	c.conn, c.from = heard, heard
 	return c
+}
+
+func (c *client) drop() { c.raw.Close() }
+
+func (c *client) moved() bool { return !c.listens.Load() || c.raw.Unread() }
+
+// listening is the raw connection, which knows when the gateway waits for the client: under a
+// flood it comes late to what was sent, and a client must not lose its place for that. The
+// packets of a TLS handshake are moves, too.
+type listening struct {
+	*relay.Guarded
+	client  *client
+	counted int // of the reads so far
+}
+
+// Read implements net.Conn.
+func (c *listening) Read(p []byte) (n int, err error) {
+	c.client.listens.Store(true)
+	n, err = c.Guarded.Read(p)
+	c.client.listens.Store(false)
+	if n > 0 && c.counted < countedMoves {
+		c.counted++
+		c.client.place.awaiting()
+	}
+	return n, err
 }
 
 // takePlace gets a place among the connections that sign in, if need be that of one which

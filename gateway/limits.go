@@ -40,6 +40,13 @@ type place struct {
 	left   bool
 }
 
+// waiter is the client that has a place, as far as limits sees it.
+type waiter interface {
+	drop() // closes the connection
+	// moved tells that the next move is the gateway's, though it has not come to note it.
+	moved() bool
+}
+
 // mostPassed bounds how many clients that have moved a newcomer passes over: it must not cost a
 // look at all of them.
 const mostPassed = 32
