@@ -130,6 +130,9 @@ func (g *greetings) learn(ctx context.Context, server midas.Server) <-chan struc
 			defer close(answered)
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.timeout)
 			defer cancel()
+			if servers, err := g.choice.plane.Servers(ctx); err == nil {
+				g.backends.keep(servers)
+			}
 			_ = g.ask(ctx, server) // whether it did is seen by what is known then
 		})
 	}
