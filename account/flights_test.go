@@ -52,7 +52,7 @@ func TestLookupsShareAFlight(t *testing.T) {
 		leaving, leave := context.WithCancel(t.Context())
 		left := make(chan error)
 		go func() { // the first, whose question it is
-			_, err := s.Lookup(leaving, user)
+			_, err := s.found(leaving, user)
 			left <- err
 		}()
 		w.awaitBlocked(1)
@@ -61,7 +61,7 @@ func TestLookupsShareAFlight(t *testing.T) {
 		for range 5 {
 			stay.Go(func() {
 				begun.Done()
-				if got, err := s.Lookup(t.Context(), user); err != nil || len(got) != 1 || got[0] != account {
+				if got, err := s.found(t.Context(), user); err != nil || len(got) != 1 || got[0] != account {
 					t.Errorf("Lookup = %v, %v", got, err)
 				}
 			})
@@ -86,7 +86,7 @@ func TestForgetDuringLookup(t *testing.T) {
 		defer release()
 		first := make(chan int)
 		go func() {
-			got, err := s.Lookup(t.Context(), user)
+			got, err := s.found(t.Context(), user)
 			if err != nil {
 				t.Error(err)
 			}
@@ -98,7 +98,7 @@ func TestForgetDuringLookup(t *testing.T) {
 		s.Forget(user)
 		second := make(chan int)
 		go func() {
-			got, err := s.Lookup(t.Context(), user)
+			got, err := s.found(t.Context(), user)
 			if err != nil {
 				t.Error(err)
 			}
@@ -130,7 +130,7 @@ func TestLookupForgetsErrors(t *testing.T) {
 			want int
 		}{{dead, 0}, {good, 1}, {dead, 1}} { // the last is from memory
 			s.db = step.db
-			got, err := s.Lookup(t.Context(), user)
+			got, err := s.found(t.Context(), user)
 			if len(got) != step.want || (err == nil) != (step.want == 1) {
 				t.Errorf("Lookup = %v, %v", got, err)
 			}

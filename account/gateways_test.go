@@ -183,7 +183,7 @@ func TestSignInsDoNotWaitForTheLock(t *testing.T) {
 		w.awaitWaiter()
 		soon, stop := context.WithTimeout(t.Context(), 5*time.Second)
 		defer stop()
-		if got, err := s.Lookup(soon, known.User); err != nil || len(got) != 1 {
+		if got, err := s.found(soon, known.User); err != nil || len(got) != 1 {
 			t.Errorf("Lookup = %v, %v", got, err)
 		}
 		cancel()

@@ -32,7 +32,7 @@ func (h hand) act(ctx context.Context) {
 	case 4:
 		native("CREATE USER " + quoteAccount(name, "%") + " IDENTIFIED BY 'Its-0wn'")
 	case 5:
-		accounts, err := h.store.Lookup(ctx, name)
+		accounts, err := h.store.found(ctx, name)
 		if err != nil {
 			h.w.t.Errorf("Lookup: %v", err)
 		}

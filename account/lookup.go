@@ -12,11 +12,32 @@ import (
 // therefore does not end with one caller's context.
 const lookupTimeout = 10 * time.Second
 
+// What is asked of the backend about a name, by one caller for all at a time.
+const (
+	verbLookUp = "look up"
+	verbMend   = "mend"
+)
+
+// ErrDoubtful is the cause of Lookup's error when rows and accounts of the name do not fit
+// together: an account was dropped or renamed, lost its marker, or a row is missing.
+var ErrDoubtful = errors.New("rows and accounts do not fit together")
+
 // Lookup returns the accounts of that user name: none for a name that is no AADUSER of
-// this server. Answers, also empty ones, may be as old as StoreConfig.CacheTTL. Errors
-// are Unavailable. It deletes rows whose account has been dropped, locks accounts that
-// cannot be proven (see Unproven), and lets rows follow RENAME USER.
+// this server. Answers, also empty ones, may be as old as StoreConfig.CacheTTL. It writes
+// nothing. Errors are Unavailable; one with ErrDoubtful calls for Mend.
 func (s *Store) Lookup(ctx context.Context, user string) ([]Account, error) {
+	return s.find(ctx, user, verbLookUp, (*Store).look)
+}
+
+// Mend is Lookup for a name whose rows and accounts do not fit together, and first makes them
+// fit: it deletes rows whose account has been dropped, locks accounts that cannot be proven
+// (see Unproven), and lets rows follow RENAME USER.
+func (s *Store) Mend(ctx context.Context, user string) ([]Account, error) {
+	return s.find(ctx, user, verbMend, (*Store).settleDoubts)
+}
+
+// find answers from memory, or has one caller ask for all that ask the same at a time.
+func (s *Store) find(ctx context.Context, user, verb string, ask func(*Store, context.Context, string) ([]Account, bool, error)) ([]Account, error) {
 	if checkUserName(user) != nil {
 		return nil, nil // no account has such a name, whatever the backend makes of it
 	}
@@ -24,10 +45,10 @@ func (s *Store) Lookup(ctx context.Context, user string) ([]Account, error) {
 	if ok {
 		return accounts, nil
 	}
-	flight := s.flights.DoChan(user, func() (any, error) {
+	flight := s.flights.DoChan(verb+" "+user, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 		defer cancel()
-		found, settled, err := s.lookup(ctx, user)
+		found, settled, err := ask(s, ctx, user)
 		if err == nil && settled {
 			s.cache.put(user, found, epoch)
 		}
@@ -35,7 +56,7 @@ func (s *Store) Lookup(ctx context.Context, user string) ([]Account, error) {
 	})
 	select {
 	case <-ctx.Done():
-		return nil, unavailable("look up '"+user+"'", ctx.Err())
+		return nil, unavailable(verb+" '"+user+"'", ctx.Err())
 	case r := <-flight:
 		if r.Err != nil {
 			return nil, r.Err
@@ -44,18 +65,34 @@ func (s *Store) Lookup(ctx context.Context, user string) ([]Account, error) {
 	}
 }
 
-// lookup asks the backend. The answer is not settled, and not to be remembered, while
-// somebody else's change keeps it from following RENAME USER.
-func (s *Store) lookup(ctx context.Context, user string) (live []Account, settled bool, err error) {
+// sighted asks the backend about a user name, and takes a table that was lost for one without
+// rows.
+func (s *Store) sighted(ctx context.Context, user string) (sight, error) {
 	seen, err := s.view(ctx, s.db, user)
 	if isLost(err) && s.copies.begun() {
-		seen, err = sight{torn: true}, nil
+		return sight{torn: true}, nil
 	}
-	if err != nil || (len(seen.doubtful) == 0 && !seen.torn) {
+	return seen, err
+}
+
+// look asks the backend and changes nothing.
+func (s *Store) look(ctx context.Context, user string) (live []Account, settled bool, err error) {
+	seen, err := s.sighted(ctx, user)
+	if err == nil && seen.doubted() {
+		return nil, false, unavailable(verbLookUp+" '"+user+"'", ErrDoubtful)
+	}
+	return seen.answer(err)
+}
+
+// settleDoubts asks the backend and settles what is doubtful. The answer is not settled, and not to be
+// cached, while another's change keeps the lock.
+func (s *Store) settleDoubts(ctx context.Context, user string) (live []Account, settled bool, err error) {
+	seen, err := s.sighted(ctx, user)
+	if err != nil || !seen.doubted() {
 		return seen.answer(err)
 	}
-	// Waiting for the lock would make a sign-in wait for CREATE AADUSER; whoever holds
-	// it leaves the mending to the next lookup. But a row that is missing is waited for.
+	// Waiting for the lock would make a sign-in wait for CREATE AADUSER: while another holds
+	// it, mending is left to the next sign-in. But a row that is missing is waited for.
 	wait := time.Duration(0)
 	if seen.torn {
 		wait = lookupTimeout / 2
@@ -98,6 +135,9 @@ type sight struct {
 	torn     bool  // the table does not have the rows that are kept
 	closed   error // why an account that is there does not open
 }
+
+// doubted tells whether something is there to be mended.
+func (v sight) doubted() bool { return len(v.doubtful) > 0 || v.torn }
 
 func (v sight) answer(err error) ([]Account, bool, error) {
 	if err == nil && len(v.live) == 0 {

@@ -18,7 +18,8 @@ type Former struct {
 	// shared: the accounts of the others there are locked, and their rows deleted.
 	TakesOver bool
 	// Elsewhere is for those others: their accounts are not at this backend, and are made anew
-	// at it from the copy of their rows, without what was granted to them.
+	// at it from the copy of their rows, without what was granted to them. It may be set for
+	// ever: what SharedKey sealed is made anew once.
 	Elsewhere bool
 }
 
@@ -113,7 +114,7 @@ func (s *Store) renewRow(ctx context.Context, q querier, from ServerKey, before 
 		}
 	}
 	bearers = slices.DeleteFunc(bearers, func(u backendUser) bool { return u.marker != before.Mapping })
-	if len(bearers) == 0 && s.before.Elsewhere {
+	if len(bearers) == 0 && s.before.Elsewhere && from.version == 0 {
 		return s.makeElsewhere(ctx, q, after)
 	}
 	if err := s.replaceRow(ctx, q, after); err != nil {

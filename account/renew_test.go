@@ -205,6 +205,13 @@ func TestFormerMidasGoesElsewhere(t *testing.T) {
 			if got := w.lookup(w.open(again), theirs.User); len(got) != 0 || len(w.hosts(theirs.User)) != 0 {
 				t.Errorf("what was dropped afterwards is made again: %v", got)
 			}
+			// Nor by another version of the key, which is there before any sweep.
+			w.exec("DROP USER " + quoteAccount(boss.User, "%"))
+			if copied {
+				if err := s.Rekey(t.Context(), w.key(again.ServerID, 2)); err != nil || len(w.hosts(boss.User)) != 0 {
+					t.Errorf("what was dropped is made again with the key: %v", err)
+				}
+			}
 			w.clean()
 		}
 	})

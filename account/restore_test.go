@@ -45,7 +45,7 @@ func (w *world) closed(cfg StoreConfig, s *Store, user, says string) {
 	w.t.Helper()
 	for _, gateway := range []*Store{s, w.open(cfg)} {
 		for range 2 {
-			got, err := gateway.Lookup(w.t.Context(), user)
+			got, err := gateway.found(w.t.Context(), user)
 			if says == "" && (err != nil || len(got) != 0) {
 				w.t.Errorf("Lookup = %v, %v", got, err)
 			}
@@ -132,7 +132,7 @@ func TestOldRowPutBack(t *testing.T) {
 		w.exec("REPLACE INTO midas.aaduser SELECT * FROM " + backup.tables["midas.aaduser"])
 		w.advance(time.Minute)
 		w.closed(cfg, s, user, "older than its copy")
-		if got, err := s.Lookup(t.Context(), login); len(got) != 0 || err == nil {
+		if got, err := s.found(t.Context(), login); len(got) != 0 || err == nil {
 			t.Errorf("the former administrator: %v, %v", got, err)
 		}
 		// Deleting it brings back the right one.

@@ -47,7 +47,7 @@ func TestPasswordsSetOverAndOverStarveNoReader(t *testing.T) {
 		s.Forget(other)
 		begin := time.Now()
 		soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		got, err := s.Lookup(soon, other)
+		got, err := s.found(soon, other)
 		cancel()
 		if err != nil || len(got) != 1 {
 			t.Errorf("after %v: %v, %v", time.Since(begin), got, err)

@@ -222,7 +222,9 @@ func (s *Store) Forget(user string) {
 
 func (s *Store) forgetName(user string) {
 	s.cache.forget(user)
-	s.flights.Forget(user) // an answer on its way tells of the time before
+	for _, verb := range []string{verbLookUp, verbMend} { // an answer on its way tells of the time before
+		s.flights.Forget(verb + " " + user)
+	}
 	s.natives.Forget(user)
 }
 

@@ -108,7 +108,7 @@ func TestNewWithoutBackend(t *testing.T) {
 		cfg.DB.Close()
 		_, err := New(t.Context(), cfg)
 		expect(t, err, midas.Unavailable, 1105)
-		_, err = s.Lookup(t.Context(), w.name("app"))
+		_, err = s.found(t.Context(), w.name("app"))
 		expect(t, err, midas.Unavailable, 1105)
 		_, err = s.Create(t.Context(), CreateRequest{Name: w.name("app"), ID: idA, SkipValidation: true}, false)
 		expect(t, err, midas.Unavailable, 1105)

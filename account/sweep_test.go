@@ -133,7 +133,7 @@ func TestSweepDuringARestore(t *testing.T) {
 			if err := s.Sweep(t.Context()); midas.CodeOf(err) != midas.Unavailable {
 				t.Errorf("Sweep: %v", err)
 			}
-			_, _ = s.Lookup(t.Context(), user)
+			_, _ = s.found(t.Context(), user)
 			_, err := s.Create(t.Context(), CreateRequest{Name: user, ID: idB, SkipValidation: true}, true)
 			expect(t, err, midas.Unavailable, 1105)
 			_ = reassert(t, s, account)

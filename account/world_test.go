@@ -247,7 +247,7 @@ func (w *world) create(s *Store, user, id string) Account {
 
 func (w *world) lookup(s *Store, user string) []Account {
 	w.t.Helper()
-	accounts, err := s.Lookup(w.t.Context(), user)
+	accounts, err := s.found(w.t.Context(), user)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -292,4 +292,13 @@ func reassert(t *testing.T, s *Store, a Account) error {
 	t.Helper()
 	_, err := s.Reassert(t.Context(), a)
 	return err
+}
+
+// found is what a gateway does at a sign-in.
+func (s *Store) found(ctx context.Context, user string) ([]Account, error) {
+	accounts, err := s.Lookup(ctx, user)
+	if errors.Is(err, ErrDoubtful) {
+		accounts, err = s.Mend(ctx, user)
+	}
+	return accounts, err
 }

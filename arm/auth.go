@@ -14,7 +14,7 @@ import (
 	"github.com/midas-mysql/midas/internal/rest"
 )
 
-// authenticate finds out who asks, or refuses with 401.
+// authenticate verifies the bearer token of a request, or refuses it with 401.
 func (a *API) authenticate(c *call) error {
 	raw, present := rest.BearerToken(c.Request)
 	switch {

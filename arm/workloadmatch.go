@@ -11,11 +11,11 @@ import (
 const recognitionType = machineType + "/recognitions"
 
 // routeWorkloadMatches adds the recognitions: what a machine is recognised by that shows no
-// secret.
-// Azure has none: there, being on the machine is the proof. Who may write them may act
-// as the machine, as in Azure who may run commands on it. A match is of something on the
-// host, which every machine may be known by: to give it to one takes the permission at
-// the subscription too. Whoever may write one machine only cannot claim another's callers.
+// secret. Azure has none: there, being on the machine is the proof. The right to write them
+// is the right to act as the machine, as in Azure the right to run commands on it. A match
+// names something of the host, by which any machine could be recognised: writing one takes the
+// permission at the subscription too, so that the right to write one machine does not suffice to
+// take the callers of another.
 func (a *API) routeWorkloadMatches(t *routes) {
 	const all = machine + "/{name}/recognitions"
 	t.add(http.MethodGet, all, recognitionType+"/read", a.listWorkloadMatches)

@@ -28,7 +28,7 @@ func TestWorkloadMatchesNeedTheSubscription(t *testing.T) {
 }
 
 // A match of loopback addresses is refused without insecureOwnAddresses.
-func TestMarksOfLoopbackAreSaidTwice(t *testing.T) {
+func TestMatchOfLoopbackNeedsInsecureOwnAddresses(t *testing.T) {
 	w := newWorld(t)
 	w.populate(t)
 	const match = vms + "vm/recognitions/lo"

@@ -67,7 +67,7 @@ func TestRecognition(t *testing.T) {
 // A narrower match would take another machine's callers, a wider one those that it does
 // not have yet: neither, and the answer does not tell whose it is. One machine may have
 // both.
-func TestMarksOfTwoMachinesDoNotOverlap(t *testing.T) {
+func TestMatchesOfTwoMachinesDoNotOverlap(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	for _, name := range []string{"victim", "evil"} {
 		must(t)(ignore(d.PutVM(ctx, nil, "rg", name, Change{Location: "eastus"})))
@@ -98,7 +98,7 @@ func TestMarksOfTwoMachinesDoNotOverlap(t *testing.T) {
 	must(t)(ignore(d.PutWorkloadMatch(ctx, nil, "rg", "victim", "net", WorkloadMatchInput{CIDR: "10.1.0.0/23"})))
 }
 
-func TestMarksThatMeanNothingAreRefused(t *testing.T) {
+func TestMeaninglessMatchesAreRefused(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	must(t)(ignore(d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus"})))
 	for _, m := range []WorkloadMatchInput{
@@ -135,7 +135,7 @@ func TestMarksThatMeanNothingAreRefused(t *testing.T) {
 }
 
 // Every user of this machine calls from a loopback address.
-func TestMarksOfLoopbackAreSaidTwice(t *testing.T) {
+func TestMatchOfLoopbackNeedsInsecureOwnAddresses(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	must(t)(ignore(d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus"})))
 	for _, cidr := range []string{

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -41,6 +42,9 @@ func (a applicant) admitAdministrator(ctx context.Context, admin midas.Administr
 
 func (a applicant) admitUser(ctx context.Context) (account.Account, error) {
 	candidates, err := a.accounts.Lookup(ctx, a.user)
+	if errors.Is(err, account.ErrDoubtful) {
+		candidates, err = a.accounts.Mend(ctx, a.user)
+	}
 	if err != nil {
 		return account.Account{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,11 +59,11 @@ func TestDatabaseOfTheBackendRefuses(t *testing.T) {
 // deadBackend answers until it is cut.
 type deadBackend struct {
 	testBackend
-	dead bool
+	dead atomic.Bool
 }
 
 func (d *deadBackend) Dial(ctx context.Context) (net.Conn, error) {
-	if d.dead {
+	if d.dead.Load() {
 		return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", "127.0.0.1:1")
 	}
 	return d.testBackend.Dial(ctx)
@@ -74,14 +75,14 @@ func TestDeadBackendIsAPromptClearError(t *testing.T) {
 	b := &deadBackend{testBackend: backends["MariaDB"](t)}
 	w := newWorld(t, b)
 	user, id := w.user("app")
-	b.dead = true
+	b.dead.Store(true)
 	began := time.Now()
 	err := w.open(user, w.token(id)).Ping()
 	w.refused(err, 1429, "Can't connect to the database behind server 'mydb'")
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("took %v", took)
 	}
-	b.dead = false
+	b.dead.Store(false)
 	if err := w.open(user, w.token(id)).Ping(); err != nil {
 		t.Errorf("after the backend came back: %v", err)
 	}

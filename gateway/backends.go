@@ -35,7 +35,8 @@ type Backend interface {
 
 // Accounts are the AADUSER accounts of one server. *account.Store is one.
 type Accounts interface {
-	Lookup(ctx context.Context, user string) ([]account.Account, error)
+	Lookup(ctx context.Context, user string) ([]account.Account, error) // account.ErrDoubtful calls for Mend
+	Mend(ctx context.Context, user string) ([]account.Account, error)
 	// Native returns the hosts of the accounts of that name, if a password proves them.
 	Native(ctx context.Context, user string) (hosts []string, err error)
 	EnsureAdministrator(ctx context.Context, login, objectID string) (account.Account, error)

@@ -96,3 +96,38 @@ func TestServersOfOneFamilyShareAnAddress(t *testing.T) {
 		t.Errorf("greeted by %s", g.Version)
 	}
 }
+
+// TestServerMadeLater: while there is none, clients are greeted and told so; the first client
+// of a new server is greeted as its backend greets.
+func TestServerMadeLater(t *testing.T) {
+	w := oneBackend(t)
+	_, err := w.directory.DeleteServer(t.Context(), nil, tenantGroup, "mydb")
+	w.must(err)
+	w.stop()
+	w.startGateway()
+	if g := w.dial().greeting; strings.Contains(g.Version, "MariaDB") {
+		t.Errorf("greeted by %s", g.Version)
+	}
+	w.refused(w.open(w.name("later"), w.token(w.admin)).Ping(), 1045, "there is no MySQL server yet")
+	w.newServer("later")
+	if g := w.dial().greeting; !strings.Contains(g.Version, "MariaDB") {
+		t.Errorf("greeted by %s", g.Version)
+	}
+	w.must(w.open(w.name("later"), w.token(w.admin)).Ping())
+}
+
+// TestOneDeadBackendKeepsNobodyFromTheOthers, and is greeted by again when it is back.
+func TestOneDeadBackendKeepsNobodyFromTheOthers(t *testing.T) {
+	w := oneBackend(t)
+	w.newServer("other")
+	w.stop()
+	dead := &deadBackend{testBackend: backends["MariaDB"](t)}
+	dead.dead.Store(true)
+	t.Cleanup(func() { dead.Close() })
+	w.others = map[string]testBackend{"other": dead}
+	w.startGateway()
+	w.must(w.open(w.name("admin")+"@mydb", w.token(w.admin)).Ping())
+	w.refused(w.open(w.name("other")+"@other", w.token(w.admin)).Ping(), 1429, "server 'other'")
+	dead.dead.Store(false)
+	w.must(w.open(w.name("other")+"@other", w.token(w.admin)).Ping())
+}

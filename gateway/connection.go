@@ -27,9 +27,9 @@ type gate struct {
 	refusals  *throttledlog.Log
 	sessions  *sessions
 	ids       *connectionIDs
-	follower  follower   // of which each session has a copy
-	ours      statements // the same
-	draining  context.Context
+	plane     *plane
+	backends  *backends
+	draining  context.Context // done when the gateway begins to drain
 
 	signInTimeout time.Duration
 	writeTimeout  time.Duration
@@ -90,11 +90,12 @@ func (c *connection) signIn(ctx context.Context) (signedIn, error) {
 
 // session is the one that a sign-in opens.
 func (c *connection) session(as signedIn) *session {
-	x := newExchange(c.client, c.handle, as.conn, c.gate.signInTimeout, c.gate.writeTimeout)
-	follower, ours := c.gate.follower, c.gate.ours
-	follower.x, ours.x = x, x
+	g := c.gate
+	x := newExchange(c.client, c.handle, as.conn, g.signInTimeout, g.writeTimeout)
 	return &session{
-		client: c.client, handle: c.handle, as: as, x: x, id: c.id, ids: c.gate.ids,
-		follower: &follower, statements: &ours, lull: &lull{x: x}, changer: c.gate.changer,
+		client: c.client, handle: c.handle, as: as, x: x, changer: g.changer, ids: g.ids, id: c.id,
+		statements: &statements{x: x, plane: g.plane, timeout: g.signInTimeout, log: c.client.log},
+		follower:   &follower{x: x, plane: g.plane, backends: g.backends, log: c.client.log},
+		lull:       &lull{x: x},
 	}
 }

@@ -52,7 +52,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	g.lifetime, g.endOfLife = context.WithCancel(context.Background())
 	g.lastID.Store(firstID())
 	g.gate = newGate(cfg, g.drainBegun)
-	g.recheck = &recheck{sessions: g.gate.sessions, plane: g.gate.signIns.plane, feed: cfg.Feed, every: cfg.Recheck, log: cfg.Log}
+	g.recheck = &recheck{sessions: g.gate.sessions, plane: g.gate.plane, feed: cfg.Feed, every: cfg.Recheck, log: cfg.Log}
 	if err := g.gate.greetings.learnAll(ctx); err != nil {
 		return nil, err
 	}
@@ -76,9 +76,7 @@ func newGate(cfg Config, draining context.Context) *gate {
 		tls: cfg.TLS, greetings: newGreetings(choice, behind, cfg.SignInTimeout, cfg.Now), signIns: ins,
 		changer: changer{signIns: ins, log: signInLog, timeout: cfg.SignInTimeout},
 		log:     signInLog, refusals: told, sessions: newSessions(), ids: newConnectionIDs(),
-		follower: follower{plane: p, backends: behind, log: cfg.Log},
-		ours:     statements{plane: p, timeout: cfg.SignInTimeout, log: cfg.Log},
-		draining: draining, signInTimeout: cfg.SignInTimeout, writeTimeout: cfg.WriteTimeout,
+		plane: p, backends: behind, draining: draining, signInTimeout: cfg.SignInTimeout, writeTimeout: cfg.WriteTimeout,
 	}
 }
 

@@ -112,13 +112,10 @@ func (g *greetings) learnAll(ctx context.Context) error {
 	if err != nil || len(servers) == 0 {
 		return nil // each client asks again
 	}
-	for _, server := range servers {
-		<-g.learn(ctx, server)
-		if _, ok := g.backends.about(server).last(); ok {
-			return nil // the others are asked when a client comes
-		}
+	if len(g.heard(ctx, servers)) > 0 {
+		return nil
 	}
-	return g.ask(ctx, servers[0])
+	return g.ask(ctx, servers[0]) // which takes its time, or has a reason
 }
 
 // learn asks one backend for its greeting, once for all that want it, and not again within
@@ -130,6 +127,9 @@ func (g *greetings) learn(ctx context.Context, server midas.Server) <-chan struc
 			defer close(answered)
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.timeout)
 			defer cancel()
+			if servers, err := g.choice.plane.Servers(ctx); err == nil {
+				g.backends.keep(servers)
+			}
 			_ = g.ask(ctx, server) // whether it did is seen by what is known then
 		})
 	}

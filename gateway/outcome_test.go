@@ -54,11 +54,11 @@ func TestWhatCannotBeDecidedIsNotARefusal(t *testing.T) {
 	check("no right to the database", user, token, 1044, midas.Refused, noDatabase)
 	check("the same by password", native, "Own-secret-1", 1044, midas.Refused, noDatabase)
 
-	b.dead = true
+	b.dead.Store(true)
 	check("the backend is down", user, token, 1429, midas.Undecided)
 	check("the same by password", native, "Own-secret-1", 1429, midas.Undecided)
 	check("the same for a stranger", "nobody", "x", 1429, midas.Undecided)
-	b.dead = false
+	b.dead.Store(false)
 
 	w.wrapAccounts = func(a gateway.Accounts) gateway.Accounts { return broken{a} }
 	restart()
@@ -84,7 +84,7 @@ func TestDeadBackendFillsNoLog(t *testing.T) {
 	w.startGateway()
 	user, id := w.user("app")
 	token := w.token(id)
-	b.dead = true
+	b.dead.Store(true)
 	failed := w.together(60, func(i int) *sql.DB {
 		if i%2 == 0 {
 			return w.open(user, token)

@@ -59,9 +59,9 @@ func TestSessionOutlivesItsToken(t *testing.T) {
 	}
 }
 
-// TestNothingOutlivesWhatItStandsOn: neither a token nor a session its identity, its
-// AADUSER, its server.
-func TestNothingOutlivesWhatItStandsOn(t *testing.T) {
+// TestSessionsEndWithWhatAdmittedThem: with their identity, AADUSER or server, and tokens of
+// that identity are refused.
+func TestSessionsEndWithWhatAdmittedThem(t *testing.T) {
 	w := oneBackend(t)
 	w.stop()
 	w.recheck = 10 * time.Millisecond

@@ -32,7 +32,7 @@ func Audiences(base string) []string {
 	return []string{"https://graph.microsoft.com", "https://graph.microsoft.com/", AppID, base + "/graph", base + "/graph/"}
 }
 
-// Config says what the API stands on.
+// Config says what the API needs.
 type Config struct {
 	Directory Directory
 	// Verifier tells whose a bearer token is. Whatever it accepts, a token for another
@@ -165,8 +165,8 @@ func (c *call) clientID() string {
 	return c.id
 }
 
-// handle takes the steps that no route can skip, in this order: who asks, what for,
-// whether they may, and only then anything that tells what exists.
+// handle takes the steps that no route can skip, in this order: who the caller is, what it
+// wants, whether it may, and only then anything that tells what exists.
 func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 	if err := a.authenticate(c); err != nil {
 		return answer{}, err

@@ -19,11 +19,11 @@ const (
 	writes access = iota // the zero value asks most
 	reads
 	readsSelf // reads, and everyone of what {id} names when that is themselves
-	anyone    // whoever has a token
+	anyone    // every caller with a token
 )
 
-// authenticate finds out who asks, or refuses with 401. A token outlives its principal,
-// which must be there and enabled.
+// authenticate verifies the bearer token of a request, or refuses it with 401. A token outlives
+// its principal, which must exist and be enabled.
 func (a *API) authenticate(c *call) error {
 	raw, present := rest.BearerToken(c.Request)
 	switch {

@@ -8,7 +8,7 @@
 // A workload is recognised, strongest evidence first, by a listener of its own (its
 // network namespace), by its secret (a header, or part of the path), by its source
 // address, by the user or control group of the process. Wrong evidence is never passed
-// over for a weaker kind, and whoever has none gets nothing.
+// over for a weaker kind, and a caller without any is refused.
 //
 // It never signs a token (a midas.Minter does), never decides which identities a
 // workload has (the directory does), and never forwards, redirects or logs a token.

@@ -119,7 +119,7 @@ func New(cfg Config) (*Endpoint, error) {
 // Close removes the key files that are out. Nothing may be served afterwards.
 func (e *Endpoint) Close() { e.arc.close() }
 
-// ServeHTTP answers one request of whoever can reach the listener.
+// ServeHTTP answers one request. Every process that can reach the listener may send one.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) { e.serve(w, r, caller{}) }
 
 // Own returns the handler of a listener that only the machine with that ARM id can

@@ -15,8 +15,8 @@ const (
 	reasonMethod                  // another HTTP method is wanted
 	reasonVersion                 // no such api-version
 	reasonSecret                  // a header with a secret is missing
-	reasonSource                  // who asks is not known
-	reasonAudience                // nobody has that resource
+	reasonSource                  // the caller is no known machine
+	reasonAudience                // no application has that resource
 	reasonIdentity                // no identity can be chosen
 	reasonThrottled               // too many requests
 	reasonNotFound                // no such path, or not now

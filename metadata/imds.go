@@ -61,10 +61,9 @@ func parseIMDS(r *http.Request) (query, *failure) {
 	return q, nil
 }
 
-// preconditions are what IMDS asks of every request. They keep it from answering
-// somebody who can make a program on the machine send a request (server-side request
-// forgery): such a request has rarely a header of the attacker's choice, and comes
-// through a proxy often.
+// preconditions refuses requests that an attacker made a program on the machine send
+// (server-side request forgery): such a request rarely has a header of the attacker's choice,
+// and often comes through a proxy. They are IMDS's own.
 func preconditions(r *http.Request) *failure {
 	if r.Method != http.MethodGet {
 		return badMethod(http.MethodGet)

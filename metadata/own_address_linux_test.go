@@ -28,7 +28,7 @@ func (e earlier) WorkloadMatches(context.Context) ([]directory.WorkloadMatch, er
 // Every user of a machine has all of its addresses: 127.0.0.1, those of its interfaces, and
 // those of networks that the kernel takes for its own. No match makes such a caller a VM,
 // unless it was made to.
-func TestMarksDoNotCountForOwnAddresses(t *testing.T) {
+func TestWorkloadMatchesDoNotCountForOwnAddresses(t *testing.T) {
 	if !inNamespaces(t) {
 		return
 	}

@@ -48,8 +48,8 @@ func (w *world) whose(r request) string {
 	return w.principal(answer).ClientID
 }
 
-// By source address: an IPv4 address is one however the
-// socket spells it, and nobody is known before somebody says so.
+// A machine is recognised by its source address, however the socket spells an IPv4 address,
+// and by none before it has a match.
 func TestRecognitionByAddress(t *testing.T) {
 	w := newWorld(t)
 	a, b, six := w.neighbour("a"), w.neighbour("b"), w.neighbour("six")

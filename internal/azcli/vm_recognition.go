@@ -19,7 +19,7 @@ in. The latter two work for processes of the machine that midas runs on.
 
 Evidence counts in this order: a listener of the VM's own (midas vm run, --vm-netns of
 midas up), its secret (midas env), its address, user and control group. The smallest
-network and the deepest control group decide; a process with the marks of two VMs is
+network and the deepest control group decide; a process that two VMs are recognised by is
 refused, and so is a process without any.
 
 Each user of this machine can call from any of its own addresses, 127.0.0.1 among them:

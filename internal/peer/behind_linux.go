@@ -9,9 +9,9 @@ import (
 )
 
 // Behind returns the user of the process that accepted conn, which this process dialled:
-// over a unix socket, or over TCP within this machine. Over TCP it first waits for what
-// the other end says, which it leaves to be read: until somebody has accepted a
-// connection it is nobody's. A deadline of conn bounds that.
+// over a unix socket, or over TCP within this machine. Over TCP it first waits for the
+// other end's first byte, which it leaves to be read: before a process has accepted the
+// connection, its socket has no owner. A deadline of conn bounds the wait.
 func Behind(conn net.Conn) (uint32, error) {
 	switch c := conn.(type) {
 	case *net.UnixConn:

@@ -78,7 +78,7 @@ func socketRequest(source, here netip.AddrPort) []byte {
 	return request
 }
 
-// readSocket reads the kernel's answer. A socket that nobody holds any more (one that
+// readSocket reads the kernel's answer. A socket that no process holds any more (one that
 // lingers after its process has closed it) is told with user id 0, which is root's, and
 // without an inode: it proves nothing.
 func readSocket(answer []byte, source, here netip.AddrPort) (Owner, error) {

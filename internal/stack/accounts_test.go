@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -81,6 +82,9 @@ func (w *accountsWorld) wants(when string, store *account.Store, user string, kn
 	w.Helper()
 	store.Forget(user)
 	got, err := store.Lookup(w.Context(), user)
+	if errors.Is(err, account.ErrDoubtful) {
+		got, err = store.Mend(w.Context(), user)
+	}
 	w.must(err)
 	var n int
 	w.must(w.mysql.DB().QueryRow("SELECT COUNT(*) FROM mysql.user WHERE User = ?", user).Scan(&n))

@@ -14,7 +14,7 @@ import (
 
 // A match of loopback addresses that an earlier version accepted is still listed, does not
 // count, and is logged.
-func TestUpTellsOfMarksOfLoopback(t *testing.T) {
+func TestStartWarnsOfMatchesOfLoopback(t *testing.T) {
 	state := t.TempDir()
 	path := filepath.Join(state, "directory.db")
 	d, err := directory.Open(t.Context(), directory.Config{Path: path})

@@ -61,7 +61,7 @@ func TestOneLineForManyRefusals(t *testing.T) {
 }
 
 // Strangers with any number of addresses fill neither the memory nor the log, and what is
-// left out is counted, whoever it was of.
+// left out is counted under any source.
 func TestRefusalsOfManySources(t *testing.T) {
 	w := newWorld()
 	lines, left, refused := 0, 0, 0

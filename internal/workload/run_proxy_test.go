@@ -75,7 +75,7 @@ func TestVMRunSendsNoSecretToWhoTookThePort(t *testing.T) {
 }
 
 // The forwarder proves who asks below /metadata/ alone, and elsewhere says that it is a
-// forwarder: the endpoint knows nobody by the marks of one.
+// forwarder: the endpoint recognises no machine by the address or process of one.
 func TestVMRunLendsNoSecretOutsideIMDS(t *testing.T) {
 	var seen []http.Header
 	upstream := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
