@@ -38,7 +38,8 @@ func (v verdict) unconfirmed() bool { return v == rowOutdated || v == rowUnknown
 // that of an administrator who was replaced, or of an account that was dropped.
 //
 // A row under a key that the server had before is at best outdated: all rows were sealed anew
-// when the key changed, with a higher generation.
+// when the key changed, with a higher generation. As long as that goes on, the copy is under the
+// former key too, and so are rows as good as they were: no session ends for it.
 func (s *Store) judge(r mappingRow) verdict {
 	signer, ok := s.signer(r)
 	if !ok {
@@ -48,7 +49,7 @@ func (s *Store) judge(r mappingRow) verdict {
 	if s.copies.begun() {
 		v = s.compare(r)
 	}
-	if signer != s.key() && v != rowUnknown && v != rowDropped {
+	if signer != s.key() && !(s.toRenew() && signer == s.copies.sealedUnder()) && v != rowUnknown && v != rowDropped {
 		return rowOutdated
 	}
 	return v

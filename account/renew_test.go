@@ -292,6 +292,38 @@ func TestCrashWhileMadeAnew(t *testing.T) {
 	})
 }
 
+// The gateway ends the sessions of accounts that Live does not have. While the key changes it
+// has all of them, whichever was made anew already.
+func TestSessionsStayWhileTheKeyChanges(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		cfg := w.copied(w.copyDir())
+		first := w.open(cfg)
+		app, other := w.create(first, w.name("app"), idA), w.create(first, w.name("other"), idB)
+		var s *Store
+		look := func() {
+			live, _, err := s.Live(t.Context(), -1)
+			if err != nil || len(live) != 2 || live[app.Mapping].User != app.User || live[other.Mapping].User != other.User {
+				t.Errorf("while the key changes Live has %v, %v", live, err)
+			}
+		}
+		statement := "UPDATE mysql.global_priv SET Priv = JSON_SET(JSON_REMOVE"
+		if w.mysql() {
+			statement = "ALTER USER"
+		}
+		for n, text := range []string{"UPDATE midas.aaduser", statement} {
+			cfg.DB = w.faulty(&fault{text: text, before: look})
+			s = w.open(cfg)
+			if err := s.Rekey(t.Context(), w.key(cfg.ServerID, n+2)); err != nil {
+				t.Fatal(err)
+			}
+			cfg = w.copied(cfg.Copies.dir)
+			cfg.Key, cfg.Former.Keys = w.key(cfg.ServerID, n+2), []ServerKey{w.key(cfg.ServerID, n+1)}
+			w.opens(s, app.User, idA)
+			w.opens(s, other.User, idB)
+		}
+	})
+}
+
 // Another version of the key: all that is derived is another, sessions stay, and what the
 // former key opens is nothing. A copy that cannot be written leaves it to be completed.
 func TestRekey(t *testing.T) {
