@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/wire"
 )
@@ -35,23 +36,25 @@ func (r *relayed) follow(c wire.Command, sql []byte) {
 // sweepBeforeAnswer has the store look at its accounts when the backend answers. An answer
 // to what a client sent before may come first: then the store's own next look finds it.
 func (r *relayed) sweepBeforeAnswer() {
-	accounts, server := r.accounts, r.server.Name
+	accounts, server := r.accounts, r.server
 	sweep := func(answer []byte) {
 		if refusedPrivilege(answer) {
 			return // nothing was changed
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 		defer cancel()
-		if err := r.sweep(ctx, accounts); err != nil {
-			r.Log.Warn("accounts cannot be checked for now", "server", server, "error", err)
+		if err := r.sweep(ctx, server, accounts); err != nil {
+			r.Log.Warn("accounts cannot be checked for now", "server", server.Name, "error", err)
 		}
 	}
 	r.toClient.before.Store(&sweep)
 }
 
 // sweep has all servers follow that have something to: an administrator of one may drop and
-// rename the accounts of others on the same backend.
-func (g *Gateway) sweep(ctx context.Context, accounts Accounts) error {
+// rename the accounts of others on the same backend. The sweep ends what is left at the backend
+// of a dropped account: sessions here end first, since they can tell their clients why.
+func (g *Gateway) sweep(ctx context.Context, server midas.Server, accounts Accounts) error {
+	g.checkBackend(ctx, g.sessionsOf(server), 0)
 	failed := accounts.Sweep(ctx)
 	servers, err := g.plane.Servers(ctx)
 	if err != nil || len(servers) < 2 {

@@ -79,7 +79,7 @@ func (g *Gateway) recheck(ctx context.Context) {
 		lookups.SetLimit(lookupsAtOnce)
 		for _, ofServer := range rest {
 			lookups.Go(func() error {
-				g.checkBackend(ctx, ofServer)
+				g.checkBackend(ctx, ofServer, maxInventoryAge)
 				return nil
 			})
 		}
@@ -141,7 +141,7 @@ func (g *Gateway) unconfirmed(changed changeSet, byServer map[string][]candidate
 		if b == nil || s.evicted.Load() != nil {
 			continue
 		}
-		if b.account.Mapping != "" && !b.account.Admin {
+		if b.isAADUSER() {
 			byServer[b.server.UniqueID] = append(byServer[b.server.UniqueID], candidate{s, b})
 		}
 		if !b.confirmed || changed.touch(b) {
@@ -152,6 +152,21 @@ func (g *Gateway) unconfirmed(changed changeSet, byServer map[string][]candidate
 	}
 	return byBasis
 }
+
+// sessionsOf returns the sessions that have an AADUSER of a server.
+func (g *Gateway) sessionsOf(server midas.Server) (those []candidate) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for s := range g.sessions {
+		if b := s.basis.Load(); b != nil && s.evicted.Load() == nil && b.isAADUSER() && b.server.UniqueID == server.UniqueID {
+			those = append(those, candidate{s, b})
+		}
+	}
+	return those
+}
+
+// isAADUSER tells the accounts that the backend may lose, and an administrator's are not.
+func (b *sessionBasis) isAADUSER() bool { return b.account.Mapping != "" && !b.account.Admin }
 
 // checkDirectory ends sessions of one basis. If a lookup fails they are kept, and checked
 // again in the next round.
@@ -212,11 +227,14 @@ func administers(server midas.Server, p midas.Principal) bool {
 }
 
 // checkBackend ends the sessions of one server whose account its backend no longer has. If
-// the lookup fails they are kept.
-func (g *Gateway) checkBackend(ctx context.Context, those []candidate) {
+// the lookup fails they are kept. The store's last look will do when it is at most maxAge old.
+func (g *Gateway) checkBackend(ctx context.Context, those []candidate, maxAge time.Duration) {
+	if len(those) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	live, at, err := those[0].basis.accounts.Live(ctx, maxInventoryAge)
+	live, at, err := those[0].basis.accounts.Live(ctx, maxAge)
 	if err != nil {
 		return
 	}
