@@ -27,6 +27,7 @@ type follower struct {
 	x        *exchange
 	plane    *plane
 	backends *backends
+	recheck  *recheck
 	log      *slog.Logger
 
 	preparedChange bool // a statement that may change accounts was prepared
@@ -60,7 +61,7 @@ func (f *follower) sweepBeforeAnswer(as signedIn) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 		defer cancel()
-		if err := f.sweep(ctx, as.backend.accounts); err != nil {
+		if err := f.sweep(ctx, as); err != nil {
 			f.log.Warn("accounts cannot be checked for now", "server", as.server.Name, "error", err)
 		}
 	}
@@ -68,8 +69,11 @@ func (f *follower) sweepBeforeAnswer(as signedIn) {
 }
 
 // sweep has all servers follow that have something to: an administrator of one may drop and
-// rename the accounts of others on the same backend.
-func (f *follower) sweep(ctx context.Context, accounts Accounts) error {
+// rename the accounts of others on the same backend. The sweep ends what is left at the backend
+// of a dropped account: sessions here end first, since they can tell their clients why.
+func (f *follower) sweep(ctx context.Context, as signedIn) error {
+	f.recheck.checkBackend(ctx, f.recheck.of(as.server), 0)
+	accounts := as.backend.accounts
 	failed := accounts.Sweep(ctx)
 	servers, err := f.plane.Servers(ctx)
 	if err != nil || len(servers) < 2 {

@@ -19,7 +19,6 @@ import (
 type Gateway struct {
 	gate      *gate
 	limits    *limits
-	recheck   *recheck
 	listeners map[string]net.Listener
 	log       *slog.Logger
 	lastID    atomic.Uint32
@@ -52,7 +51,6 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	g.lifetime, g.endOfLife = context.WithCancel(context.Background())
 	g.lastID.Store(firstID())
 	g.gate = newGate(cfg, g.drainBegun)
-	g.recheck = &recheck{sessions: g.gate.sessions, plane: g.gate.plane, feed: cfg.Feed, every: cfg.Recheck, log: cfg.Log}
 	if err := g.gate.greetings.learnAll(ctx); err != nil {
 		return nil, err
 	}
@@ -71,12 +69,13 @@ func newGate(cfg Config, draining context.Context) *gate {
 		verifier: cfg.Verifier, plane: p, choice: choice, backends: behind, tokens: newLane(tokensAtOnce), timeout: cfg.SignInTimeout,
 		passwords: &passwords{choice: choice, backends: behind, lane: newLane(passwordsAtOnce), throttle: passwordthrottle.New(passwordLimits), refusals: told, now: cfg.Now},
 	}
-	signInLog := signInLog{record: cfg.Audit, now: cfg.Now}
+	signInLog, all := signInLog{record: cfg.Audit, now: cfg.Now}, newSessions()
 	return &gate{
 		tls: cfg.TLS, greetings: newGreetings(choice, behind, cfg.SignInTimeout, cfg.Now), signIns: ins,
 		changer: changer{signIns: ins, log: signInLog, timeout: cfg.SignInTimeout},
-		log:     signInLog, refusals: told, sessions: newSessions(), ids: newConnectionIDs(),
-		plane: p, backends: behind, draining: draining, signInTimeout: cfg.SignInTimeout, writeTimeout: cfg.WriteTimeout,
+		log:     signInLog, refusals: told, sessions: all, ids: newConnectionIDs(),
+		recheck: &recheck{sessions: all, plane: p, feed: cfg.Feed, every: cfg.Recheck, log: cfg.Log},
+		plane:   p, backends: behind, draining: draining, signInTimeout: cfg.SignInTimeout, writeTimeout: cfg.WriteTimeout,
 	}
 }
 
@@ -87,7 +86,7 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(g.drainBegun, cancel)()
-	g.rechecking.Do(func() { g.background.Go(func() { g.recheck.run(g.lifetime) }) })
+	g.rechecking.Do(func() { g.background.Go(func() { g.gate.recheck.run(g.lifetime) }) })
 	var others sync.WaitGroup
 	for server, own := range g.listeners {
 		others.Go(func() { g.accept(ctx, own, server) })

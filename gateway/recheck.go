@@ -56,7 +56,7 @@ func (r *recheck) run(ctx context.Context) {
 		lookups.SetLimit(lookupsAtOnce)
 		for _, ofServer := range rest {
 			lookups.Go(func() error {
-				r.checkBackend(ctx, ofServer)
+				r.checkBackend(ctx, ofServer, maxInventoryAge)
 				return nil
 			})
 		}
@@ -116,7 +116,7 @@ func (r *recheck) unconfirmed(changed changeSet, byServer map[string][]candidate
 		if b == nil || s.evicted.Load() != nil {
 			return
 		}
-		if b.account.Mapping != "" && !b.account.Admin {
+		if b.isAADUSER() {
 			byServer[b.server.UniqueID] = append(byServer[b.server.UniqueID], candidate{s, b})
 		}
 		if !b.confirmed || changed.touch(b) {
@@ -127,6 +127,19 @@ func (r *recheck) unconfirmed(changed changeSet, byServer map[string][]candidate
 	})
 	return byBasis
 }
+
+// of returns the sessions that have an AADUSER of a server.
+func (r *recheck) of(server midas.Server) (those []candidate) {
+	r.sessions.each(func(s *handle) {
+		if b := s.basis.Load(); b != nil && s.evicted.Load() == nil && b.isAADUSER() && b.server.UniqueID == server.UniqueID {
+			those = append(those, candidate{s, b})
+		}
+	})
+	return those
+}
+
+// isAADUSER tells the accounts that the backend may lose, and an administrator's are not.
+func (b *sessionBasis) isAADUSER() bool { return b.account.Mapping != "" && !b.account.Admin }
 
 // checkDirectory ends sessions of one basis. If a lookup fails they are kept, and checked
 // again in the next round.
@@ -178,11 +191,14 @@ func (r *recheck) gone(ctx context.Context, b *sessionBasis) (now midas.Principa
 }
 
 // checkBackend ends the sessions of one server whose account its backend no longer has. If
-// the lookup fails they are kept.
-func (r *recheck) checkBackend(ctx context.Context, those []candidate) {
+// the lookup fails they are kept. The store's last look will do when it is at most maxAge old.
+func (r *recheck) checkBackend(ctx context.Context, those []candidate, maxAge time.Duration) {
+	if len(those) == 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	live, at, err := those[0].basis.backend.accounts.Live(ctx, maxInventoryAge)
+	live, at, err := those[0].basis.backend.accounts.Live(ctx, maxAge)
 	if err != nil {
 		return
 	}
