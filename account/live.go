@@ -2,8 +2,11 @@ package account
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 )
 
 // inventory is what one look at the backend found.
@@ -79,7 +82,9 @@ type outdatedRow struct{ row, kept Account }
 
 func (s *Store) known(ctx context.Context, q querier, where string, args ...any) (k knownRows, err error) {
 	all, err := readRows(ctx, q, where, args...)
-	if isLost(err) && s.copies.begun() {
+	// Those who may change the table can have the server refuse to read it. Their accounts are
+	// looked after all the same.
+	if refused := new(mysql.MySQLError); errors.As(err, &refused) && s.copies.begun() {
 		all, err = nil, nil
 	}
 	for _, a := range s.copies.All() {

@@ -121,7 +121,9 @@ type mappingRow struct {
 	seal string // "" for none
 }
 
-// readRows reads rows that prove nothing yet. where is always a constant of this package.
+// readRows reads rows that prove nothing yet. where is always a constant of this package. A row
+// that no midas can have written, with a number that is none, has no seal: were it an error, those
+// who may write to the table could keep all others from being read.
 func readRows(ctx context.Context, q querier, where string, args ...any) ([]mappingRow, error) {
 	rows, err := q.QueryContext(ctx, "SELECT "+columns+" FROM "+aaduser+" WHERE "+where, args...)
 	if err != nil {
@@ -130,16 +132,36 @@ func readRows(ctx context.Context, q querier, where string, args ...any) ([]mapp
 	defer rows.Close()
 	var out []mappingRow
 	for rows.Next() {
-		var r mappingRow
-		var issuer, tenant, kind, name, seal sql.NullString // in some SQL modes of MariaDB empty text is NULL
-		if err := rows.Scan(&r.Mapping, &r.ServerID, &r.User, &r.Host, &issuer, &tenant, &kind, &r.ID, &name, &r.Admin, &r.Generation, &seal); err != nil {
+		var text [12]sql.NullString // in some SQL modes of MariaDB empty text is NULL
+		into := make([]any, len(text))
+		for i := range text {
+			into[i] = &text[i]
+		}
+		if err := rows.Scan(into...); err != nil {
 			return nil, unavailable("read midas.aaduser", err)
 		}
-		r.Issuer, r.Tenant = issuer.String, tenant.String
-		r.Kind, r.DirectoryName, r.seal = midas.PrincipalKind(kind.String), name.String, seal.String
-		out = append(out, r)
+		out = append(out, rowOf(text))
 	}
 	return out, unavailable("read midas.aaduser", rows.Err())
+}
+
+// rowOf is a row of what its columns say.
+func rowOf(text [12]sql.NullString) mappingRow {
+	generation, err := strconv.Atoi(text[10].String)
+	admin := text[9].String
+	r := mappingRow{
+		Account: Account{
+			Mapping: text[0].String, ServerID: text[1].String, User: text[2].String, Host: text[3].String,
+			Issuer: text[4].String, Tenant: text[5].String,
+			Kind: midas.PrincipalKind(text[6].String), ID: text[7].String, DirectoryName: text[8].String,
+			Admin: admin == "1", Generation: generation,
+		},
+		seal: text[11].String,
+	}
+	if err != nil || (admin != "0" && admin != "1") {
+		r.seal = ""
+	}
+	return r
 }
 
 // insertRow, updateRow and deleteRow are the ways in which a row changes, here and in the
