@@ -108,10 +108,10 @@ const (
 )
 
 // isLost tells whether a statement failed because midas.aaduser is not there, or is no
-// table of ours.
+// table of ours, or one that somebody filled.
 func isLost(err error) bool {
 	var refused *mysql.MySQLError
-	return errors.As(err, &refused) && slices.Contains([]uint16{
+	return errors.Is(err, errFlooded) || errors.As(err, &refused) && slices.Contains([]uint16{
 		numberUnknownDatabase, numberUnknownColumn, numberUnknownTable, numberUnknownKey, numberInvalidView, numberTableNotInStore,
 	}, refused.Number)
 }
