@@ -114,7 +114,10 @@ type mappingRow struct {
 // and midas would have all of them in its memory.
 const maxRows = 100_000
 
-var atMost = " LIMIT " + strconv.Itoa(maxRows+1)
+var (
+	atMost    = " LIMIT " + strconv.Itoa(maxRows+1)
+	countRows = "(SELECT COUNT(*) FROM (SELECT 1 FROM " + aaduser + atMost + ") AS bounded)"
+)
 
 // errFlooded is of a table that has more. It is put aside, and made again from the copy.
 var errFlooded = errors.New("it has more rows than " + strconv.Itoa(maxRows))
@@ -149,9 +152,8 @@ func readRows(ctx context.Context, q querier, where string, args ...any) ([]mapp
 // whole tells whether the table has just the rows that are kept. It reads one line.
 func (s *Store) whole(ctx context.Context, q querier) (bool, error) {
 	const doing = "compare midas.aaduser with its copy"
-	rows, err := q.QueryContext(ctx, "SELECT COUNT(*), CAST(COALESCE(SUM(`server` = ?), 0) AS UNSIGNED), "+
-		"CAST(COALESCE(SUM(IF(`server` = ?, CRC32(CONCAT_WS('|', "+columns+")), 0)), 0) AS UNSIGNED) "+
-		"FROM (SELECT "+columns+" FROM "+aaduser+atMost+") AS bounded", s.server, s.server)
+	rows, err := q.QueryContext(ctx, "SELECT "+countRows+", COUNT(*), CAST(COALESCE(SUM(CRC32(CONCAT_WS('|', "+columns+"))), 0) AS UNSIGNED) "+
+		"FROM "+aaduser+" WHERE `server` = ? AND "+countRows+" <= "+strconv.Itoa(maxRows), s.server)
 	if err != nil {
 		return false, unavailable(doing, err)
 	}
