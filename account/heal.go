@@ -54,23 +54,6 @@ func (s *Store) beginCopy(ctx context.Context, q querier) error {
 	return s.copies.begin(rows)
 }
 
-// whole tells whether the table has just the rows that are kept. It reads one line.
-func (s *Store) whole(ctx context.Context, q querier) (bool, error) {
-	const doing = "compare midas.aaduser with its copy"
-	rows, err := q.QueryContext(ctx, "SELECT COUNT(*), CAST(COALESCE(SUM(CRC32(CONCAT_WS('|', "+columns+"))), 0) AS UNSIGNED) FROM "+aaduser+" WHERE `server` = ?", s.server)
-	if err != nil {
-		return false, unavailable(doing, err)
-	}
-	defer rows.Close()
-	var there fingerprint
-	for rows.Next() {
-		if err := rows.Scan(&there.rows, &there.sum); err != nil {
-			return false, unavailable(doing, err)
-		}
-	}
-	return there == s.copies.sum(), unavailable(doing, rows.Err())
-}
-
 // mendTable writes the rows again that were lost or changed on the backend, and the schema if
 // that is gone: by a DROP DATABASE that no gateway saw, or by a script that drops all
 // schemas that are not the server's own. It makes no account: a row opens only one that is
@@ -188,7 +171,7 @@ func (s *Store) sweepTable(ctx context.Context) error {
 // remakeTable makes the table. Something else may have its name by now: that is renamed.
 func (s *Store) remakeTable(ctx context.Context, q querier) error {
 	if err := makeSchema(ctx, q); err == nil || !isLost(err) {
-		if _, other := readRows(ctx, q, "`mapping` = ''"); !isLost(other) {
+		if _, other := s.whole(ctx, q); !isLost(other) {
 			return err
 		}
 	}
@@ -196,7 +179,7 @@ func (s *Store) remakeTable(ctx context.Context, q querier) error {
 	if _, err := q.ExecContext(ctx, "RENAME TABLE midas.aaduser TO "+aside); err != nil {
 		return unavailable("move another table out of the way of midas.aaduser", err)
 	}
-	s.log.WarnContext(ctx, "midas.aaduser was no table of midas and is renamed", "server", s.server, "to", aside)
+	s.log.WarnContext(ctx, "midas.aaduser was no table of midas, or has more rows than midas can have written, and is renamed", "server", s.server, "to", aside)
 	return makeSchema(ctx, q)
 }
 

@@ -111,10 +111,10 @@ func (v verdict) wayOut(a Account) string {
 }
 
 // isLost tells whether a statement failed because midas.aaduser is not there, or is no
-// table of ours: an unknown key is what a view in its place leads to.
+// table of ours (an unknown key is what a view in its place leads to), or one that somebody filled.
 func isLost(err error) bool {
 	var refused *mysql.MySQLError
-	return errors.As(err, &refused) && slices.Contains([]uint16{
+	return errors.Is(err, errFlooded) || errors.As(err, &refused) && slices.Contains([]uint16{
 		mysqlerr.BadDB, mysqlerr.BadField, mysqlerr.NoSuchTable, mysqlerr.KeyDoesNotExist, mysqlerr.ViewInvalid, mysqlerr.NoSuchTableInEngine,
 	}, refused.Number)
 }

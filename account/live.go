@@ -84,7 +84,7 @@ func (s *Store) known(ctx context.Context, q querier, where string, args ...any)
 	all, err := readRows(ctx, q, where, args...)
 	// Those who may change the table can have the server refuse to read it. Their accounts are
 	// looked after all the same.
-	if refused := new(mysql.MySQLError); errors.As(err, &refused) && s.copies.begun() {
+	if refused := new(mysql.MySQLError); (errors.As(err, &refused) || isLost(err)) && s.copies.begun() {
 		all, err = nil, nil
 	}
 	for _, a := range s.copies.All() {

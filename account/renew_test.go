@@ -263,7 +263,7 @@ func TestBackupOfAFormerMidas(t *testing.T) {
 // Wherever a crash cuts it, the next start completes what the one before began.
 func TestCrashWhileMadeAnew(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
-		texts := []string{"UPDATE midas.aaduser", "SET NAMES utf8mb4", "ALTER TABLE midas.aaduser ADD COLUMN `tenant`"}
+		texts := []string{"UPDATE midas.aaduser", "SELECT CONNECTION_ID()", "ALTER TABLE midas.aaduser ADD COLUMN `tenant`"}
 		if w.mysql() {
 			texts = append(texts, "ALTER USER")
 		} else {

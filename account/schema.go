@@ -121,11 +121,23 @@ type mappingRow struct {
 	seal string // "" for none
 }
 
+// maxRows is how many rows the table may have. Those who may write to it can put any number there,
+// and midas would have all of them in its memory.
+const maxRows = 100_000
+
+var (
+	atMost    = " LIMIT " + strconv.Itoa(maxRows+1)
+	countRows = "(SELECT COUNT(*) FROM (SELECT 1 FROM " + aaduser + atMost + ") AS bounded)"
+)
+
+// errFlooded is of a table that has more. It is put aside, and made again from the copy.
+var errFlooded = errors.New("it has more rows than " + strconv.Itoa(maxRows))
+
 // readRows reads rows that prove nothing yet. where is always a constant of this package. A row
 // that no midas can have written, with a number that is none, has no seal: were it an error, those
 // who may write to the table could keep all others from being read.
 func readRows(ctx context.Context, q querier, where string, args ...any) ([]mappingRow, error) {
-	rows, err := q.QueryContext(ctx, "SELECT "+columns+" FROM "+aaduser+" WHERE "+where, args...)
+	rows, err := q.QueryContext(ctx, "SELECT "+columns+" FROM "+aaduser+" WHERE "+where+atMost, args...)
 	if err != nil {
 		return nil, unavailable("read midas.aaduser", err)
 	}
@@ -140,9 +152,34 @@ func readRows(ctx context.Context, q querier, where string, args ...any) ([]mapp
 		if err := rows.Scan(into...); err != nil {
 			return nil, unavailable("read midas.aaduser", err)
 		}
+		if len(out) == maxRows {
+			return nil, unavailable("read midas.aaduser", errFlooded)
+		}
 		out = append(out, rowOf(text))
 	}
 	return out, unavailable("read midas.aaduser", rows.Err())
+}
+
+// whole tells whether the table has just the rows that are kept. It reads one line.
+func (s *Store) whole(ctx context.Context, q querier) (bool, error) {
+	const doing = "compare midas.aaduser with its copy"
+	rows, err := q.QueryContext(ctx, "SELECT "+countRows+", COUNT(*), CAST(COALESCE(SUM(CRC32(CONCAT_WS('|', "+columns+"))), 0) AS UNSIGNED) "+
+		"FROM "+aaduser+" WHERE `server` = ? AND "+countRows+" <= "+strconv.Itoa(maxRows), s.server)
+	if err != nil {
+		return false, unavailable(doing, err)
+	}
+	defer rows.Close()
+	var there fingerprint
+	for rows.Next() {
+		var all int
+		if err := rows.Scan(&all, &there.rows, &there.sum); err != nil {
+			return false, unavailable(doing, err)
+		}
+		if all > maxRows {
+			return false, unavailable(doing, errFlooded)
+		}
+	}
+	return there == s.copies.sum(), unavailable(doing, rows.Err())
 }
 
 // rowOf is a row of what its columns say.

@@ -85,6 +85,10 @@ func (s *Store) rows(ctx context.Context, q querier, where string, args ...any) 
 // its name meets it.
 const refusedEvery = time.Minute
 
+// refusedLines is how many rows that the copy does not know the log names in that time. Those who
+// may write to the table can make any number of them.
+const refusedLines = 20
+
 func (s *Store) believed(ctx context.Context, all []mappingRow) (out []Account) {
 	for _, r := range all {
 		verdict := s.judge(r)
@@ -93,7 +97,7 @@ func (s *Store) believed(ctx context.Context, all []mappingRow) (out []Account) 
 			continue
 		}
 		key := r.Mapping + string(verdict)
-		if s.refused.within(key, s.now(), refusedEvery) {
+		if s.refused.within(key, s.now(), refusedEvery) || !s.names(r) {
 			continue
 		}
 		s.refused.note(key, s.now())
@@ -101,4 +105,18 @@ func (s *Store) believed(ctx context.Context, all []mappingRow) (out []Account) 
 			"mapping", r.Mapping, "account", r.String(), "id", r.ID, "row of server", r.ServerID)
 	}
 	return out
+}
+
+// names tells whether the log may name a refused row.
+func (s *Store) names(r mappingRow) bool {
+	if _, kept, _ := s.copies.state(r.Mapping); kept {
+		return true
+	}
+	for i := range refusedLines {
+		if line := strconv.Itoa(i); !s.refused.within(line, s.now(), refusedEvery) {
+			s.refused.note(line, s.now())
+			return true
+		}
+	}
+	return false
 }

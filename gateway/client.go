@@ -26,9 +26,10 @@ const (
 	maxSignInPacket = 64 << 10
 	// lingerFor is how long a refused client may take to hang up.
 	lingerFor = time.Second
-	// countedMoves is how many reads of one client bring its place behind the others'. A sign-in
-	// has fewer. Without a bound a client that sends one byte at a time would keep its place.
-	countedMoves = 8
+	// countedAnswers is how many answers to one client bring its place behind the others'. A
+	// sign-in has fewer. Without a bound a client could ask for more, by key updates of TLS for
+	// one.
+	countedAnswers = 6
 )
 
 // client is the client's end of a connection, and what its last sign-in asks for.
@@ -63,24 +64,29 @@ func (c *client) drop() { c.raw.Close() }
 func (c *client) moved() bool { return !c.listens.Load() || c.raw.Unread() }
 
 // listening is the raw connection, which knows when the gateway waits for the client: under a
-// flood it comes late to what was sent, and a client must not lose its place for that. The
-// packets of a TLS handshake are moves, too.
+// flood it comes late to what was sent, and a client must not lose its place for that. The wait
+// begins with what the gateway has written, in a TLS handshake, too. Reads do not count: a client
+// that sends a packet byte by byte would come behind the others with each of them.
 type listening struct {
 	*relay.Guarded
-	client  *client
-	counted int // of the reads so far
+	client   *client
+	answered int // writes so far, while signing in
 }
 
 // Read implements net.Conn.
-func (c *listening) Read(p []byte) (n int, err error) {
+func (c *listening) Read(p []byte) (int, error) {
 	c.client.listens.Store(true)
-	n, err = c.Guarded.Read(p)
-	c.client.listens.Store(false)
-	if n > 0 && c.counted < countedMoves {
-		c.counted++
-		c.client.place.awaiting()
+	defer c.client.listens.Store(false)
+	return c.Guarded.Read(p)
+}
+
+// Write implements net.Conn.
+func (c *listening) Write(p []byte) (int, error) {
+	if place := c.client.place; place != nil && c.answered < countedAnswers {
+		c.answered++
+		place.awaiting()
 	}
-	return n, err
+	return c.Guarded.Write(p)
 }
 
 // takePlace gets a place among the connections that sign in, if need be that of one which
