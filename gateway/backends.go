@@ -104,18 +104,21 @@ type learned struct {
 
 	requireTLS  *requireTLS
 	reasserting singleflight.Group
+	entering    *lane[string] // the sign-ins by token under way, by the account's mapping
 }
 
 // backends are those of all servers.
 type backends struct {
 	source Backends
+	// mostWaiting is how many sign-ins of one account may wait for their turn.
+	mostWaiting int
 
 	mu      sync.Mutex
 	learned map[string]*learned // by the server's unique id
 }
 
-func newBackends(source Backends) *backends {
-	return &backends{source: source, learned: map[string]*learned{}}
+func newBackends(source Backends, mostWaiting int) *backends {
+	return &backends{source: source, mostWaiting: mostWaiting, learned: map[string]*learned{}}
 }
 
 // of returns the backend of a server.
@@ -137,7 +140,8 @@ func (b *backends) about(s midas.Server) *learned {
 	defer b.mu.Unlock()
 	known := b.learned[s.UniqueID]
 	if known == nil {
-		known = &learned{requireTLS: newRequireTLS()}
+		known = &learned{requireTLS: newRequireTLS(), entering: newLane[string](enteringAtOnce)}
+		known.entering.most = b.mostWaiting
 		b.learned[s.UniqueID] = known
 	}
 	return known

@@ -42,12 +42,25 @@ func dial(ctx context.Context, h hop, as credentials) (_ *backendConn, err error
 	l := &login{hop: h, as: as, conn: conn}
 	in, err := l.run(ctx)
 	if err != nil {
+		if ctx.Err() != nil && l.greeting.ConnectionID != 0 {
+			h.endGivenUp(l.greeting.ConnectionID)
+		}
 		return nil, err
 	}
 	if !stop() {
 		return nil, h.unreachable(ctx.Err())
 	}
 	return in, nil
+}
+
+// endGivenUp ends a connection whose sign-in was given up. A server that waits for a lock to let
+// it in does not notice that the gateway has left, and they would add up to all it has.
+func (h hop) endGivenUp(id uint32) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
+	defer cancel()
+	if err := h.backend.accounts.EndConnection(ctx, id); err != nil {
+		h.client.refusals.Warn(h.client.remote(), "a sign-in that was given up may go on at the database", "server", h.server.Name, "connection", id, "error", err)
+	}
 }
 
 // refusedAccount tells whether the backend refused the account, and not the database

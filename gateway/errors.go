@@ -69,6 +69,7 @@ const maxName = 512
 var (
 	errTooManyConnections = answerf(mysqlerr.ConCount, "Too many connections are signing in")
 	errBusy               = answerf(mysqlerr.ConCount, "Too many connections are signing in: this one did not get its turn in time")
+	errAccountBusy        = answerf(mysqlerr.ConCount, "Too many connections are signing in: many of this account wait for the database already")
 	errBadHandshake       = answerf(mysqlerr.Handshake, "Bad handshake")
 	errInsecureTransport  = answerf(mysqlerr.SecureTransportRequired,
 		"Connections using insecure transport are prohibited while --require_secure_transport=ON. (use TLS: --ssl-mode=REQUIRED for mysql, --ssl for mariadb)")

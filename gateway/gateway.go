@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,10 +65,10 @@ func newGate(cfg Config, draining context.Context) *gate {
 	for server, ln := range cfg.Listeners {
 		choice.addresses[strings.ToLower(server)] = ln.Addr().String()
 	}
-	behind, told := newBackends(cfg.Backends), throttledlog.New(cfg.Log, cfg.Now)
+	behind, told := newBackends(cfg.Backends, cfg.MaxSigningInPerSource/2), throttledlog.New(cfg.Log, cfg.Now)
 	ins := &signIns{
-		verifier: cfg.Verifier, plane: p, choice: choice, backends: behind, tokens: newLane(tokensAtOnce), timeout: cfg.SignInTimeout,
-		passwords: &passwords{choice: choice, backends: behind, lane: newLane(passwordsAtOnce), throttle: passwordthrottle.New(passwordLimits), refusals: told, now: cfg.Now},
+		verifier: cfg.Verifier, plane: p, choice: choice, backends: behind, tokens: newLane[netip.Prefix](tokensAtOnce), timeout: cfg.SignInTimeout,
+		passwords: &passwords{choice: choice, backends: behind, lane: newLane[netip.Prefix](passwordsAtOnce), throttle: passwordthrottle.New(passwordLimits), refusals: told, now: cfg.Now},
 	}
 	signInLog, all := signInLog{record: cfg.Audit, now: cfg.Now}, newSessions()
 	return &gate{

@@ -2,7 +2,10 @@ package gateway
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -252,5 +255,35 @@ func BenchmarkNewcomers(b *testing.B) {
 				l.enter(from[i%sources], &fakeWaiter{})
 			}
 		})
+	}
+}
+
+// Bytes that complete nothing are no moves: a client that trickles them would come behind the
+// others with each, and newcomers would take the place of slow clients. What the gateway answers
+// begins a new wait, as often as a sign-in needs.
+func TestWaitsBeginWithAnswers(t *testing.T) {
+	here, there := net.Pipe()
+	defer here.Close()
+	go io.Copy(there, there)
+	l := newLimits(8, 8)
+	c := newClient(here, "", l, slog.New(slog.DiscardHandler), nil)
+	c.place, _ = l.enter(clientkey.Of(netip.MustParseAddr("192.0.2.1")), c)
+	waits := 0
+	for waits <= countedAnswers {
+		since := c.place.since
+		if _, err := c.conn.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if c.place.since == since {
+			break
+		}
+		waits++
+		since = c.place.since
+		if _, err := c.conn.Read(make([]byte, 1)); err != nil || c.place.since != since {
+			t.Fatalf("a byte that was read counts as a move (%v)", err)
+		}
+	}
+	if waits != countedAnswers {
+		t.Errorf("%d answers begin a wait, want %d", waits, countedAnswers)
 	}
 }

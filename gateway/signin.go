@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/midas-mysql/midas"
@@ -15,7 +17,7 @@ type signIns struct {
 	plane     *plane
 	choice    serverChoice
 	backends  *backends
-	tokens    *lane // the sign-ins by token under way
+	tokens    *lane[netip.Prefix] // the sign-ins by token under way
 	passwords *passwords
 	timeout   time.Duration
 }
@@ -32,7 +34,7 @@ func (s *signIns) run(ctx context.Context, c *client, secret []byte) (signedIn, 
 // withToken signs in with a token when its turn has come.
 func (s *signIns) withToken(ctx context.Context, c *client, token []byte) (signedIn, error) {
 	began := time.Now()
-	leave, err := s.tokens.enter(ctx, c.source)
+	leave, err := s.tokens.enter(ctx, c.source.Party())
 	if err != nil {
 		return signedIn{}, errBusy
 	}
@@ -48,6 +50,20 @@ func (s *signIns) withToken(ctx context.Context, c *client, token []byte) (signe
 	case err != nil:
 		return in, err
 	}
+	leave() // the backend may take its time
+	return s.enterInTurn(ctx, c, in, who)
+}
+
+// enterInTurn is enter when the account's turn at its backend has come.
+func (s *signIns) enterInTurn(ctx context.Context, c *client, in signedIn, who applicant) (signedIn, error) {
+	leave, err := in.backend.learned.entering.enter(ctx, in.account.Mapping)
+	if errors.Is(err, errFull) {
+		return in, errAccountBusy
+	}
+	if err != nil {
+		return in, errBusy
+	}
+	defer leave()
 	return s.enter(ctx, c, in, who)
 }
 
