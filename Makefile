@@ -3,7 +3,7 @@
 #   make demo    the whole sign-in on one machine, nothing to install
 #   make test    install what the tests need (as root), then run them
 #   make bench   speed, as ratios against a direct connection in the same run
-#   make lint    format, vet, staticcheck
+#   make lint    format, vet, staticcheck, deadcode
 
 TAGS    := gms_pure_go
 GO      ?= go
@@ -48,6 +48,7 @@ lint:
 	$(GO) vet ./...
 	$(GO) -C test/verify vet ./...
 	$(TOOL) staticcheck -tags $(TAGS) ./...
+	@out="$$($(TOOL) deadcode -tags $(TAGS) -test ./...)" || exit 1; [ -z "$$out" ] || { echo "nothing reaches this:"; echo "$$out"; exit 1; }
 
 fmt:
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
