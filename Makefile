@@ -12,7 +12,7 @@ SERVERS := test/servers/install.sh
 SOURCES := \( -name '*.go' -o -name go.mod -o -name '*.sql' -o -name '*.json' -o -name '*.html' -o -name '*.css' \) \
 	! -name '*_test.go' ! -path './test/*' ! -path './tools/*'
 
-.PHONY: build lean cross demo test servers lint fmt bench fuzz release clean
+.PHONY: build lean cross demo test servers lint docs fmt bench fuzz release clean
 
 # To build it again takes a while, too, and is not done in silence.
 build:
@@ -49,6 +49,10 @@ lint:
 	$(GO) -C test/verify vet ./...
 	$(TOOL) staticcheck -tags $(TAGS) ./...
 	@out="$$($(TOOL) deadcode -tags $(TAGS) -test ./...)" || exit 1; [ -z "$$out" ] || { echo "nothing reaches this:"; echo "$$out"; exit 1; }
+
+# What is written from the commands; a test fails when it is out of date.
+docs:
+	$(GO) test -tags $(TAGS) ./cmd/midas -run '^TestConfigurationIsDocumented$$' -update
 
 fmt:
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')
