@@ -23,10 +23,12 @@ build:
 lean:
 	@CGO_ENABLED=0 $(GO) build -o bin/midas-lean ./cmd/midas
 
-# The program also builds for the other systems that people sit at.
+# The program also builds for the other systems that people sit at, and its tests compile there.
 cross:
 	GOOS=darwin CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/midas
 	GOOS=windows CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/midas
+	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
+	GOOS=windows CGO_ENABLED=0 $(GO) vet ./...
 
 demo: build
 	@bin/midas demo
