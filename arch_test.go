@@ -49,7 +49,7 @@ var levels = []struct {
 			"internal/vmns",
 			"internal/wire",
 		},
-		"level 0 is what everything stands on, so it stands on the standard library alone",
+		"level 0 is beneath everything else, so it imports the standard library alone",
 	},
 	{
 		[]string{"token", "tokensource", "directory", "account", "internal/output", "internal/passwordthrottle"},
@@ -177,7 +177,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		from := short(p.ImportPath)
 		here := level(from)
 		if here < 0 {
-			t.Errorf("package %q stands on no level: give it one in arch_test.go, with the picture in docs/architecture.md", from)
+			t.Errorf("package %q has no level: give it one in arch_test.go, with the picture in docs/architecture.md", from)
 			continue
 		}
 		for _, imp := range p.Imports {
