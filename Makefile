@@ -3,7 +3,7 @@
 #   make demo    the whole sign-in on one machine, nothing to install
 #   make test    install what the tests need (as root), then run them
 #   make bench   speed, as ratios against a direct connection in the same run
-#   make lint    format, vet, staticcheck
+#   make lint    format, vet, staticcheck, deadcode
 
 TAGS    := gms_pure_go
 GO      ?= go
@@ -12,7 +12,7 @@ SERVERS := test/servers/install.sh
 SOURCES := \( -name '*.go' -o -name go.mod -o -name '*.sql' -o -name '*.json' -o -name '*.html' -o -name '*.css' \) \
 	! -name '*_test.go' ! -path './test/*' ! -path './tools/*'
 
-.PHONY: build lean cross demo test servers lint fmt bench fuzz release clean
+.PHONY: build lean cross demo test servers lint docs fmt bench fuzz release clean
 
 # To build it again takes a while, too, and is not done in silence.
 build:
@@ -23,10 +23,12 @@ build:
 lean:
 	@CGO_ENABLED=0 $(GO) build -o bin/midas-lean ./cmd/midas
 
-# The program also builds for the other systems that people sit at.
+# The program also builds for the other systems that people sit at, and its tests compile there.
 cross:
 	GOOS=darwin CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/midas
 	GOOS=windows CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/midas
+	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
+	GOOS=windows CGO_ENABLED=0 $(GO) vet ./...
 
 demo: build
 	@bin/midas demo
@@ -48,6 +50,11 @@ lint:
 	$(GO) vet ./...
 	$(GO) -C test/verify vet ./...
 	$(TOOL) staticcheck -tags $(TAGS) ./...
+	@out="$$($(TOOL) deadcode -tags $(TAGS) -test ./...)" || exit 1; [ -z "$$out" ] || { echo "nothing reaches this:"; echo "$$out"; exit 1; }
+
+# What is written from the commands; a test fails when it is out of date.
+docs:
+	$(GO) test -tags $(TAGS) ./cmd/midas -run '^TestConfigurationIsDocumented$$' -update
 
 fmt:
 	$(TOOL) gofumpt -w $$(git ls-files '*.go')

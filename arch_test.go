@@ -49,7 +49,7 @@ var levels = []struct {
 			"internal/vmns",
 			"internal/wire",
 		},
-		"level 0 is what everything stands on, so it stands on the standard library alone",
+		"level 0 is beneath everything else, so it imports the standard library alone",
 	},
 	{
 		[]string{"token", "tokensource", "directory", "account", "internal/output", "internal/passwordthrottle"},
@@ -177,7 +177,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		from := short(p.ImportPath)
 		here := level(from)
 		if here < 0 {
-			t.Errorf("package %q stands on no level: give it one in arch_test.go, with the picture in docs/architecture.md", from)
+			t.Errorf("package %q has no level: give it one in arch_test.go, with the picture in docs/architecture.md", from)
 			continue
 		}
 		for _, imp := range p.Imports {
@@ -357,24 +357,40 @@ func TestServersOfTheDirectoryTakeInterfaces(t *testing.T) {
 }
 
 const (
-	maxFileLines     = 500
+	maxFileLines     = 300
 	maxFunctionLines = 60
 )
+
+// longFiles are longer than that, and may only get shorter.
+var longFiles = map[string]int{
+	"account/heal.go":        314,
+	"account/mysql.go":       318,
+	"account/renew.go":       315,
+	"directory/directory.go": 311,
+	"gateway/statements.go":  308,
+}
 
 func TestFilesAndFunctionsStayReadable(t *testing.T) {
 	commented := map[string]bool{}
 	for _, p := range shipped(t) {
 		name := short(p.ImportPath)
 		commented[name] = commented[name] || false
-		for _, file := range p.GoFiles {
+		for _, file := range sources(t, p) {
 			path := filepath.Join(p.Dir, file)
 			fset := token.NewFileSet()
 			parsed, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if lines := fset.Position(parsed.End()).Line; lines > maxFileLines {
-				t.Errorf("%s/%s has %d lines, more than %d: it holds two things", name, file, lines, maxFileLines)
+			most, long := longFiles[name+"/"+file]
+			if !long {
+				most = maxFileLines
+			}
+			switch lines := fset.Position(parsed.End()).Line; {
+			case lines > most:
+				t.Errorf("%s/%s has %d lines, more than %d: it holds two things", name, file, lines, most)
+			case long && lines <= maxFileLines:
+				t.Errorf("%s/%s is no longer too long: take it off the list", name, file)
 			}
 			commented[name] = commented[name] || parsed.Doc != nil
 			for _, decl := range parsed.Decls {
@@ -394,6 +410,22 @@ func TestFilesAndFunctionsStayReadable(t *testing.T) {
 			t.Errorf("package %q has no comment that says what it owns and what it never does", name)
 		}
 	}
+}
+
+// sources are all files of a package but its tests, also those for other systems.
+func sources(t *testing.T, p pkg) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(p.Dir, "*.go"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%s: %d files, %v", p.Dir, len(paths), err)
+	}
+	var files []string
+	for _, path := range paths {
+		if !strings.HasSuffix(path, "_test.go") {
+			files = append(files, filepath.Base(path))
+		}
+	}
+	return files
 }
 
 func TestModuleIsWhatItSays(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -50,6 +51,38 @@ func TestCompatibilityIsHeld(t *testing.T) {
 	}
 	if rows < 10 {
 		t.Errorf("only %d rows were read", rows)
+	}
+}
+
+var (
+	inBackticks = regexp.MustCompile("`([^`]+)`")
+	levelNumber = regexp.MustCompile(`^[0-9]$`)
+)
+
+// TestArchitectureIsTrue compares docs/architecture.md with the packages that exist: each is
+// in the table of the house, and those above level 0 are on their level.
+func TestArchitectureIsTrue(t *testing.T) {
+	house, onLevel := map[string]bool{}, map[string]string{}
+	for _, row := range table(t, "docs/architecture.md") {
+		numbered := levelNumber.MatchString(row[0])
+		for i, cell := range row[:min(2, len(row))] {
+			for _, name := range inBackticks.FindAllStringSubmatch(cell, -1) {
+				if i == 0 {
+					house[strings.TrimSuffix(name[1], "/")] = true
+				} else if numbered {
+					onLevel[name[1]] = row[0]
+				}
+			}
+		}
+	}
+	for _, p := range shipped(t) {
+		name := short(p.ImportPath)
+		if !house[name] && name != "" && name != "backend/embedded" {
+			t.Errorf("docs/architecture.md does not say what %s owns", name)
+		}
+		if at := level(name); at > 0 && onLevel[name] != strconv.Itoa(at) {
+			t.Errorf("docs/architecture.md has %s on level %q, arch_test.go on %d", name, onLevel[name], at)
+		}
 	}
 }
 

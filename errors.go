@@ -9,11 +9,11 @@ import (
 // MySQL error number or an exit code is chosen from it, in one table per edge.
 type Code string
 
-// The classes. There is no others' kind: an unclassified error is Internal.
+// The classes. The list is closed; an error without a class is Internal.
 const (
 	Invalid         Code = "invalid"         // the request is wrong as it stands
-	Unauthenticated Code = "unauthenticated" // who asks is not established
-	Forbidden       Code = "forbidden"       // who asks is known and may not
+	Unauthenticated Code = "unauthenticated" // the caller is not known
+	Forbidden       Code = "forbidden"       // the caller is known and may not
 	NotFound        Code = "not found"
 	Conflict        Code = "conflict"    // it clashes with what exists
 	Unavailable     Code = "unavailable" // something behind does not answer; try again
@@ -47,7 +47,7 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
 }
 
-// WithHint returns e with the next step for whoever reads it.
+// WithHint returns e with the next step for its reader.
 func (e *Error) WithHint(format string, args ...any) *Error {
 	e.Hint = fmt.Sprintf(format, args...)
 	return e

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// keptSchemas say who may do what. Whoever writes to mysql gives themselves any right, and
-// whoever writes to midas takes accounts from others.
+// keptSchemas say who may do what. A user who writes to mysql gives themselves any privilege, and
+// one who writes to midas takes accounts from others.
 var keptSchemas = []string{"mysql", "midas"}
 
 // writePrivileges are those of administratorPrivileges that change what is in a schema.

@@ -65,7 +65,7 @@ var changes = map[string]struct {
 		if len(w.hosts(w.name("app"))) > 0 {
 			w.exec("RENAME USER " + quoteAccount(w.name("app"), "%") + " TO " + quoteAccount(w.name("new"), "%"))
 		}
-		_, _, err := s.settleDoubts(w.t.Context(), w.name("new"))
+		_, _, err := s.reconcileDoubts(w.t.Context(), w.name("new"))
 		return err
 	}, []string{"new", "admin"}, idA},
 	"exchange names": {func(w *world, s *Store) error {
@@ -74,12 +74,12 @@ var changes = map[string]struct {
 			w.exec(fmt.Sprintf("RENAME USER %[1]s TO %[3]s, %[2]s TO %[1]s, %[3]s TO %[2]s",
 				quoteAccount(w.name("app"), "%"), quoteAccount(w.name("other"), "%"), quoteAccount(w.name("aside"), "%")))
 		}
-		_, _, err := s.settleDoubts(w.t.Context(), w.name("app"))
+		_, _, err := s.reconcileDoubts(w.t.Context(), w.name("app"))
 		return err
 	}, []string{"app", "other", "admin"}, idA},
 	"drop": {func(w *world, s *Store) error {
 		w.exec("DROP USER IF EXISTS " + quoteAccount(w.name("app"), "%"))
-		_, _, err := s.settleDoubts(w.t.Context(), w.name("app"))
+		_, _, err := s.reconcileDoubts(w.t.Context(), w.name("app"))
 		return err
 	}, []string{"admin"}, idA},
 	"another administrator": {func(w *world, s *Store) error {

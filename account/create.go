@@ -128,7 +128,7 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 			return row.Account, true, nil
 		default:
 			var moved Account
-			if moved, err = s.settle(ctx, q, row.Account); err == nil && at >= 0 && moved.Mapping == "" {
+			if moved, err = s.reconcileRow(ctx, q, row.Account); err == nil && at >= 0 && moved.Mapping == "" {
 				err = cannot(a, "the account of that name was changed or replaced so that it cannot be proven to be the one that CREATE AADUSER made; it is locked").
 					WithHint("DROP USER %s; then create it again; or %s", a, otherName(a))
 			}

@@ -53,6 +53,6 @@
 // the backend had lost all rows and all accounts at once, and both are back. A row never makes
 // an account.
 //
-// Whoever may write schema mysql may sign in as anyone, and so may, on MySQL, whoever may
-// both read mysql.user and alter accounts: guard them.
+// A user who may write schema mysql may sign in as anyone, and so may, on MySQL, a user who may
+// both read mysql.user and alter accounts: guard these privileges.
 package account

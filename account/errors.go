@@ -21,7 +21,7 @@ func (e *Error) Error() string { return e.Reason.Message }
 // told.
 func (e *Error) Unwrap() error { return e.Reason }
 
-// WithHint returns e with the next step for whoever reads it.
+// WithHint returns e with the next step for its reader.
 func (e *Error) WithHint(format string, args ...any) *Error {
 	e.Reason.WithHint(format, args...)
 	return e

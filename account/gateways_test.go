@@ -161,7 +161,7 @@ func (w *world) awaitWaiter() {
 	w.t.Fatal("nobody waits for the lock")
 }
 
-// Whoever waits for the lock must not take the connections that sign-ins need.
+// A change that waits for the lock must not hold the connections that sign-ins need.
 func TestSignInsDoNotWaitForTheLock(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		known := w.create(w.store(), w.name("known"), idA)

@@ -288,8 +288,8 @@ func TestBackendWithoutItsData(t *testing.T) {
 	})
 }
 
-// A name that was made again after such a loss, and then dropped, stays dropped: whoever made the
-// server lose everything, and kept what it had, would bring the account of before back.
+// A name that was made again after such a loss, and then dropped, stays dropped: a user who
+// made the server lose everything, and kept a copy, would bring the former account back.
 func TestDropAfterALossIsForGood(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		dir := w.copyDir()

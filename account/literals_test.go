@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Both servers are asked what quoted text says, since whoever reads it otherwise makes
+// Both servers are asked what quoted text says: a parser that reads it otherwise makes
 // another account than the one that was written.
 func TestQuotedTextIsReadAsServersDo(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {

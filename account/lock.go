@@ -19,7 +19,7 @@ import (
 // only a row without account, which opens nothing; the lock keeps others from taking
 // such a row for a leftover meanwhile.
 //
-// Any user may take an advisory lock of any name, and whoever has this one stops all
+// Any user may take an advisory lock of any name, and the holder of this one stops all
 // changes of accounts. So its name is derived from the server key and nobody can guess
 // it. Who may read it in the list of statements or locks (PROCESS, performance_schema) knows it
 // from then on: a connection of another user than midas's own that has the lock is ended. A row

@@ -33,7 +33,7 @@ func (s *Store) Lookup(ctx context.Context, user string) ([]Account, error) {
 // fit: it deletes rows whose account has been dropped, locks accounts that cannot be proven
 // (see Unproven), and lets rows follow RENAME USER.
 func (s *Store) Mend(ctx context.Context, user string) ([]Account, error) {
-	return s.find(ctx, user, verbMend, (*Store).settleDoubts)
+	return s.find(ctx, user, verbMend, (*Store).reconcileDoubts)
 }
 
 // find answers from memory, or has one caller ask for all that ask the same at a time.
@@ -84,9 +84,9 @@ func (s *Store) look(ctx context.Context, user string) (live []Account, settled 
 	return seen.answer(err)
 }
 
-// settleDoubts asks the backend and settles what is doubtful. The answer is not settled, and not to be
+// reconcileDoubts asks the backend and settles what is doubtful. The answer is not settled, and not to be
 // cached, while another's change keeps the lock.
-func (s *Store) settleDoubts(ctx context.Context, user string) (live []Account, settled bool, err error) {
+func (s *Store) reconcileDoubts(ctx context.Context, user string) (live []Account, settled bool, err error) {
 	seen, err := s.sighted(ctx, user)
 	if err != nil || !seen.doubted() {
 		return seen.answer(err)
@@ -103,7 +103,7 @@ func (s *Store) settleDoubts(ctx context.Context, user string) (live []Account, 
 			return err
 		}
 		for _, row := range now.doubtful {
-			if _, err := s.settle(ctx, conn, row); err != nil {
+			if _, err := s.reconcileRow(ctx, conn, row); err != nil {
 				return err
 			}
 		}
@@ -199,7 +199,7 @@ func (s *Store) followed(ctx context.Context, q querier, users []backendUser, us
 	return nil
 }
 
-// settle decides about a row that has no proven account of its name. It follows the one
+// reconcileRow decides about a row that has no proven account of its name. It follows the one
 // account that is proven to be its own, which has been renamed. Without one, an account of
 // its name and host is locked (see lockUnproven), and a row without any account is deleted.
 // It returns the row under its new name, or an empty one. The caller holds the lock.
@@ -207,11 +207,11 @@ func (s *Store) followed(ctx context.Context, q querier, users []backendUser, us
 // Where two accounts are, somebody copied one from the other, and neither is followed
 // unless one has the row's own name. An administrator's name is for the directory to
 // change: one who renames the account loses it.
-func (s *Store) settle(ctx context.Context, q querier, row Account) (Account, error) {
-	return s.settleBy(ctx, q, row, s.proven)
+func (s *Store) reconcileRow(ctx context.Context, q querier, row Account) (Account, error) {
+	return s.reconcileRowBy(ctx, q, row, s.proven)
 }
 
-func (s *Store) settleBy(ctx context.Context, q querier, row Account, proof func(backendUser, Account) bool) (Account, error) {
+func (s *Store) reconcileRowBy(ctx context.Context, q querier, row Account, proof func(backendUser, Account) bool) (Account, error) {
 	bearers, err := s.dialect.byMarker(ctx, q, row.Mapping)
 	if err != nil {
 		return Account{}, err
@@ -270,7 +270,7 @@ func (s *Store) move(ctx context.Context, q querier, row Account, before string)
 		return err
 	}
 	for _, other := range others {
-		if _, err := s.settle(ctx, q, other); err != nil {
+		if _, err := s.reconcileRow(ctx, q, other); err != nil {
 			return err
 		}
 	}

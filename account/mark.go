@@ -13,7 +13,7 @@ import (
 // of schema mysql; or it is labelled, and its password is one that only midas could give
 // it: ALTER USER … COMMENT and the like take the marker off.
 //
-// The label alone proves nothing. Whoever may CREATE USER can copy it from an account of
+// The label alone proves nothing. A user who may CREATE USER can copy it from an account of
 // their own to one that has more privileges, drop their own, and would be followed there;
 // or rename such an account to the name of their own. The password cannot be copied: of
 // an account's hash even its owner is shown <secret>, unless they may read mysql.user.
@@ -102,7 +102,7 @@ func (s *Store) giveSecretBy(ctx context.Context, q querier, set func(context.Co
 	if err := s.updateRow(ctx, spoilt); err != nil {
 		return err
 	}
-	if _, err := s.settleBy(ctx, q, spoilt, marked); err != nil {
+	if _, err := s.reconcileRowBy(ctx, q, spoilt, marked); err != nil {
 		return err
 	}
 	return replaced(before)

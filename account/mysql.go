@@ -16,7 +16,7 @@ import (
 
 // mysqlDialect marks accounts with one more key of the JSON document in
 // mysql.user.User_attributes, beside the keys that statements can write: ATTRIBUTE, which
-// is there too, is for whoever may CREATE USER to change and to copy. The server carries
+// is there too, can be changed and copied by any user who may CREATE USER. The server carries
 // the key through ALTER USER … IDENTIFIED, SET PASSWORD, GRANT, FLUSH PRIVILEGES and RENAME
 // USER, drops it with DROP USER, and loses it when it writes the document anew (ATTRIBUTE,
 // COMMENT, RETAIN CURRENT PASSWORD, FAILED_LOGIN_ATTEMPTS): see Store.proven.

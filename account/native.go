@@ -21,7 +21,7 @@ type nativeUser struct {
 	ours bool
 	// password is true when the account is proved by a password that is not empty, and by
 	// nothing else. An account that the system's own user may be, or that has no password,
-	// would open to whoever reaches the gateway.
+	// would open to anyone who reaches the gateway.
 	password bool
 }
 

@@ -191,7 +191,7 @@ func (s *Store) current(ctx context.Context, q querier, a Account) (Account, err
 		if ours && row.User == a.User && row.Host == a.Host {
 			return row, nil
 		}
-		if _, err := s.settle(ctx, q, row); err != nil {
+		if _, err := s.reconcileRow(ctx, q, row); err != nil {
 			return Account{}, err
 		}
 	}

@@ -63,7 +63,7 @@ func (s *Store) retireRow(ctx context.Context, q querier, row Account) error {
 		return err
 	}
 	if !ours {
-		_, err = s.settle(ctx, q, row)
+		_, err = s.reconcileRow(ctx, q, row)
 		return err
 	}
 	s.dropOrLock(ctx, q, row)

@@ -115,7 +115,7 @@ func makeSchema(ctx context.Context, q querier) error {
 	return unavailable("bring schema midas on the backend up to date", err)
 }
 
-// mappingRow is a row as it is in the table, whoever wrote it.
+// mappingRow is a row as read from the table; any user who may write there could have written it.
 type mappingRow struct {
 	Account
 	seal string // "" for none

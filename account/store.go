@@ -44,10 +44,10 @@ type StoreConfig struct {
 	// one before. The backend is this server's alone.
 	ServerID string
 	// AdoptUnsealed believes, this once, the rows of this server that carry no seal: for
-	// a server that an earlier midas made. Whoever may write to the backend could add such
-	// rows, so it is for the caller to remember that it was done.
+	// a server that an earlier midas made. A user who may write to the backend could add such
+	// rows, so the caller remembers that it was done and does not set it again.
 	AdoptUnsealed bool
-	// Key is the server's. Whoever has it may be each of the server's accounts.
+	// Key is the server's. The secret of each of the server's accounts follows from it.
 	Key ServerKey
 	// Former says what there may be from before Key.
 	Former Former

@@ -191,7 +191,7 @@ func (s *Store) putRight(ctx context.Context, q querier, row Account) error {
 	}
 	at := slices.IndexFunc(users, func(u backendUser) bool { return s.madeFor(u, row) })
 	if at < 0 {
-		_, err := s.settle(ctx, q, row)
+		_, err := s.reconcileRow(ctx, q, row)
 		return err
 	}
 	former, admin, err := s.former(ctx, []Account{row})

@@ -53,7 +53,7 @@ func (s *Store) remove(ctx context.Context, q querier, row Account) error {
 	if err == nil && !ours {
 		defer s.Forget(row.User)
 		var moved Account
-		if moved, err = s.settle(ctx, q, row); err == nil && moved.Mapping == "" {
+		if moved, err = s.reconcileRow(ctx, q, row); err == nil && moved.Mapping == "" {
 			// There is none, or one that is not provably ours, which stays, locked.
 			return s.deleteRow(ctx, row)
 		}

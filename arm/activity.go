@@ -243,7 +243,7 @@ func groupIn(id string) string {
 
 // getOperation tells what has come of an operation that was answered with
 // Azure-AsyncOperation. Its id is that of its event in the activity log, which lives as
-// long as that does; whoever may not read what the operation was about learns nothing.
+// long as that does; a caller who may not read the operation's resource learns nothing.
 func (a *API) getOperation(c *call) (answer, error) {
 	e, err := a.operation(c)
 	if err != nil {

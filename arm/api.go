@@ -30,7 +30,7 @@ func Audiences() []string {
 	return []string{"https://management.core.windows.net/", "https://management.azure.com", "https://management.azure.com/"}
 }
 
-// Config says what the API stands on.
+// Config is what an API needs.
 type Config struct {
 	Directory Directory
 	// Verifier tells whose a bearer token is. Whatever it accepts, a token for another
@@ -193,8 +193,8 @@ func (a *API) log(c *call, ans answer, took time.Duration) {
 	}
 }
 
-// handle takes the steps that no route can skip, in this order: who asks, what for,
-// whether they may, and only then anything that tells what exists.
+// handle takes the steps that no route can skip, in this order: the caller, the action,
+// whether the caller may, and only then anything that tells what exists.
 func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 	segments, ok := rest.SplitPath(c.URL.EscapedPath())
 	long := len(c.URL.EscapedPath()) > maxPath

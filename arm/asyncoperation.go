@@ -24,7 +24,7 @@ func (a *API) routeOperations(t *routes) {
 }
 
 // goesOn makes of an answer one that says where its operation is asked about. A deletion's
-// status becomes 202, but of what was not there.
+// status becomes 202; 204 stays 204 when nothing existed.
 func (a *API) goesOn(c *call, namespace, location string, ans answer, err error) (answer, error) {
 	if err != nil || c.op == nil || !c.op.Noted() || ans.status == http.StatusNoContent {
 		return ans, err

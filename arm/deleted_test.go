@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Whoever drops what a server has elsewhere is told when one is gone, by itself or with
-// its group, and before the client is.
+// ServersDeleted is called when a server was deleted, alone or with its group, before the
+// client gets its answer: what the server has elsewhere is dropped then.
 func TestServersDeleted(t *testing.T) {
 	w := newWorld(t)
 	var told []int // how many servers have departed by then

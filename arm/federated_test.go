@@ -83,7 +83,7 @@ func TestFederatedCredentialsRefuse(t *testing.T) {
 	if text := w.want(t, http.StatusConflict, "owner", "PUT", federated+"/toomany"+api, strings.Replace(github, "main", "last", 1)); !strings.Contains(text, "Too many") {
 		t.Error(text)
 	}
-	// Whoever may read the identity may not decide who is it.
+	// A Reader of the identity must not decide which outside token is it.
 	w.grant(t, w.principal(t, "reader"), "Reader", rg)
 	w.want(t, http.StatusOK, "reader", "GET", federated+api, "")
 	w.want(t, http.StatusForbidden, "reader", "PUT", federated+"/mine"+api, github)

@@ -15,8 +15,8 @@ type SigningKeys interface {
 	RotateKeys(ctx context.Context, now, revoke bool) ([]token.KeyInfo, error)
 }
 
-// routeKeys adds the care of the signing keys. It is not Azure's. Whoever changes them
-// decides which tokens are good, so it takes the permission to say who may do what, which
+// routeKeys adds the routes of the signing keys, which Azure does not have. A caller who changes
+// keys decides which tokens are good, so it takes the permission to say who may do what, which
 // a Contributor has not.
 func (a *API) routeKeys(t *routes) {
 	if a.SigningKeys == nil {

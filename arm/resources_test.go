@@ -145,8 +145,8 @@ func TestLocationOfAnIdentityThatWasMade(t *testing.T) {
 	}
 }
 
-// TestGroupsAreNotFoundByTheirResources: to whoever reads nothing in a group, one that is
-// there and one that is not are alike.
+// TestGroupsAreNotFoundByTheirResources: a caller who may read nothing in a group cannot tell
+// one that exists from one that does not.
 func TestGroupsAreNotFoundByTheirResources(t *testing.T) {
 	w := newWorld(t)
 	w.populate(t)

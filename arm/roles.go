@@ -108,7 +108,7 @@ func (a *API) getRole(c *call) (answer, error) {
 	return answer{status: http.StatusOK, body: a.showRole(r)}, err
 }
 
-// refuseCustomRole says what there is in place of roles of one's own.
+// refuseCustomRole refuses role definitions of one's own and names the built-in ones.
 func refuseCustomRole(*call) (answer, error) {
 	return answer{}, &armError{status: http.StatusBadRequest, code: "CustomRolesNotSupported", message: "Custom roles are not supported here: " +
 		"the role definitions are Azure's built-in ones. Assign one of them, at a scope that is narrow enough."}
@@ -131,7 +131,7 @@ func (a *API) showAssignment(r directory.RoleAssignment) any {
 }
 
 // listAssignments shows those at, above and below the scope, or, with atScope(), those at
-// and above it. Those above are shown to whoever may see what is at the scope.
+// and above it. A caller who may read the scope is shown those above it, too.
 func (a *API) listAssignments(c *call) (answer, error) {
 	conditions, err := c.filter("principalId", "assignedTo()", "atScope()")
 	if err == nil {

@@ -34,7 +34,7 @@ func (a *API) showSubscription() object {
 	}
 }
 
-// listSubscriptions shows the subscription to whoever has some role in it.
+// listSubscriptions shows the subscription to callers that have some role in it.
 func (a *API) listSubscriptions(c *call) (answer, error) {
 	all := []object{}
 	if c.access.Any() {

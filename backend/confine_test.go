@@ -1,3 +1,5 @@
+//go:build unix
+
 package backend_test
 
 import (
@@ -210,7 +212,7 @@ func plant(t *testing.T, state, dir string) {
 	}
 }
 
-// snapshot is what there is outside the folders that are the server's own.
+// snapshot lists the files outside the folders that are the server's own.
 func snapshot(t *testing.T, state, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -54,8 +54,8 @@ func WithTokens(t Tokens) Option {
 }
 
 // InsecureTransport allows connections without TLS or with a certificate that nobody
-// verifies. Whoever sits between then gets the token and is the identity for as long
-// as the token lasts: the caller must know that nobody can, as on a unix socket.
+// verifies. An attacker on the network path then gets the token and is the identity for as
+// long as the token lasts: the caller must know that there is no such path, as on a unix socket.
 func InsecureTransport() Option {
 	return func(c *connector) error {
 		c.insecure = true

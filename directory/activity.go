@@ -193,8 +193,8 @@ func (d *Directory) writeNoted() {
 	}
 }
 
-// settleNotes returns when what was noted is written, or lost.
-func (d *Directory) settleNotes() {
+// awaitNotes returns when what was noted is written, or lost.
+func (d *Directory) awaitNotes() {
 	d.unwrittenMu.Lock()
 	defer d.unwrittenMu.Unlock()
 	for d.writing {
@@ -215,7 +215,7 @@ type ActivityFilter struct {
 // Activities returns events, the last first, and the position where to go on, 0 at the
 // end. Those noted before it was called are among them.
 func (d *Directory) Activities(ctx context.Context, f ActivityFilter) (all []Activity, next int64, err error) {
-	d.settleNotes()
+	d.awaitNotes()
 	where, args := []string{"1"}, []any{}
 	add := func(condition string, set bool, values ...any) {
 		if set {

@@ -109,7 +109,7 @@ func Open(ctx context.Context, cfg Config) (_ *Directory, err error) {
 	}
 	d.reader.SetMaxOpenConns(readers + 1)
 	d.reader.SetMaxIdleConns(readers + 1)
-	if err := d.write(ctx, nil, d.settle); err != nil {
+	if err := d.write(ctx, nil, d.loadIDs); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -147,7 +147,7 @@ func private(path string) error {
 
 // Close ends the directory. Changes already acknowledged are safe without it.
 func (d *Directory) Close() error {
-	d.settleNotes()
+	d.awaitNotes()
 	d.closed.Store(true)
 	d.watch.close()
 	var errs []error
@@ -185,8 +185,8 @@ func (d *Directory) Tenant() (tenantID, subscriptionID string) {
 	return d.tenantID, d.subscriptionID
 }
 
-// settle reads the directory's own ids, choosing them the first time.
-func (d *Directory) settle(ctx context.Context, tx *sql.Tx) error {
+// loadIDs reads the directory's own ids, choosing them the first time.
+func (d *Directory) loadIDs(ctx context.Context, tx *sql.Tx) error {
 	var revision uint64
 	if err := tx.QueryRowContext(ctx, `SELECT max(revision) FROM change`).Scan(&revision); err != nil {
 		return err

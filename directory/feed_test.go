@@ -67,7 +67,7 @@ func TestFeedAcrossProcesses(t *testing.T) {
 	}
 }
 
-// A reader who asks after a change was acknowledged sees it, with others asking all the time.
+// A reader that reads after a change was acknowledged sees it, while others read all the time.
 func TestFeedAmongMany(t *testing.T) {
 	for name, alone := range map[string]bool{"shared": false, "alone": true} {
 		t.Run(name, func(t *testing.T) { feedAmongMany(t, alone) })
@@ -135,7 +135,7 @@ func TestRolledBackChangeIsNotInTheFeed(t *testing.T) {
 	}
 }
 
-// The history is bounded. A consumer that is further behind, or ahead of what there is,
+// The history is bounded. A consumer that is further behind, or ahead of the last change,
 // is told to drop everything, once.
 func TestFeedIsCompacted(t *testing.T) {
 	for name, alone := range map[string]bool{"shared": false, "alone": true} {

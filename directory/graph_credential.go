@@ -176,8 +176,8 @@ func (d *Directory) Secrets(ctx context.Context, ownerID string) ([]Secret, erro
 	return all, err
 }
 
-// credentialOwner returns the object id under which credentials are kept. Who asks
-// for one on a managed identity, which has none, is refused as Invalid.
+// credentialOwner returns the object id under which credentials are kept. A managed identity has
+// none: that is Invalid.
 func (d *Directory) credentialOwner(ctx context.Context, tx *sql.Tx, id string) (string, error) {
 	if _, err := d.loadApplication(ctx, tx, id); !errors.Is(err, ErrNoObject) {
 		return fold(id), err

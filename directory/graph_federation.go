@@ -59,8 +59,8 @@ func (d *Directory) CreateApplicationFederation(ctx context.Context, by *Operati
 }
 
 // UpdateApplicationFederation changes a federated credential of an application, found by
-// its id or name, by what change makes of it; its id and name stay. What change sees is
-// what there is when it is written: no other change is undone. Errors are NotFound, those
+// its id or name, by what change makes of it; its id and name stay. change gets the
+// credential as it is in the transaction that writes it: no other change is undone. Errors are NotFound, those
 // of change, Invalid, or Conflict when another one has the issuer and subject.
 func (d *Directory) UpdateApplicationFederation(ctx context.Context, by *Operation, objectID, which string, change func(*FederatedCredential) error) (kept FederatedCredential, err error) {
 	err = d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {

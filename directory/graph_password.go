@@ -35,8 +35,8 @@ const (
 	maxPassword = 256
 )
 
-// hasher makes password hashes, a few at a time: whoever may try passwords must not be
-// able to take the machine's memory or all of its cores with them.
+// hasher makes password hashes, a few at a time: callers who try passwords must not be
+// able to take the machine's memory or all of its cores.
 type hasher struct {
 	slots chan struct{}
 	queue chan struct{}

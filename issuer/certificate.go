@@ -61,10 +61,10 @@ func (i *Issuer) ownAssertion(r *http.Request, clientID string, a *token.Asserti
 		return midas.Identity{}, failed
 	}
 	switch i.seen.show(a, clientID, claims, source(r), now) {
-	case shownElsewhere:
+	case replayElsewhere:
 		i.refusals.Warn(addressOf(r), "client assertion shown again from elsewhere", "client", clip.Text(clientID), "source", source(r))
 		return midas.Identity{}, invalidClient(700025, "Client assertion was already used from another address. Make a new one for each.")
-	case shownTooMany:
+	case replayTooMany:
 		i.refusals.Warn(addressOf(r), "client assertion refused", "client", clip.Text(clientID), "source", source(r), "why", "too many of its assertions have not expired")
 		return midas.Identity{}, &oauthError{
 			status: http.StatusTooManyRequests, code: "temporarily_unavailable", number: 50196,

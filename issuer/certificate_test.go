@@ -129,8 +129,8 @@ func TestClientCertificateRefusals(t *testing.T) {
 	}
 }
 
-// TestStrangersLearnNoCertificates: whoever has not the key learns nothing: not whether
-// there is such an application, not whether that certificate is one of its.
+// TestStrangersLearnNoCertificates: a caller without the private key learns neither whether
+// there is such an application nor whether that certificate is one of its.
 func TestStrangersLearnNoCertificates(t *testing.T) {
 	d := newDaemon(t)
 	header := map[string]any{"x5t": d.short}

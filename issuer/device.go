@@ -31,7 +31,7 @@ const (
 	// How many of one source's wait keeps it from pushing out everybody else's.
 	devicesPerSource = 50
 	devicesLoopback  = 1000
-	// spared is how long a code stays, whoever else of its source needs the room: long
+	// spared is how long a code stays, though others of its source need the room: long
 	// enough to be typed in. Asking about it prolongs nothing, or one program could keep
 	// everybody else on its machine out.
 	spared = time.Minute

@@ -36,7 +36,7 @@ type deviceView struct {
 	Done    string // what has been decided; then there is nothing more to do
 }
 
-// serveDevicePage asks for the code. It is not taken from the address: whoever sent such
+// serveDevicePage asks for the code. It is not taken from the address: the sender of such
 // a link would be signed in as its reader.
 func (i *Issuer) serveDevicePage(w http.ResponseWriter, r *http.Request) {
 	i.showDevicePage(w, http.StatusOK, deviceView{})

@@ -251,8 +251,8 @@ func ownScope(scope string) bool {
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// validResource takes absolute URIs and application ids. Which services exist is not
-// the issuer's business: whoever is named decides about tokens made out to it.
+// validResource takes absolute URIs and application ids. Which services exist, the
+// issuer does not know: a service decides itself about the tokens that name it.
 func validResource(resource string) bool {
 	if len(resource) > maxResource {
 		return false

@@ -31,8 +31,8 @@ const (
 type FederationConfig struct {
 	// Allow are loopback, private or link-local addresses that may be asked as well.
 	Allow []netip.Prefix
-	// InsecureHTTP lets keys come over http: whoever can change them on the way can sign
-	// in as every identity that trusts the issuer.
+	// InsecureHTTP lets keys come over http: an attacker on the network path can replace them
+	// and sign in as every identity that trusts the issuer.
 	InsecureHTTP bool
 	// RootCAs are believed in place of the system's; nil for the system's.
 	RootCAs *x509.CertPool
@@ -80,7 +80,7 @@ func (o *outsideIssuers) of(issuer string) (token.KeySet, error) {
 //
 // Until the issuer's signature holds, every refusal is the same and says only what the
 // caller sent: it does not tell whether there is such a client, which issuers it trusts,
-// or whether one of them can be reached. After that, whoever asks is somebody of that
+// or whether one of them can be reached. After that, the caller holds a token of that
 // issuer, and learns which of subject and audience does not match. The log has the reason
 // in each case.
 // Source: Microsoft Entra, "Workload identity federation".
@@ -110,7 +110,7 @@ func (i *Issuer) outsideAssertion(r *http.Request, clientID string, a *token.Ass
 	key, err := keys.Key(r.Context(), a.Header.KeyID)
 	if err != nil {
 		// Entra tells this apart as AADSTS90061; here only the log does.
-		return refuse("the issuer's key was not had", "err", err)
+		return refuse("the issuer's keys could not be fetched", "err", err)
 	}
 	claims, err := a.Verify(key, "RS256", "ES256")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/midas-mysql/midas/issuer"
 )
 
-// FuzzForm sends any body to each endpoint that takes a form: whoever shows nothing gets
+// FuzzForm sends any body to each endpoint that takes a form: a caller without credentials gets
 // no token, every answer is a refusal of a known kind, and nothing of the server's own
 // trouble shows.
 func FuzzForm(f *testing.F) {

@@ -107,8 +107,8 @@ type Config struct {
 	// only open what they once encrypted. Without any, keys are plain files.
 	KeyProtectors []KeyProtector
 	// InsecureAdoptPlainKeys takes over keys that are not encrypted, and a list of keys that
-	// is not sealed, though there are KeyProtectors: whoever could write there can sign in as
-	// everybody.
+	// is not sealed, though there are KeyProtectors: an attacker who could write there can sign in as
+	// anyone.
 	InsecureAdoptPlainKeys bool
 	// Federation says where the keys of outside issuers may be fetched from.
 	Federation FederationConfig

@@ -81,7 +81,7 @@ func (i *Issuer) signIn(r *http.Request, upn, password string) (midas.User, *oau
 	}
 	var refusal *midas.Error
 	switch {
-	case errors.As(err, &refusal) && refusal.Public: // whoever knows the password may know
+	case errors.As(err, &refusal) && refusal.Public: // the password was right: its owner may be told why
 		return midas.User{}, invalidGrant(50055, "The password is right, and "+refusal.Message+".")
 	case midas.CodeOf(err) == midas.Unauthenticated, midas.CodeOf(err) == midas.NotFound:
 		i.refusals.Warn(addressOf(r), "password refused", "user", clip.Text(upn), "source", from.String())

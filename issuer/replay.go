@@ -40,25 +40,25 @@ type firstShown struct {
 
 func newReplays() *replays { return &replays{clients: map[string]*replaysOf{}} }
 
-// shownAs is how an assertion compares with those before it.
-type shownAs int
+// replayVerdict is how an assertion compares with those before it.
+type replayVerdict int
 
 const (
-	shownRightly shownAs = iota
-	shownElsewhere
-	shownTooMany // its client has so many others that it could not be remembered
+	replayNone replayVerdict = iota
+	replayElsewhere
+	replayTooMany // its client has so many others that it could not be remembered
 )
 
 // show looks at an assertion whose signature holds and which is within its time.
-func (p *replays) show(a *token.Assertion, clientID string, c token.AssertionClaims, source string, now time.Time) shownAs {
+func (p *replays) show(a *token.Assertion, clientID string, c token.AssertionClaims, source string, now time.Time) replayVerdict {
 	id := a.Signed()
 	if c.JTI != "" {
 		id = c.JTI
 	}
-	return p.shown(strings.ToLower(clientID), sha256.Sum256([]byte(id)), firstShown{source, c.Expiry.Time().Add(assertionSkew)}, now)
+	return p.judge(strings.ToLower(clientID), sha256.Sum256([]byte(id)), firstShown{source, c.Expiry.Time().Add(assertionSkew)}, now)
 }
 
-func (p *replays) shown(clientID string, key [32]byte, s firstShown, now time.Time) shownAs {
+func (p *replays) judge(clientID string, key [32]byte, s firstShown, now time.Time) replayVerdict {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sweep(now)
@@ -69,24 +69,24 @@ func (p *replays) shown(clientID string, key [32]byte, s firstShown, now time.Ti
 	}
 	if before, again := of.seen[key]; again && now.Before(before.until) {
 		if before.source != s.source {
-			return shownElsewhere
+			return replayElsewhere
 		}
 		if s.until.After(before.until) { // another one of the same id
 			of.seen[key] = s
 		}
-		return shownRightly
+		return replayNone
 	}
 	if len(of.seen) >= maxReplays {
 		of.forget(now)
 	}
 	if len(of.seen) >= maxReplays {
-		return shownTooMany
+		return replayTooMany
 	}
 	of.seen[key] = s
 	if s.until.Before(of.next) {
 		of.next = s.until
 	}
-	return shownRightly
+	return replayNone
 }
 
 // sweep forgets what has expired of clients that come no more. The lock is held.

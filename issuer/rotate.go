@@ -162,19 +162,19 @@ func (k *keyring) tidy(ctx context.Context) error {
 		}
 	}
 	for _, p := range k.current.Load().listed {
-		if err := k.settle(ctx, p); err != nil {
+		if err := k.rewriteKeyFile(ctx, p); err != nil {
 			return err
 		}
 	}
-	if err := k.between("settled"); err != nil {
+	if err := k.between("rewritten"); err != nil {
 		return err
 	}
 	return k.sweep(m)
 }
 
-// settle rewrites a key's file where it holds more than it should: the private key of
+// rewriteKeyFile rewrites a key's file where it holds more than it should: the private key of
 // one that signs no more, or one that is not encrypted under what it should be.
-func (k *keyring) settle(ctx context.Context, p publishedKey) error {
+func (k *keyring) rewriteKeyFile(ctx context.Context, p publishedKey) error {
 	switch want := k.protectorID(); {
 	case p.entry.state() == keyRetired && p.private != nil:
 		bare := *p.keypair

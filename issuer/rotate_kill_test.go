@@ -36,7 +36,7 @@ func TestRotationSurvivesAKill(t *testing.T) {
 	if dir := os.Getenv(killDir); dir != "" {
 		rotateAndDie(t, dir)
 	}
-	for _, step := range []string{"made", "committed", "settled"} {
+	for _, step := range []string{"made", "committed", "rewritten"} {
 		t.Run(step, func(t *testing.T) {
 			dir := keyDir(t)
 			c := &clock{now: began}

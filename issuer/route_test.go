@@ -11,8 +11,8 @@ import (
 	"github.com/midas-mysql/midas/issuer"
 )
 
-// sent is what the issuer answers to a path as it stands on the wire: clients of HTTP
-// would make some of these straight before they send them.
+// sent sends a path byte for byte and returns the answer: clients of HTTP would clean some of
+// these paths before they send them.
 func sent(t *testing.T, i *issuer.Issuer, method, path, body string) (int, http.Header, map[string]any) {
 	t.Helper()
 	req := httptest.NewRequest(method, "/", strings.NewReader(body))

@@ -33,8 +33,8 @@ const (
 	// keyLife is how long a key may be used: a client reads it at once.
 	keyLife = time.Minute
 	// maxKeys is how many keys of one machine are out at a time, so that asking for ever
-	// does not fill the disk. One more ends the oldest: whoever asks without being able to
-	// read the files cannot keep those out that are.
+	// does not fill the disk. One more ends the oldest: callers that cannot read the
+	// files do not keep out those that can.
 	maxKeys = 128
 	// keyBytes of randomness are in a key; its file is far below the 4096 bytes that
 	// clients read.

@@ -12,8 +12,8 @@ import (
 	"github.com/midas-mysql/midas/metadata"
 )
 
-// Whoever can reach the endpoint may ask for challenges without end, and can read no key:
-// neither the files nor the machine's share of requests run out for who can.
+// A caller that reaches the endpoint and can read no key may ask for challenges without end:
+// neither the files nor the machine's share of requests run out for callers that can read them.
 func TestArcChallengesLockNobodyOut(t *testing.T) {
 	w := newWorld(t)
 	dir := t.TempDir()

@@ -18,7 +18,7 @@ var paths = []string{
 	"/metadata/identity/info", "/metadata/versions", "/metadata/instance", "/metadata/scheduledevents",
 }
 
-// FuzzStranger: whoever has no right secret gets no token and nothing of a machine, by no
+// FuzzStranger: a caller without the right secret gets no token and nothing of a machine, by no
 // path, query, header or body; and every answer is well formed.
 func FuzzStranger(f *testing.F) {
 	w := newWorld(f)

@@ -108,9 +108,9 @@ func (g grammar) one(values url.Values, name string) (string, error) {
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// validResource tells an application id URI, or application id, from what can be
-// nobody's. Whether it is somebody's is for them to know: whoever is named decides
-// about the tokens that are made out to them.
+// validResource reports whether text can be an application id URI or an application id.
+// Which services exist, the endpoint does not know: a service decides itself about the
+// tokens that name it.
 func validResource(resource string) bool {
 	if len(resource) > maxResource {
 		return false

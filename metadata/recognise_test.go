@@ -146,7 +146,7 @@ func TestRecognitionIsNotSpoofed(t *testing.T) {
 	}
 }
 
-// A machine's own listener says who asks, also for a machine that is made again; a
+// A machine's own listener identifies the caller, also for a machine that is made again; a
 // secret that says something else is refused.
 func TestRecognitionByOwnListener(t *testing.T) {
 	w := newWorld(t)

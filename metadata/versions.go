@@ -18,8 +18,8 @@ var versions = []string{
 	"2021-12-13", "2023-07-01", "2023-11-15", "2024-03-15", "2024-07-17", "2025-04-07",
 }
 
-// since reports whether version exists and has what first came with introduced. The
-// versions are dates, so that their order is that of their text.
+// since reports whether version is known, and not older than introduced. Versions are dates,
+// so that their order is that of their text.
 func since(version, introduced string) bool {
 	return slices.Contains(versions, version) && version >= introduced
 }

@@ -1,8 +1,11 @@
 package midastest_test
 
 import (
+	"bytes"
 	"database/sql"
+	"encoding/base64"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -128,5 +131,33 @@ func TestEnvIsTheWorkload(t *testing.T) {
 	defer db.Close()
 	if user := currentUser(t, db); user != "orders@%" {
 		t.Errorf("signed in as %s, want orders@%%", user)
+	}
+}
+
+func TestServerThatIsRunningAlready(t *testing.T) {
+	running := mysqltest.MariaDB(t)
+	var log bytes.Buffer // read when midas has ended
+	t.Run("midas", func(t *testing.T) {
+		m := midastest.Start(t, midastest.Backend(running.URL), midastest.Log(slog.New(slog.NewTextHandler(&log, nil))))
+		m.CreateAADUser("orders")
+		if user := currentUser(t, m.Open("orders")); user != "orders@%" {
+			t.Errorf("signed in as %s, want orders@%%", user)
+		}
+	})
+	var there int
+	if err := running.DB().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM mysql.user WHERE User = 'orders'").Scan(&there); err != nil || there != 1 {
+		t.Errorf("%d accounts of that name on the server, %v", there, err)
+	}
+	if !strings.Contains(log.String(), "user=orders") {
+		t.Errorf("the sign-in is not in the log:\n%s", &log)
+	}
+}
+
+func TestClientIDIsInTheToken(t *testing.T) {
+	m := embedded(t)
+	parts := strings.Split(m.Token("orders"), ".")
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || !strings.Contains(string(claims), `"`+m.ClientID("orders")+`"`) {
+		t.Errorf("client id %s, claims %s, %v", m.ClientID("orders"), claims, err)
 	}
 }

@@ -48,7 +48,7 @@ func (m *maker) makeIdentities(ctx context.Context) error {
 			m.changed("identity", id.Name)
 			continue
 		}
-		if err := m.settled(before.Resource, id.Resource); err != nil {
+		if err := m.checkUnmoved(before.Resource, id.Resource); err != nil {
 			return m.at(err, path...)
 		}
 		if !differ(id.Tags, before.Tags) {
@@ -82,7 +82,7 @@ func (m *maker) makeVMs(ctx context.Context) error {
 			m.changed("vm", vm.Name)
 			continue
 		}
-		if err := m.settled(before.Resource, vm.Resource); err != nil {
+		if err := m.checkUnmoved(before.Resource, vm.Resource); err != nil {
 			return m.at(err, path...)
 		}
 		if change.Identity == nil && !differ(vm.Tags, before.Tags) {
@@ -109,8 +109,8 @@ func (m *maker) missing(err error, path []any) (bool, error) {
 	return false, err
 }
 
-// settled refuses to move what is somewhere already.
-func (m *maker) settled(is directory.Resource, want Resource) error {
+// checkUnmoved refuses to move what is somewhere already.
+func (m *maker) checkUnmoved(is directory.Resource, want Resource) error {
 	if want.Location == "" || short(want.Location) == is.Location {
 		return nil
 	}

@@ -46,7 +46,7 @@ func (m *maker) makeServer(ctx context.Context, i int, s Server) error {
 		m.changed("server", s.Name)
 		return m.setAdministrator(ctx, i, s, nil)
 	}
-	if err := m.settled(before.Resource, s.Resource); err != nil {
+	if err := m.checkUnmoved(before.Resource, s.Resource); err != nil {
 		return m.at(err, path...)
 	}
 	// First the administrator: one that leaves may be served by an identity that leaves, too.

@@ -21,8 +21,8 @@ type Assertion struct {
 	parsed *parsed
 }
 
-// AssertionClaims are the claims of an assertion that are looked at. All others are the
-// business of whoever made it.
+// AssertionClaims are the claims of an assertion that are looked at. All others concern
+// the program that made it.
 type AssertionClaims struct {
 	Issuer    string  `json:"iss"`
 	Subject   string  `json:"sub"`

@@ -102,7 +102,7 @@ func (r *RemoteKeys) checkAddress(address string) error {
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || !r.plain) {
 		return midas.Errorf(midas.Invalid, "key set address %s is not https", clip.Text(address)).
-			WithHint("whoever can change keys on their way can sign in as anybody: only the loopback interface may use http")
+			WithHint("an attacker on the network path who replaces the keys can sign in as anyone: only the loopback interface may use http")
 	}
 	return nil
 }

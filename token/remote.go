@@ -161,13 +161,13 @@ func (r *RemoteKeys) fetch(now time.Time) <-chan struct{} {
 	go func() {
 		defer close(done)
 		keys, err := r.get()
-		r.settle(keys, err)
+		r.storeKeys(keys, err)
 	}()
 	return done
 }
 
-// settle takes in the outcome of a fetch.
-func (r *RemoteKeys) settle(keys StaticKeys, err error) {
+// storeKeys takes in the outcome of a fetch.
+func (r *RemoteKeys) storeKeys(keys StaticKeys, err error) {
 	now := r.now()
 	before := r.current.Load()
 	r.mu.Lock()

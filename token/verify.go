@@ -170,7 +170,7 @@ func (v *Verifier) examine(ctx context.Context, raw string, id digest) (midas.Pr
 		return midas.Principal{}, refuse("%w", err)
 	}
 	if claims.Issuer != name {
-		// The key was chosen for another: whoever signed speaks for that one alone.
+		// The key was looked up for another issuer, and signs for that one alone.
 		return midas.Principal{}, refuse("issuer %q did not sign this token", clip.Text(claims.Issuer))
 	}
 	audience, err := v.addressed(issuer, &claims)
@@ -189,7 +189,7 @@ func (v *Verifier) examine(ctx context.Context, raw string, id digest) (midas.Pr
 func (v *Verifier) proven(ctx context.Context, name string, t *parsed) (Issuer, crypto.PublicKey, error) {
 	issuer, ok := v.issuers[name]
 	if !ok {
-		return Issuer{}, nil, refuse("issuer %q is not believed here", clip.Text(name))
+		return Issuer{}, nil, refuse("issuer %q is not a trusted issuer", clip.Text(name))
 	}
 	key, err := issuer.Keys.Key(ctx, t.header.KeyID)
 	if err != nil {

@@ -80,7 +80,7 @@ func (b *builder) after(err error, ctx *sql.Context, n sql.Node, row sql.Row) er
 }
 
 // named checks that accounts exist, and writes their hosts out so that the engine finds
-// them and no others. Those that may be missing and are it takes off the lists.
+// them and no others. With mayMiss, unknown names are dropped from the lists with a warning.
 func (b *builder) named(ctx *sql.Context, s *statement, doing string, mayMiss bool, lists ...*[]plan.UserName) error {
 	accounts := b.accounts.Reader()
 	defer accounts.Close()
@@ -121,8 +121,8 @@ func missing(doing string, name plan.UserName) error {
 	return sqlError(mysqlerr.CannotUser, "Operation %s failed for %s", doing, name.String("'"))
 }
 
-// mayTouch keeps the service account out of everybody's hands: whoever may create users
-// could otherwise give it a password of his own.
+// mayTouch refuses statements about the service account: a user who may create users
+// could otherwise give it a password of their own.
 func mayTouch(s *statement, name plan.UserName) error {
 	if name.Name == serviceUser && name.Host == serviceHost && !s.session.is(serviceUser, serviceHost) {
 		return sqlError(mysql.ERSpecifiedAccessDenied, "Access denied; %s is the embedded engine's own account", name.String("'"))

@@ -30,7 +30,7 @@ const (
 // variables tell clients what this is. The engine keeps them for the whole process.
 var variables = map[string]any{
 	"version_comment": "midas embedded engine (go-mysql-server), data in memory",
-	// builder refuses to touch files; this is for whoever asks, and a second lock.
+	// builder refuses to touch files; this tells clients so, and is a second lock.
 	"secure_file_priv": "/dev/null/none",
 }
 

@@ -101,8 +101,8 @@ func TestRevokeStaysAtItsLevel(t *testing.T) {
 	e.refused(u, 1142, "SELECT * FROM shop.t")
 }
 
-// TestGrantNeedsGrantOption: on the bare engine whoever may update all tables may grant
-// everything, FILE to himself for one.
+// TestGrantNeedsGrantOption: on the bare engine a user who may update all tables may grant
+// everything, such as FILE to themselves.
 func TestGrantNeedsGrantOption(t *testing.T) {
 	e := start(t)
 	e.run(e.DB(), "CREATE DATABASE shop", "CREATE TABLE shop.t (n INT)")

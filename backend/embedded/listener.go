@@ -65,7 +65,7 @@ func (l *listener) add(server *pipe) bool {
 	return true
 }
 
-// remove is for whoever has finished with a server end: once per end.
+// remove is called once for each server end, by the goroutine that has finished with it.
 func (l *listener) remove(server *pipe) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -41,7 +41,7 @@ func (p privileges) HandleAuth(ctx *sql.Context, state sql.AuthorizationQuerySta
 }
 
 // mayGrant asks for what is granted or revoked, and for GRANT OPTION. The engine would
-// also let whoever may update schema mysql grant anything, such as FILE to himself, and
+// also let a user who may update schema mysql grant anything, such as FILE to themselves, and
 // takes SUPER for GRANT OPTION.
 func (p privileges) mayGrant(ctx *sql.Context, n sql.AuthorizationCheckerNode, level plan.PrivilegeLevel, auth ast.AuthInformation) error {
 	if auth.AuthType == ast.AuthType_REVOKE_ALL && p.accounts.UserHasPrivileges(ctx, sql.NewPrivilegedOperation(sql.PrivilegeCheckSubject{}, sql.PrivilegeType_CreateUser)) {

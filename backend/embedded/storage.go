@@ -80,7 +80,7 @@ func (d *database) GetTableInsensitive(ctx *sql.Context, name string) (sql.Table
 
 // table is a table of the engine, read without its secondary indexes. Copies of a table
 // share the entries of those, and an entry is changed in place when its row moves: after
-// a rollback, and for whoever reads meanwhile, it leads to another row. Looking a row up
+// a rollback, and for concurrent readers, it leads to another row. Looking a row up
 // takes the engine a look at every row with an index, too, so nothing is lost.
 type table struct{ *memory.Table }
 

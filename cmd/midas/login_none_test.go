@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Who may see no subscription learns that, and what to do, rather than about paths that
+// A caller who may see no subscription learns that, and what to do, rather than about paths that
 // nobody wrote.
 func TestCommandsWithoutASubscription(t *testing.T) {
 	state, d := plane(t)

@@ -193,7 +193,7 @@ func defaultState() (string, error) {
 	return filepath.Join(home, ".local", "state", "midas"), nil
 }
 
-// tour shows what there is below cmd, or says that there is no such command.
+// tour lists the commands below cmd, or refuses a word that names none.
 func (c *cli) tour(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return unknownCommand(cmd, args[0])

@@ -16,7 +16,7 @@ import (
 )
 
 func (c *CLI) newADCredentialCommand(kind principalKind) *cobra.Command {
-	cmd := &cobra.Command{Use: "credential", Short: "Secrets and certificates of a " + kind.word}
+	cmd := &cobra.Command{Use: "credential", Short: "Secrets and certificates of one " + kind.word}
 	cmd.AddCommand(c.newADCredentialResetCommand(kind), c.newADCredentialListCommand(kind), c.newADCredentialDeleteCommand(kind))
 	return cmd
 }
@@ -154,7 +154,7 @@ func (c *CLI) newADCredentialListCommand(kind principalKind) *cobra.Command {
 	var cert bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the secrets, or the certificates, of a " + kind.word,
+		Short: "List the secrets, or the certificates, of one " + kind.word,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, id, err := p.open(c, cmd)
 			if err != nil {

@@ -174,7 +174,7 @@ func TestOnlyTheseNames(t *testing.T) {
 			t.Errorf("%s was served", name)
 		}
 	}
-	// Whoever gets hold of the key makes clients believe nothing else, either.
+	// An attacker with the key cannot make clients trust other names, either.
 	unlimited := *c
 	unlimited.only = nil
 	stolen := unlimited.TLSConfig(func(string) []string { return []string{"bank.example"} })

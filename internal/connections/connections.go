@@ -121,7 +121,7 @@ func (l *limiter) count(conn net.Conn, from clientkey.Key) {
 
 func (l *limiter) add(from clientkey.Key, n int) {
 	counted := []netip.Prefix{from.Subscriber}
-	if from.Network.IsValid() { // else it is what this machine is counted under
+	if from.Network.IsValid() { // an invalid prefix is the loopback key
 		counted = append(counted, from.Network)
 	}
 	for _, one := range counted {
@@ -140,8 +140,8 @@ func (l *limiter) longestIdle(of func(*connection) bool) net.Conn {
 	return nil
 }
 
-// oldestOfMost returns the oldest connection of whoever has most, which would still have as
-// many as the newcomer; nil when nobody has.
+// oldestOfMost returns the oldest connection of the client that has most, if that client would
+// still have as many as the newcomer, else nil.
 func (l *limiter) oldestOfMost(newcomer clientkey.Key) (out net.Conn) {
 	most, oldest := l.held[newcomer.Party()]+2, uint64(0)
 	for conn, c := range l.open {
@@ -169,8 +169,8 @@ func (l *limiter) forget(conn net.Conn) {
 	l.add(c.from, -1)
 }
 
-// hangUp closes a connection without a farewell: that of TLS would wait for whoever does
-// not read. The server notices, and says that it is closed.
+// hangUp closes a connection without a farewell: that of TLS would wait for a client that
+// does not read. The server notices, and says that it is closed.
 func hangUp(conn net.Conn) {
 	if under, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = under.NetConn()

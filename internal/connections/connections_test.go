@@ -176,7 +176,7 @@ func TestThoseWhoHaveGoneCountNowhere(t *testing.T) {
 	})
 }
 
-// Whoever has many networks has one party's part of what is left.
+// A customer with many networks gets one party's part of what is left.
 func TestNoCustomerHasAll(t *testing.T) {
 	for name, addresses := range map[string][]string{
 		"a /48":          {"2001:db8:0:1::1", "2001:db8:0:2::1", "2001:db8:0:3::1", "2001:db8:0:4::1"},

@@ -171,12 +171,12 @@ func (h *holding) leave() int64 {
 	bytes := h.bytes
 	h.drop()
 	h.of.mu.Unlock()
-	h.settled()
+	h.awaitEnd()
 	return bytes
 }
 
-// settled waits for one that has this request give way and is about to end its wait.
-func (h *holding) settled() {
+// awaitEnd waits for one that has this request give way and is about to end its wait.
+func (h *holding) awaitEnd() {
 	h.ending.Lock()
 	defer h.ending.Unlock()
 }
@@ -202,7 +202,7 @@ func (h *holding) awaiting(setDeadline func(time.Time) error) (over func()) {
 	set(func() { _ = setDeadline(time.Unix(1, 0)) })
 	return func() {
 		set(nil)
-		h.settled()
+		h.awaitEnd()
 	}
 }
 

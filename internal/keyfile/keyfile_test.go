@@ -21,7 +21,7 @@ func TestCreateAndRead(t *testing.T) {
 	if _, err := keyfile.Read(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	// Whoever is first, all end with the same key.
+	// All end with the key of the one that was first.
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {

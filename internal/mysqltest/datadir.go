@@ -79,7 +79,7 @@ func (f flavour) datadir(path string) error {
 		if err := f.initialise(filepath.Join(fresh, "data")); err != nil {
 			return err
 		}
-		// Whoever renames first wins; both directories are as good.
+		// The first rename wins; both directories are as good.
 		_ = os.Rename(filepath.Join(fresh, "data"), template)
 	}
 	if err := os.CopyFS(path, os.DirFS(template)); err != nil {

@@ -22,17 +22,6 @@ const (
 	Python        = "python3" // Debian's, with Azure's packages, PyJWT and PyMySQL
 )
 
-// Paths are the command line clients found; "" means absent.
-type Paths struct {
-	MariaDB string // the mariadb client
-	MySQL   string // Oracle's mysql client, version 9.7
-}
-
-// Clients finds the command line clients.
-func Clients() Paths {
-	return Paths{MariaDB: Find(MariaDBClient), MySQL: Find(MySQLClient)}
-}
-
 // Require returns the path of the program, and otherwise ends the test: it fails when
 // the environment variable CI is set, and is skipped with one line when not.
 func Require(tb testing.TB, name string) string {

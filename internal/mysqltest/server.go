@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -154,8 +153,7 @@ rm -rf "$dir"`
 
 func (s *Server) run(dir, program string, args []string) error {
 	cmd := exec.Command("/bin/sh", append([]string{"-c", guard, "mysqltest", dir, program}, args...)...)
-	// Ctrl-C is for the test binary; the guard must outlive it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = ownGroup()
 	hold, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -201,7 +199,7 @@ func (s *Server) await(dir string) error {
 		if err = s.db.QueryRowContext(context.Background(), "SELECT VERSION()").Scan(&s.Version); err == nil {
 			return nil
 		}
-		if s.PID != 0 && syscall.Kill(s.PID, 0) != nil {
+		if s.PID != 0 && !runs(s.PID) {
 			return fmt.Errorf("the server ended before it answered")
 		}
 	}

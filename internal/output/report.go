@@ -10,7 +10,7 @@ import (
 )
 
 // ExitStatus ends the program with a given status and prints nothing: the command
-// that was run on the caller's behalf has already said what there is to say.
+// that was run on the caller's behalf has already printed its error.
 type ExitStatus int
 
 func (s ExitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }

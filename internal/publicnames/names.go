@@ -27,15 +27,6 @@ func All() []string { return slices.Concat(login, manager, graph) }
 // Login are the names of the token issuer.
 func Login() []string { return slices.Clone(login) }
 
-// Origins are the https origins of all names.
-func Origins() []string {
-	var all []string
-	for _, name := range All() {
-		all = append(all, "https://"+name)
-	}
-	return all
-}
-
 // Handlers answer for the names. Default takes requests that came by any other name.
 type Handlers struct{ Login, Manager, Graph, Default http.Handler }
 

@@ -96,7 +96,7 @@ func run(ctx context.Context, cfg Config, flags uintptr) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	os.Remove(hosts.Name()) // it is mounted; whoever kills us now leaves nothing behind
+	os.Remove(hosts.Name()) // it is mounted; killed from here on, we leave nothing behind
 	defer serve(cfg.Forwards, listeners)()
 	if code, err := release(ours); err != nil {
 		return code, err

@@ -75,7 +75,7 @@ func ParsePublicKey(data []byte) (*rsa.PublicKey, error) {
 // EncryptPassword is the answer to CachingSHA2FullAuth without TLS: password and a
 // NUL, XOR the nonce over and over, RSA-OAEP with SHA-1 under the server's key.
 //
-// Whoever can take the server's place on the connection can send a key of their own
+// An attacker who takes the server's place on the connection can send a key of their own
 // and read the password. Without TLS, use it only with a key known beforehand or a
 // connection that nobody else can reach.
 func EncryptPassword(password string, nonce []byte, key *rsa.PublicKey) ([]byte, error) {

@@ -74,7 +74,7 @@ func TestVMRunSendsNoSecretToWhoTookThePort(t *testing.T) {
 	}
 }
 
-// The forwarder proves who asks below /metadata/ alone, and elsewhere says that it is a
+// The forwarder proves the caller below /metadata/ alone, and elsewhere says that it is a
 // forwarder: the endpoint recognises no machine by the address or process of one.
 func TestVMRunLendsNoSecretOutsideIMDS(t *testing.T) {
 	var seen []http.Header

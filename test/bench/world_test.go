@@ -86,7 +86,7 @@ func (w *world) up(b *testing.B) error {
 	cmd := exec.Command(binary(b), "up", "--state", w.state, "--backend", w.server.URL,
 		"--control=127.0.0.1:0", "--metadata=127.0.0.1:0", "--mysql=127.0.0.1:0", "--ops=")
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = diesWithTest()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

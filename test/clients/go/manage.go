@@ -12,7 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/msi/armmsi"
 )
 
-// manage lists what there is with the clients of three services, as Azure's public cloud.
+// manage lists resources with the clients of three services, as in Azure's public cloud.
 func manage(ctx context.Context, credential azcore.TokenCredential, subscription string) error {
 	identities, err := armmsi.NewUserAssignedIdentitiesClient(subscription, credential, nil)
 	if err != nil {
