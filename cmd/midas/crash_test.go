@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -111,7 +110,8 @@ func (w *crashWorld) prepare() {
 }
 
 // writeUntilKilled writes with one writer of each kind, and kills midas when as many
-// writes as the round wants have been acknowledged, in the midst of the next ones.
+// writes as the round wants have been acknowledged, of each kind one at least, in the midst of
+// the next ones.
 func (w *crashWorld) writeUntilKilled(round int) {
 	w.Helper()
 	a, db := w.arm(), w.db()
@@ -123,8 +123,9 @@ func (w *crashWorld) writeUntilKilled(round int) {
 
 	ctx, cancel := context.WithCancel(w.Context())
 	defer cancel()
-	var done atomic.Int64
+	done, kinds := 0, map[string]bool{}
 	enough := make(chan struct{})
+	reached := sync.OnceFunc(func() { close(enough) })
 	var writers sync.WaitGroup
 	writer := func(kind string, write func(n int) (string, error)) {
 		writers.Go(func() {
@@ -135,10 +136,12 @@ func (w *crashWorld) writeUntilKilled(round int) {
 				}
 				w.mu.Lock()
 				w.acknowledged[kind] = append(w.acknowledged[kind], key)
-				w.mu.Unlock()
-				if done.Add(1) == int64(20+30*round) {
-					close(enough)
+				done++
+				kinds[kind] = true
+				if done >= 20+30*round && len(kinds) == 3 {
+					reached()
 				}
+				w.mu.Unlock()
 			}
 		})
 	}
@@ -161,11 +164,6 @@ func (w *crashWorld) writeUntilKilled(round int) {
 	w.must(w.up.end(syscall.SIGKILL))
 	cancel()
 	writers.Wait()
-	for _, kind := range []string{"identity", "user", "row"} {
-		if len(w.acknowledged[kind]) == 0 {
-			w.Errorf("no %s was acknowledged: this proves nothing", kind)
-		}
-	}
 }
 
 func (w *crashWorld) check() {
