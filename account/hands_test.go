@@ -42,10 +42,10 @@ func (h hand) act(ctx context.Context) {
 	}
 }
 
-// Whatever many hands do at once, afterwards each account with a marker has its row under
+// After concurrent creates, drops and renames each account with a marker has its row under
 // its own name, and each row its account, or a locked one in its place. Administrators are left out: their rows follow
 // no RENAME USER.
-func TestManyHands(t *testing.T) {
+func TestConcurrentChangesAgree(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		names := []string{w.name("a"), w.name("b"), w.name("c")}
 		var all sync.WaitGroup

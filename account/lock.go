@@ -21,7 +21,7 @@ import (
 //
 // Any user may take an advisory lock of any name, and the holder of this one stops all
 // changes of accounts. So its name is derived from the server key and nobody can guess
-// it. Who may read it in the list of statements or locks (PROCESS, performance_schema) knows it
+// it. A user who reads it in the list of statements or locks (PROCESS, performance_schema) knows it
 // from then on: a connection of another user than midas's own that has the lock is ended. A row
 // lock would need a second connection, as CREATE USER commits, and a user who may write to schema
 // midas could take it.

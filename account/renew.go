@@ -8,7 +8,7 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// Former says what was there before the server had its key, or its backend.
+// Former is what a server had before its present key and backend.
 type Former struct {
 	// Keys are those that the server had before Key, the latest first; SharedKey among them
 	// where a former midas kept the server's rows. What is under one of them is made anew

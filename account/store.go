@@ -163,7 +163,7 @@ func open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 	return s, nil
 }
 
-// start makes what the backend and the copy have agree, and takes over what was there before.
+// start reconciles the rows of the backend with the copy, and takes over those of former keys.
 func (s *Store) start(ctx context.Context, cfg StoreConfig) error {
 	if err := s.ready(ctx); err != nil {
 		return err

@@ -301,7 +301,7 @@ func TestShadows(t *testing.T) {
 
 // Once a password was changed again just after it was taken back, SET PASSWORD no longer
 // reaches the secret: a session that does it over and over keeps no other out.
-func TestArmour(t *testing.T) {
+func TestRepeatedSetPasswordKeepsNobodyOut(t *testing.T) {
 	w := newWorld(t, mysqltest.MariaDB(t)) // MySQL refuses SET PASSWORD
 	s, user := w.store(), w.name("app")
 	account := w.create(s, user, idA)

@@ -42,7 +42,7 @@ func TestEveryRouteIsDeniedByDefault(t *testing.T) {
 			}
 			denied := http.StatusForbidden
 			if r.audience == everyone {
-				denied = http.StatusOK // and nothing in it: TestListsShowWhatOneMaySee
+				denied = http.StatusOK // and nothing in it: TestListsShowReadableResources
 			}
 			for token, want := range map[string]int{
 				"": 401, "forged": 401, "expired": 401, "for-mysql": 401, "for-no-one": 401, "stranger": denied, "nobody": denied,
@@ -62,7 +62,7 @@ func TestEveryRouteIsDeniedByDefault(t *testing.T) {
 	}
 }
 
-func TestWhatDoesNotExistIsDeniedAlike(t *testing.T) {
+func TestDenialHidesWhatExists(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{"/", "/nothing", "/subscriptions/{sub}/x/y", "/metadata", "/metadata/endpoints/x", "/%2e%2e/metadata/endpoints"} {
 		resp, body := w.do(t, "", "GET", path+"?api-version=2024-01-01", "")

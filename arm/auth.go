@@ -119,7 +119,7 @@ func (c *call) denied(err error) error {
 		c.who.ClientID, c.who.ObjectID, c.route.action, c.scope, first.Action, clip.To(strings.Join(scopes, "', '"), 2048))}
 }
 
-// challenge tells a client where tokens are had (RFC 6750, section 3).
+// challenge tells a client where to get tokens (RFC 6750, section 3).
 func (a *API) challenge(f *armError) string {
 	tenant, _ := a.Directory.Tenant()
 	quoted := strings.NewReplacer(`\`, "", `"`, "'")

@@ -119,7 +119,7 @@ func (a *API) understand(c *call) (*deployment, error) {
 	if d.steps, err = t.Steps(d.evaluation); err != nil {
 		return nil, errTemplate(err)
 	}
-	// Who may not make a resource learns so before the template costs more.
+	// A caller who may not make a resource is refused before the template costs more.
 	for _, s := range d.steps {
 		if strings.EqualFold(s.Kind, deploymentType) {
 			return nil, errTemplate(fmt.Errorf("a deployment within a deployment is not supported here"))

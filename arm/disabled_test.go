@@ -7,9 +7,9 @@ import (
 	"github.com/midas-mysql/midas/directory"
 )
 
-// TestTheDisabledMayDoNothing: neither with a role of their own nor with a group's, and
-// again when they are enabled.
-func TestTheDisabledMayDoNothing(t *testing.T) {
+// TestDisabledPrincipalIsRefused: neither a role of its own nor one of a group counts until the
+// principal is enabled again.
+func TestDisabledPrincipalIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.populate(t)
 	own, member := w.principal(t, "own"), w.principal(t, "member")

@@ -94,7 +94,7 @@ func TestFaults(t *testing.T) {
 			t.Errorf("cleared: status %d, %s, %d left", resp.StatusCode, text, len(faults))
 		}
 	}
-	// Who has no role at the subscription may not, and without an endpoint there are none.
+	// A caller without a role at the subscription is refused, and without an endpoint there are no faults.
 	resp, text := w.do(t, "stranger", "POST", all+"injectFault?api-version=2022-11-01", `{"kind":"gone"}`)
 	wantFault(t, resp, text, 403, "AuthorizationFailed")
 	w.api.Faults = nil

@@ -56,7 +56,7 @@ func TestTemplatesStaySmall(t *testing.T) {
 			t.Errorf("%s: %s", name, text)
 		}
 	}
-	// Who may make nothing of it learns so first.
+	// A caller who may make none of the resources is refused first.
 	w.grant(t, w.principal(t, "reader"), "Managed Identity Operator", rg)
 	resp, text := w.do(t, "reader", "POST", deployments+"d/validate"+api, deploymentBody(`{"resources":[`+fmt.Sprintf(vnet, "n", `"none"`)+`]}`, `{}`))
 	wantFault(t, resp, text, http.StatusForbidden, "AuthorizationFailed")

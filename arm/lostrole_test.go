@@ -41,9 +41,9 @@ func (w *world) slowly(t *testing.T, token, method, path, body string) (end func
 	}
 }
 
-// TestLostRoleEndsWhatWasBegun: a request whose content is still on its way when its caller
+// TestLostRoleEndsOperationsUnderWay: a request whose content is still on its way when its caller
 // loses the role does nothing, least of all to give the role back.
-func TestLostRoleEndsWhatWasBegun(t *testing.T) {
+func TestLostRoleEndsOperationsUnderWay(t *testing.T) {
 	w := newWorld(t)
 	w.populate(t)
 	who := w.principal(t, "leaver")

@@ -133,7 +133,7 @@ func TestAssigningNeedsTheIdentity(t *testing.T) {
 	}
 }
 
-func TestListsShowWhatOneMaySee(t *testing.T) {
+func TestListsShowReadableResources(t *testing.T) {
 	w := newWorld(t)
 	w.populate(t)
 	const list = sub + "/providers/Microsoft.ManagedIdentity/userAssignedIdentities"

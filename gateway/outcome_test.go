@@ -30,9 +30,9 @@ func (keyless) Verify(context.Context, string) (midas.Principal, error) {
 	return midas.Principal{}, midas.Errorf(midas.Unavailable, "the issuer's keys cannot be fetched")
 }
 
-// TestWhatCannotBeDecidedIsNotARefusal: it is the fault of midas or of the database, and
+// TestUndecidedSignInIsNotARefusal: it is the fault of midas or of the database, and
 // counted apart. What the client learns does not change with that.
-func TestWhatCannotBeDecidedIsNotARefusal(t *testing.T) {
+func TestUndecidedSignInIsNotARefusal(t *testing.T) {
 	b := &deadBackend{testBackend: external(t, mysqltest.MariaDB(t))}
 	w := newWorld(t, b)
 	user, id := w.user("app")

@@ -9,7 +9,7 @@ import (
 	"github.com/midas-mysql/midas/internal/relay"
 )
 
-// sessions are the connections that there are now.
+// sessions are the open connections.
 type sessions struct {
 	mu      sync.Mutex
 	all     map[*handle]struct{}
@@ -52,7 +52,7 @@ func (s *sessions) each(do func(*handle)) {
 	}
 }
 
-// close takes no more connections, and begins to drain those that there are.
+// close takes no more connections, and begins to drain the open ones.
 func (s *sessions) close() {
 	s.mu.Lock()
 	s.closing = true

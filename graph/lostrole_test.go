@@ -8,9 +8,9 @@ import (
 	"github.com/midas-mysql/midas/directory"
 )
 
-// TestLostRoleEndsWhatWasBegun: a request whose content is still on its way when its caller
+// TestLostRoleEndsOperationsUnderWay: a request whose content is still on its way when its caller
 // loses the role does nothing.
-func TestLostRoleEndsWhatWasBegun(t *testing.T) {
+func TestLostRoleEndsOperationsUnderWay(t *testing.T) {
 	w := newWorld(t)
 	in, out := io.Pipe()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, w.URL+"/v1.0/users/"+w.alice.ObjectID, in)

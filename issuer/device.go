@@ -114,7 +114,7 @@ func (d *deviceCodes) add(n device) (deviceCode, userCode string, ok bool) {
 	return deviceCode, n.userCode, true
 }
 
-// room makes room for one more code of a source: the oldest goes that nobody is at. The
+// room makes room for one more code of a source: the oldest that nobody has typed goes. The
 // lock is held.
 func (d *deviceCodes) room(from clientkey.Key, now time.Time) bool {
 	waiting, most := d.waiting[from], devicesPerSource
@@ -148,8 +148,7 @@ func newUserCode() string {
 	return string(code)
 }
 
-// find returns the code that a person typed, in whatever way; nil when there is none, or
-// none that still waits.
+// find returns the waiting code that a person typed, in any spelling; nil for none.
 func (d *deviceCodes) find(typed string, now time.Time) *device {
 	code := strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(typed))
 	d.mu.Lock()

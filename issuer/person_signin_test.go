@@ -52,7 +52,7 @@ func TestPasswordRefusals(t *testing.T) {
 	refused(t, "no user", status, doc, 400, "invalid_request", "AADSTS900144")
 }
 
-func TestGuessingIsThrottledByWhoGuesses(t *testing.T) {
+func TestGuessesAreThrottledBySource(t *testing.T) {
 	r := newRealm(t)
 	for n := range 5 {
 		status, doc := r.signIn(t, "password", fmt.Sprint("guess", n))

@@ -132,9 +132,9 @@ func TestResourceChoosesTheVersion(t *testing.T) {
 	}
 }
 
-// TestReservedAudiencesAreNobodys: an application that is named like another service
+// TestReservedAudiencesAreRefused: an application that is named like another service
 // changes none of that service's tokens.
-func TestReservedAudiencesAreNobodys(t *testing.T) {
+func TestReservedAudiencesAreRefused(t *testing.T) {
 	r := newRealm(t, func(c *issuer.Config) {
 		c.ReservedAudiences = func() []string { return []string{"https://management.azure.com", "https://management.azure.com/"} }
 	})

@@ -46,9 +46,9 @@ func TestKeysAreTakenOverWithoutTheirList(t *testing.T) {
 	}
 }
 
-// TestEncryptionIsNotUndoneByWhoCanWrite has somebody write to the directory who cannot
-// decrypt what is there.
-func TestEncryptionIsNotUndoneByWhoCanWrite(t *testing.T) {
+// TestEncryptionIsNotUndoneByAWriter lets an attacker write to the directory who cannot
+// decrypt its files.
+func TestEncryptionIsNotUndoneByAWriter(t *testing.T) {
 	c := &clock{now: began}
 	master := protector(t, "master", 1)
 	if _, err := open(t, keyDir(t), c, with(master)); midas.CodeOf(err) != midas.Internal || !strings.Contains(midas.HintOf(err), "--insecure-adopt-plain-keys") {

@@ -53,7 +53,7 @@ func TestArcChallengesLockNobodyOut(t *testing.T) {
 	if p := w.principal(w.token(proof)); p.ClientID != system.ClientID {
 		t.Errorf("token of %s", p.ClientID)
 	}
-	// Who has proved to be the machine has its share, and no more.
+	// A caller that has proved to be the machine has the machine's share of requests, and no more.
 	throttled := false
 	for range 25 {
 		key, err := os.ReadFile(challenged())

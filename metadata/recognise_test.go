@@ -189,9 +189,9 @@ func TestRecognitionByOwnListener(t *testing.T) {
 	}
 }
 
-// One identity that is taken away, one machine that is deleted: no token any more from
-// the moment on that this is acknowledged, however much is remembered.
-func TestWhatIsRememberedEndsAtOnce(t *testing.T) {
+// Once the removal of an identity or the deletion of a machine is acknowledged, no token is
+// answered, however many the endpoint has cached.
+func TestCachedTokensEndWithTheirIdentity(t *testing.T) {
 	w := newWorld(t)
 	id := w.identity("myManagedIdentity")
 	for i := range 20 {
