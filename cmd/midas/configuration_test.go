@@ -69,7 +69,7 @@ read when a command begins; a change counts from the next start.
 
 In the file a key stands in the sections of its command, or further out, for all commands below that have such a flag; the
 nearest section wins. A list gives a flag several times. A key that no command knows is an error, and so is a section without
-any key.
+any key. Flags of az that midas accepts and does not use are left out here; ` + "`midas COMMAND --help`" + ` names them.
 
 ` + "```yaml" + `
 state: /var/lib/midas          # --state of every command
