@@ -18,7 +18,7 @@ var gatewayOrder = []string{
 	// A connection's life.
 	"gateway.go", "config.go", "connection.go", "greeting.go", "receive.go",
 	"signin.go", "native.go", "chooseserver.go", "admit.go", "enter.go", "login.go",
-	"session.go", "changeuser.go", "statements.go", "kill.go", "sslstatus.go", "follow.go",
+	"session.go", "changeuser.go", "statements.go", "parse.go", "kill.go", "sslstatus.go", "follow.go",
 	"recheck.go", "drain.go",
 	// What several states use.
 	"exchange.go", "fence.go", "stream.go", "sessions.go", "signedin.go", "client.go", "limits.go", "lane.go",
