@@ -120,7 +120,7 @@ func (c *copied) sealed(server string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// What is wrong with a copy.
+// The reasons for which a copy is refused.
 var (
 	errCopyForm   = errors.New("it is cut short, or no copy of account rows")
 	errCopyServer = errors.New("it is the copy of another server")

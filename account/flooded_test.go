@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Those who may write to schema midas can fill its table. Accounts are looked after all the same,
-// midas does not have all those rows in its memory, and the log does not name each.
+// A user who may write to schema midas can fill its table. Sweep checks the accounts all the same,
+// midas does not hold all those rows in memory, and the log does not name each.
 func TestTableThatIsFilled(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		s := w.open(w.copied(w.copyDir()))

@@ -82,8 +82,8 @@ type outdatedRow struct{ row, kept Account }
 
 func (s *Store) known(ctx context.Context, q querier, where string, args ...any) (k knownRows, err error) {
 	all, err := readRows(ctx, q, where, args...)
-	// Those who may change the table can have the server refuse to read it. Their accounts are
-	// looked after all the same.
+	// A user who may change the table can have the server refuse to read it. The rows of the copy
+	// are used then, so that such a user's own account is still checked.
 	if refused := new(mysql.MySQLError); (errors.As(err, &refused) || isLost(err)) && s.copies.begun() {
 		all, err = nil, nil
 	}

@@ -12,7 +12,7 @@ import (
 // therefore does not end with one caller's context.
 const lookupTimeout = 10 * time.Second
 
-// What is asked of the backend about a name, by one caller for all at a time.
+// The requests about a name that callers share: one asks the backend, the others wait for its answer.
 const (
 	verbLookUp = "look up"
 	verbMend   = "mend"
@@ -204,8 +204,8 @@ func (s *Store) followed(ctx context.Context, q querier, users []backendUser, us
 // its name and host is locked (see lockUnproven), and a row without any account is deleted.
 // It returns the row under its new name, or an empty one. The caller holds the lock.
 //
-// Where two accounts are, somebody copied one from the other, and neither is followed
-// unless one has the row's own name. An administrator's name is for the directory to
+// When two accounts have the row's marker, one is a copy, and neither is followed unless it has
+// the row's own name. An administrator's name is for the directory to
 // change: one who renames the account loses it.
 func (s *Store) reconcileRow(ctx context.Context, q querier, row Account) (Account, error) {
 	return s.reconcileRowBy(ctx, q, row, s.proven)

@@ -94,8 +94,8 @@ func (s *Store) bury(ctx context.Context, q querier, row Account) error {
 	if err := s.revokeRow(ctx, row); err != nil {
 		return err
 	}
-	// Those that its owner made at the backend, by a password that nobody has taken back yet, would
-	// go on in its name and with what it could do in their database.
+	// Sessions that its owner opened at the backend itself, with a password that Sweep has not yet
+	// taken back, would go on in its name and with its privileges.
 	s.endSessions(ctx, q, row)
 	return nil
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Those who may write to schema midas can make rows that no midas can have written, or have the
-// server refuse to read the table. Accounts are looked after all the same, and rows are mended.
+// A user who may write to schema midas can make rows that no midas can have written, or have the
+// server refuse to read the table. Sweep checks the accounts all the same, and mends the rows.
 func TestRowsThatCannotBeRead(t *testing.T) {
 	ways := []struct {
 		name  string

@@ -8,8 +8,8 @@ import (
 	"github.com/midas-mysql/midas"
 )
 
-// Those who may write to schema midas can keep midas from writing rows. Accounts are locked, dropped
-// and given their secret all the same, in time.
+// A user who may write to schema midas can keep midas from writing rows, by a trigger or a lock.
+// Sweep locks and drops accounts and resets their secrets all the same, in time.
 func TestSweepThoughRowsCannotBeWritten(t *testing.T) {
 	ways := map[string][]string{
 		"refusing trigger": {"CREATE TRIGGER midas.planted%e BEFORE %e ON midas.aaduser FOR EACH ROW SIGNAL SQLSTATE '45000'"},

@@ -2,13 +2,13 @@ package arm
 
 import "net/http"
 
-// What the directory changes is changed when the answer is sent. Azure's answers to some
-// changes say that the work goes on, and where to ask; clients that were made for that get
-// it, and are told at once that it has ended.
+// The directory has made each change before the answer is sent. Azure answers some changes with
+// 202 and an address to poll; clients written for that get the same, and their first poll says
+// that the operation has ended.
 
-// What a client is told to wait before a question. Without a value az waits for 30 s after
-// one that was not the last. Azure's SDK for Go waits before the first, too: it prefers
-// milliseconds where it finds them, and so need not wait for what has ended already.
+// How long a client is told to wait before it polls. Without a value az waits for 30 s after a
+// poll that was not the last. Azure's SDK for Go waits before the first poll, too: it prefers
+// milliseconds when it finds them, and so does not wait for an operation that has ended.
 const (
 	retryAfter   = "1" // s
 	retryAfterMS = "1" // ms; 0 counts as none

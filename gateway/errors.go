@@ -65,7 +65,7 @@ var errNoPlace = errors.New("its place went to another connection")
 // maxName is more than any account and server have for a name together.
 const maxName = 512
 
-// What a client is told before it has proved anything, or about the protocol.
+// Errors of the protocol, and those that a client gets before it is authenticated.
 var (
 	errTooManyConnections = answerf(mysqlerr.ConCount, "Too many connections are signing in")
 	errBusy               = answerf(mysqlerr.ConCount, "Too many connections are signing in: this one did not get its turn in time")

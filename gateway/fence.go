@@ -10,11 +10,11 @@ import (
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
-// What the gateway answers itself must not overtake what the backend has still to answer:
-// a client may send a statement of ours before it has read the answers to others. Where
-// those end cannot be told without reading them, so the backend is asked something whose
-// answer is unmistakable: to use a database with a name that nobody else knows. It
-// refuses, and when that refusal comes all that was asked before has been answered.
+// An answer of the gateway's own must not overtake answers that the backend still owes: a
+// client may send a statement of ours before it has read the answers to others. The gateway
+// does not parse results and cannot see where they end, so it sends the backend a command with
+// an unmistakable answer: COM_INIT_DB with a random name. The backend refuses it, and when
+// that error comes all earlier commands have been answered.
 //
 // COM_INIT_DB takes no part in transactions and counts for no limit of queries.
 

@@ -29,7 +29,7 @@ const (
 	preparedLast = 0xffffffff
 )
 
-// What the backend runs in place of a statement of ours that succeeded, so that its
+// The statements that the backend runs in place of one of ours that succeeded, so that its
 // own OK answers the client: CREATE USER commits implicitly, SET does nothing there.
 const (
 	replacementOfCreate = "COMMIT"

@@ -35,9 +35,9 @@ func newAttempts() *attempts {
 	return &attempts{throttle: passwordthrottle.New(passwordLimits), turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
-// inTurn runs one check of what a sender says of user, and counts it when it is refused.
-// Where too many were refused before, it runs no check and returns how long to wait. That is
-// looked at again when the turn has come: many attempts may have come at once.
+// inTurn runs one check of a credential for user, and counts it when it is refused. After too
+// many refusals it runs no check and returns how long to wait. The count is read again when the
+// turn has come: an attacker may send many attempts at once.
 func (a *attempts) inTurn(ctx context.Context, from clientkey.Key, user string, now func() time.Time, check func(context.Context) error) (time.Duration, error) {
 	guess := a.throttle.Guess(from, strings.ToLower(user))
 	if wait := guess.Wait(now()); wait > 0 {

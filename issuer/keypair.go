@@ -20,7 +20,7 @@ import (
 
 const keyBits = 2048
 
-// What the blocks of a key file are. A key that has signed keeps its certificate alone.
+// The types of the PEM blocks of a key file. A retired key keeps its certificate alone.
 const (
 	certBlock      = "CERTIFICATE"
 	plainBlock     = "PRIVATE KEY"
