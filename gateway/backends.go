@@ -104,13 +104,13 @@ type learned struct {
 
 	requireTLS  *requireTLS
 	reasserting singleflight.Group
-	entering    *lane[string] // the sign-ins by token under way, by the account's mapping
+	entering    *lane[accountAt] // the sign-ins by token under way
 }
 
 // backends are those of all servers.
 type backends struct {
 	source Backends
-	// mostWaiting is how many sign-ins of one account may wait for their turn.
+	// mostWaiting is how many sign-ins of one account and source may wait for their turn.
 	mostWaiting int
 
 	mu      sync.Mutex
@@ -140,7 +140,7 @@ func (b *backends) about(s midas.Server) *learned {
 	defer b.mu.Unlock()
 	known := b.learned[s.UniqueID]
 	if known == nil {
-		known = &learned{requireTLS: newRequireTLS(), entering: newLane[string](enteringAtOnce)}
+		known = &learned{requireTLS: newRequireTLS(), entering: newLane[accountAt](enteringAtOnce)}
 		known.entering.most = b.mostWaiting
 		b.learned[s.UniqueID] = known
 	}

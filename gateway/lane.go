@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 )
 
@@ -12,14 +13,20 @@ import (
 const (
 	tokensAtOnce    = 64
 	passwordsAtOnce = 32
-	// enteringAtOnce is how many accounts that proved themselves one backend is asked to let in
-	// at once. It may not answer: one who owns a database can have the server wait for a lock of
-	// it. Half of them are one account's at most, and everybody else's sign-ins go on.
+	// enteringAtOnce is how many sign-ins whose token held one backend is asked to let in at once.
+	// It may not answer: one who owns a database can have the server wait for a lock of it. Half
+	// of them are of one account and source at most, and everybody else's sign-ins go on.
 	enteringAtOnce = 64
 )
 
+// accountAt is an account of a backend that one source signs in as.
+type accountAt struct {
+	mapping string
+	source  netip.Prefix
+}
+
 // lane bounds how many sign-ins are worked on at once. The parties of those that wait take
-// turns, so that one with many of them delays itself: sources, or the accounts of a backend.
+// turns, so that one with many of them delays itself: sources, or the accounts of a backend at each.
 //
 // A party gets a further slot while it has fewer than are free: one alone has half of
 // them, and a newcomer finds one free even where the work of the others takes long.

@@ -56,7 +56,7 @@ func (s *signIns) withToken(ctx context.Context, c *client, token []byte) (signe
 
 // enterInTurn is enter when the account's turn at its backend has come.
 func (s *signIns) enterInTurn(ctx context.Context, c *client, in signedIn, who applicant) (signedIn, error) {
-	leave, err := in.backend.learned.entering.enter(ctx, in.account.Mapping)
+	leave, err := in.backend.learned.entering.enter(ctx, accountAt{in.account.Mapping, c.source.Party()})
 	if errors.Is(err, errFull) {
 		return in, errAccountBusy
 	}
