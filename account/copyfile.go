@@ -104,23 +104,6 @@ func (c *Copies) keepFormer(server string, key ServerKey, rows []Account) error 
 	return (&copyFile{path: path, server: server, key: key}).begin(rows)
 }
 
-// SetAside renames the copy of a server that is refused, so that the next store begins
-// another with the rows that the backend has. It returns the new name.
-func (c *Copies) SetAside(server string) (string, error) {
-	server = strings.ToLower(server)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	path := c.path(server)
-	if path == "" || c.kept[server] != nil {
-		return "", midas.Errorf(midas.Conflict, "the copy of the account rows of server %s is in use", server)
-	}
-	aside := path + ".refused"
-	if err := os.Rename(path, aside); err != nil {
-		return "", midas.Errorf(midas.Internal, "set the copy of the account rows aside: %w", err)
-	}
-	return aside, nil
-}
-
 // copyFile is the copy of one server.
 type copyFile struct {
 	path, server string    // no path: in memory

@@ -27,8 +27,8 @@ func TestTableThatIsFilled(t *testing.T) {
 		}
 		for _, server := range []string{s.server, w.tag + "-other"} {
 			fill(server, maxRows/1000+1)
-			if _, err := LookAt(t.Context(), w.root, w.server.Dialect); !isLost(err) {
-				t.Errorf("a look at a filled table: %v", err)
+			if _, err := readRows(t.Context(), w.root, "1 = 1"); !isLost(err) {
+				t.Errorf("reading a filled table: %v", err)
 			}
 			w.dir.depart(idA)
 			w.exec("ALTER USER " + quoteAccount(other.User, "%") + " IDENTIFIED BY 'Mine-0wn'")

@@ -30,8 +30,6 @@ func TestPlantedViewRunsNothing(t *testing.T) {
 					t.Errorf("%s at a view: %v", what, err)
 				}
 			}
-			_, _ = LookAt(t.Context(), w.root, w.server.Dialect)
-			_, _ = s.Bereft(t.Context())
 			if err := s.Sweep(t.Context()); err != nil {
 				t.Errorf("Sweep: %v", err)
 			}

@@ -14,12 +14,13 @@ type Former struct {
 	// where a former midas kept the server's rows. What is under one of them is made anew
 	// under Key, once: rows, their copy, and the secrets of the accounts.
 	Keys []ServerKey
-	// TakesOver is for the one server that keeps a backend which the servers of a former midas
-	// shared: the accounts of the others there are locked, and their rows deleted.
+	// TakesOver is for a server that has its backend to itself: the accounts that others had
+	// there, which a former midas let share it, are locked, and their rows deleted.
 	TakesOver bool
-	// Elsewhere is for those others: their accounts are not at this backend, and are made anew
-	// at it from the copy of their rows, without what was granted to them. It may be set for
-	// ever: what SharedKey sealed is made anew once.
+	// Elsewhere is for a server that a former midas had at another backend, which this one shows
+	// by none of its rows: its accounts are made anew here from the copy of their rows, without
+	// what was granted to them. It may be set for ever, and of every server: what SharedKey sealed
+	// is made anew once.
 	Elsewhere bool
 }
 
@@ -42,6 +43,7 @@ func (s *Store) renew(ctx context.Context, q querier) error {
 		return err
 	}
 	from := s.copies.sealedUnder()
+	elsewhere := s.before.Elsewhere && from.version == 0 && !slices.ContainsFunc(rows, func(r mappingRow) bool { return r.sealedUnder(from) })
 	next := make([]Account, 0, len(rows))
 	for _, row := range s.copies.All() {
 		// Another gateway may have written a later state shortly before the crash.
@@ -50,7 +52,7 @@ func (s *Store) renew(ctx context.Context, q querier) error {
 				row = r.Account
 			}
 		}
-		renewed, made, err := s.renewRow(ctx, q, from, row)
+		renewed, made, err := s.renewRow(ctx, q, from, row, elsewhere)
 		if err != nil {
 			return err
 		}
@@ -85,7 +87,7 @@ func (s *Store) renewTable(ctx context.Context) error {
 		}
 		for _, r := range rows {
 			if signer, _ := s.signer(r); isFormer(r) {
-				if _, _, err := s.renewRow(ctx, conn, signer, r.Account); err != nil {
+				if _, _, err := s.renewRow(ctx, conn, signer, r.Account, false); err != nil {
 					return err
 				}
 			}
@@ -96,8 +98,8 @@ func (s *Store) renewTable(ctx context.Context) error {
 }
 
 // renewRow makes one row anew, and the secret of its account. An account that is gone or was
-// changed is left to Sweep. It tells whether there is a row afterwards.
-func (s *Store) renewRow(ctx context.Context, q querier, from ServerKey, before Account) (after Account, made bool, err error) {
+// changed is left to Sweep, or made where it was at another backend. It tells whether there is a row afterwards.
+func (s *Store) renewRow(ctx context.Context, q querier, from ServerKey, before Account, elsewhere bool) (after Account, made bool, err error) {
 	after = before
 	after.Issuer, after.Tenant = s.issuer, s.tenant
 	after.Generation++
@@ -114,7 +116,7 @@ func (s *Store) renewRow(ctx context.Context, q querier, from ServerKey, before 
 		}
 	}
 	bearers = slices.DeleteFunc(bearers, func(u backendUser) bool { return u.marker != before.Mapping })
-	if len(bearers) == 0 && s.before.Elsewhere && from.version == 0 {
+	if len(bearers) == 0 && elsewhere {
 		return s.makeElsewhere(ctx, q, after)
 	}
 	if err := s.replaceRow(ctx, q, after); err != nil {

@@ -232,24 +232,3 @@ func (s *Store) knownAs(ctx context.Context, q querier, mapping string) (row Acc
 	}
 	return all[at], true, nil
 }
-
-// Bereft returns the ids of the other servers on this backend that have a row without an
-// account of its name: somebody has dropped or renamed one of theirs, and their own Sweep
-// follows that. Errors are Unavailable.
-func (s *Store) Bereft(ctx context.Context) (servers []string, err error) {
-	const doing = "look for rows without an account"
-	rows, err := s.db.QueryContext(ctx, "SELECT DISTINCT `server` FROM "+aaduser+" WHERE `server` <> ? AND "+
-		"NOT EXISTS (SELECT 1 FROM mysql.user WHERE mysql.user.User = midas.aaduser.`user` AND mysql.user.Host = midas.aaduser.`host`)", s.server)
-	if err != nil {
-		return nil, unavailable(doing, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var server string
-		if err := rows.Scan(&server); err != nil {
-			return nil, unavailable(doing, err)
-		}
-		servers = append(servers, server)
-	}
-	return servers, unavailable(doing, rows.Err())
-}

@@ -62,7 +62,11 @@ type Config struct {
 	// not fail: the directory remembers who departed. The context may end at any time.
 	ServersDeleted func(ctx context.Context)
 
-	// Databases are those behind the servers; nil when nobody can tell.
+	// Backends are the databases behind the servers; nil when they are elsewhere.
+	Backends Backends
+	// Settings are the parameters of those databases; nil when none can be set.
+	Settings Settings
+	// Databases are those of the servers; nil when nobody can tell.
 	Databases Databases
 	// Accounts are those of the servers; nil when they are elsewhere.
 	Accounts Accounts

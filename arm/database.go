@@ -9,17 +9,17 @@ import (
 	"github.com/midas-mysql/midas/directory"
 )
 
-// Database is a database of the backend, which all servers share.
+// Database is a database of a server.
 type Database struct{ Name, Charset, Collation string }
 
-// Databases are those that stand behind the servers.
+// Databases are those of each server, in its own backend.
 type Databases interface {
 	// List returns them by name, without those that are the server's own.
-	List(ctx context.Context) ([]Database, error)
+	List(ctx context.Context, s midas.Server) ([]Database, error)
 	// Create makes one, or leaves the one of that name as it is. The name is safe to
 	// quote; the character set and collation are words, or "" for the server's own. Errors
 	// are Invalid or Unavailable.
-	Create(ctx context.Context, d Database) error
+	Create(ctx context.Context, s midas.Server, d Database) error
 }
 
 const (
@@ -50,7 +50,7 @@ func (a *API) listDatabases(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all, err := a.Databases.List(c.Context())
+	all, err := a.Databases.List(c.Context(), s.Server())
 	return list(all, func(d Database) any { return showDatabase(s, d) }), err
 }
 
@@ -59,7 +59,7 @@ func (a *API) getDatabase(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all, err := a.Databases.List(c.Context())
+	all, err := a.Databases.List(c.Context(), s.Server())
 	if err != nil {
 		return answer{}, err
 	}
@@ -78,7 +78,8 @@ func (a *API) putDatabase(c *call) (answer, error) {
 	if err := c.decode(&body); err != nil {
 		return answer{}, err
 	}
-	if _, err := a.loadServer(c); err != nil {
+	s, err := a.loadServer(c)
+	if err != nil {
 		return answer{}, err
 	}
 	d := Database{Name: c.vars["database"], Charset: body.Properties.Charset, Collation: body.Properties.Collation}
@@ -89,7 +90,7 @@ func (a *API) putDatabase(c *call) (answer, error) {
 		return answer{}, midas.Errorf(midas.Invalid, "The properties 'charset' and 'collation' are words such as 'utf8mb4'.")
 	}
 	_, before := a.getDatabase(c)
-	if err := a.Databases.Create(c.Context(), d); err != nil {
+	if err := a.Databases.Create(c.Context(), s.Server(), d); err != nil {
 		return answer{}, err
 	}
 	ans, err := a.getDatabase(c)

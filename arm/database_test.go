@@ -7,18 +7,24 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/midas-mysql/midas"
 )
 
-// shelf is a backend that keeps names.
-type shelf []Database
+// shelf is a backend of each server that keeps names.
+type shelf map[string][]Database
 
-func (s *shelf) List(context.Context) ([]Database, error)   { return *s, nil }
-func (s *shelf) Create(_ context.Context, d Database) error { *s = append(*s, d); return nil }
+func (s shelf) List(_ context.Context, of midas.Server) ([]Database, error) { return s[of.Name], nil }
+
+func (s shelf) Create(_ context.Context, of midas.Server, d Database) error {
+	s[of.Name] = append(s[of.Name], d)
+	return nil
+}
 
 func TestDatabases(t *testing.T) {
 	w := newWorld(t)
-	var made shelf
-	w.api.Databases = &made
+	made := shelf{}
+	w.api.Databases = made
 	w.api.routes = w.api.table()
 	w.populate(t)
 	const all = servers + "mydb/databases"
@@ -31,9 +37,9 @@ func TestDatabases(t *testing.T) {
 	if got := names(t, w.want(t, http.StatusOK, "owner", "GET", all+api, "")); len(got) != 1 || got[0] != "shop" {
 		t.Errorf("%v", got)
 	}
-	// The backend is that of all servers.
+	// Another server has none of them.
 	w.want(t, http.StatusCreated, "owner", "PUT", servers+"second"+api, `{"location":"eastus"}`)
-	if got := names(t, w.want(t, http.StatusOK, "owner", "GET", servers+"second/databases"+api, "")); len(got) != 1 || got[0] != "shop" {
+	if got := names(t, w.want(t, http.StatusOK, "owner", "GET", servers+"second/databases"+api, "")); len(got) != 0 {
 		t.Errorf("another server shows %v", got)
 	}
 	for _, name := range []string{"a`b", "a b", "ä", strings.Repeat("x", 65)} {
@@ -42,7 +48,7 @@ func TestDatabases(t *testing.T) {
 	w.want(t, http.StatusBadRequest, "owner", "PUT", all+"/x"+api, `{"properties":{"charset":"utf8; DROP"}}`)
 	w.want(t, http.StatusNotFound, "owner", "PUT", servers+"other/databases/x"+api, `{"properties":{}}`)
 	w.want(t, http.StatusNotFound, "owner", "GET", all+"/other"+api, "")
-	if len(made) != 1 {
+	if len(made["mydb"]) != 1 || len(made) != 1 {
 		t.Errorf("made %v", made)
 	}
 }
@@ -81,8 +87,8 @@ func TestServerCatalog(t *testing.T) {
 // TestLockedServerGetsNoDatabase: neither by itself nor as part of a deployment.
 func TestLockedServerGetsNoDatabase(t *testing.T) {
 	w := newWorld(t)
-	var made shelf
-	w.api.Databases = &made
+	made := shelf{}
+	w.api.Databases = made
 	w.api.routes = w.api.table()
 	w.populate(t)
 	w.want(t, http.StatusCreated, "owner", "PUT", servers+"mydb"+locks+"l"+api, `{"properties":{"level":"ReadOnly"}}`)

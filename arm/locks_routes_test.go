@@ -23,9 +23,9 @@ var unlocked = map[string]string{
 // ReadOnly lock forbids it.
 func TestLocksHoldOnEveryRoute(t *testing.T) {
 	w := newWorld(t)
-	shop, keys, faults := shelf{{Name: "shop"}}, &keysOf{}, faultOrders{{Kind: injection.Gone}}
+	shop, keys, faults := shelf{"mydb": {{Name: "shop"}}}, &keysOf{}, faultOrders{{Kind: injection.Gone}}
 	cfg := w.api.Config
-	cfg.Databases, cfg.SigningKeys, cfg.Faults = &shop, keys, &faults
+	cfg.Databases, cfg.SigningKeys, cfg.Faults = shop, keys, &faults
 	changed, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestLocksHoldOnEveryRoute(t *testing.T) {
 	if diff := before.changed(w.dump(t)); diff != "" {
 		t.Errorf("a refused request changed something: %s", diff)
 	}
-	if len(shop) != 1 || len(faults) != 2 || keys.now {
+	if len(shop["mydb"]) != 1 || len(faults) != 2 || keys.now {
 		t.Errorf("a refused request made %v, left %v, rotated keys: %v", shop, faults, keys.now)
 	}
 	if len(held) != 5 || len(w.api.routes) < 40 { // subscription, group, identity, machine, server

@@ -48,7 +48,7 @@ func (a *API) table() []route {
 	for _, area := range []func(*routes){
 		a.routeSubscription, a.routeGroups, a.routeResources, a.routeMachines, a.routeServers, a.routeRoles, a.routeFederated,
 		a.routeKeys, a.routeResourceLists, a.routeProviders, a.routeLocks, a.routeActivity, a.routeOperations,
-		a.routeNetworks, a.routeDeployments, a.routeCatalog, a.routeDatabases,
+		a.routeNetworks, a.routeDeployments, a.routeCatalog, a.routeDatabases, a.routePower,
 		a.routeFaults, a.routeWorkloadMatches, a.routeAccounts,
 	} {
 		area(&t)

@@ -10,10 +10,10 @@ import (
 
 const forMySQL = "Microsoft.DBforMySQL"
 
-func showServer(s directory.Server) any {
+func (a *API) showServer(s directory.Server) any {
 	out := show(s.Resource, serverType, object{
 		"version": s.Version, "fullyQualifiedDomainName": s.FQDN,
-		"state": "Ready", "replicationRole": "None", "provisioningState": "Succeeded",
+		"state": a.state(s), "replicationRole": "None", "provisioningState": "Succeeded",
 	})
 	if assigned := showAssigned(nil, s.UserAssigned); assigned != nil {
 		out["identity"] = assigned
@@ -22,7 +22,7 @@ func showServer(s directory.Server) any {
 }
 
 func (a *API) listServers(c *call) (answer, error) {
-	return listed(c, a.Directory.PageServers, func(r directory.Server) directory.Resource { return r.Resource }, showServer)
+	return listed(c, a.Directory.PageServers, func(r directory.Server) directory.Resource { return r.Resource }, a.showServer)
 }
 
 func (a *API) loadServer(c *call) (directory.Server, error) {
@@ -31,7 +31,7 @@ func (a *API) loadServer(c *call) (directory.Server, error) {
 
 func (a *API) getServer(c *call) (answer, error) {
 	s, err := a.loadServer(c)
-	return answer{status: http.StatusOK, body: showServer(s), etag: s.ETag}, err
+	return answer{status: http.StatusOK, body: a.showServer(s), etag: s.ETag}, err
 }
 
 // serverChange reads the request's content as a change of a server.
@@ -55,11 +55,22 @@ func (a *API) putServer(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := a.admitServer(c); err != nil {
+		return answer{}, err
+	}
+	before, _ := a.loadServer(c)
 	if a.DefaultAdmin != nil {
 		change.Admin = &directory.Administrator{Administrator: *a.DefaultAdmin}
 	}
 	s, created, err := a.Directory.PutServer(c.Context(), c.op, c.vars["group"], c.vars["name"], change)
-	return a.goesOn(c, forMySQL, s.Location, answer{status: made(created), body: showServer(s), etag: s.ETag}, err)
+	switch {
+	case err != nil:
+	case created:
+		err = a.bindServer(c, s)
+	default:
+		err = a.upgradeServer(c, before, s)
+	}
+	return a.goesOn(c, forMySQL, s.Location, answer{status: made(created), body: a.showServer(s), etag: s.ETag}, err)
 }
 
 func (a *API) patchServer(c *call) (answer, error) {
@@ -67,8 +78,15 @@ func (a *API) patchServer(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	before, err := a.loadServer(c)
+	if err != nil {
+		return answer{}, err
+	}
 	s, err := a.Directory.PatchServer(c.Context(), c.op, c.vars["group"], c.vars["name"], change)
-	return a.goesOn(c, forMySQL, s.Location, answer{status: http.StatusOK, body: showServer(s), etag: s.ETag}, err)
+	if err == nil {
+		err = a.upgradeServer(c, before, s)
+	}
+	return a.goesOn(c, forMySQL, s.Location, answer{status: http.StatusOK, body: a.showServer(s), etag: s.ETag}, err)
 }
 
 func (a *API) deleteServer(c *call) (answer, error) {
@@ -170,6 +188,14 @@ func (a *API) deleteAdministrator(c *call) (answer, error) {
 
 const systemDefault = "system-default"
 
+// dataType is that of a parameter: those of a database are shown as text, whatever they are there.
+func dataType(p directory.Parameter) string {
+	if p.Allowed == nil {
+		return "String"
+	}
+	return "Enumeration"
+}
+
 func showConfiguration(s directory.Server, p directory.Parameter) any {
 	source := systemDefault
 	if p.Set {
@@ -179,7 +205,7 @@ func showConfiguration(s directory.Server, p directory.Parameter) any {
 		"id": s.ID + "/configurations/" + p.Name, "name": p.Name, "type": serverType + "/configurations",
 		"properties": object{
 			"value": p.Value, "currentValue": p.Value, "defaultValue": p.Default, "source": source,
-			"dataType": "Enumeration", "allowedValues": strings.Join(p.Allowed, ","), "description": p.Description,
+			"dataType": dataType(p), "allowedValues": strings.Join(p.Allowed, ","), "description": p.Description,
 			"isReadOnly": "False", "isDynamicConfig": "True", "isConfigPendingRestart": "False",
 		},
 	}
@@ -190,7 +216,7 @@ func (a *API) listConfigurations(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all, err := a.Directory.Parameters(c.Context(), c.vars["group"], c.vars["name"])
+	all, err := a.configurations(c, s)
 	return list(all, func(p directory.Parameter) any { return showConfiguration(s, p) }), err
 }
 
@@ -199,7 +225,7 @@ func (a *API) getConfiguration(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	p, err := a.Directory.Parameter(c.Context(), c.vars["group"], c.vars["name"], c.vars["parameter"])
+	p, err := a.configuration(c, s)
 	return answer{status: http.StatusOK, body: showConfiguration(s, p)}, err
 }
 
@@ -224,6 +250,5 @@ func (a *API) putConfiguration(c *call) (answer, error) {
 	case value == "":
 		return answer{}, midas.Errorf(midas.Invalid, "The property 'value' is required.")
 	}
-	p, err := a.Directory.SetParameter(c.Context(), c.op, c.vars["group"], c.vars["name"], c.vars["parameter"], value)
-	return answer{status: http.StatusOK, body: showConfiguration(s, p)}, err
+	return a.setConfiguration(c, s, value)
 }

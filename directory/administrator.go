@@ -221,6 +221,44 @@ func (d *Directory) SetParameter(ctx context.Context, by *Operation, group, serv
 	return out, err
 }
 
+// BackendParameters returns the parameters that were set of the database behind a server, by name.
+// What they mean is not for the directory to know.
+func (d *Directory) BackendParameters(ctx context.Context, uniqueID string) (map[string]string, error) {
+	all := map[string]string{}
+	err := d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		var name, value string
+		return each(ctx, tx, `SELECT p.name, p.value FROM parameter p JOIN server s ON s.resource = p.server WHERE s.unique_id = ?`,
+			[]any{uniqueID}, []any{&name, &value}, func() { all[name] = value })
+	})
+	for _, p := range parameters {
+		delete(all, p.Name)
+	}
+	return all, err
+}
+
+// SetBackendParameter keeps a parameter of the database behind a server, or forgets it when value
+// is "". A server that does not exist is NotFound, and the name of one of Parameters is Invalid.
+func (d *Directory) SetBackendParameter(ctx context.Context, by *Operation, uniqueID, name, value string) error {
+	if slices.ContainsFunc(parameters, func(p Parameter) bool { return strings.EqualFold(p.Name, name) }) {
+		return midas.Errorf(midas.Invalid, "The configuration '%s' is not the database's.", clip.Text(name))
+	}
+	return d.write(ctx, by, func(ctx context.Context, tx *sql.Tx) error {
+		var row int64
+		err := tx.QueryRowContext(ctx, `SELECT resource FROM server WHERE unique_id = ?`, uniqueID).Scan(&row)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return midas.Errorf(midas.NotFound, "no server has the id %q", clip.Text(uniqueID))
+		case err != nil:
+			return err
+		case value == "":
+			_, err = tx.ExecContext(ctx, `DELETE FROM parameter WHERE server = ? AND name = ?`, row, strings.ToLower(name))
+		default:
+			_, err = tx.ExecContext(ctx, `INSERT INTO parameter (server, name, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`, row, strings.ToLower(name), value)
+		}
+		return err
+	})
+}
+
 func noParameter(name string) error {
 	return midas.Errorf(midas.NotFound, "The configuration '%s' does not exist.", clip.Text(name))
 }

@@ -165,6 +165,57 @@ func TestParameters(t *testing.T) {
 	wantCode(t, err, midas.NotFound)
 }
 
+// What is set of a server's database is kept apart from what midas itself goes by, and goes with
+// the server.
+func TestBackendParameters(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
+	s, _, err := d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}, Version: "8.4"})
+	must(t)(err)
+	must(t)(second(d.SetParameter(ctx, nil, "rg", "mydb", "aad_auth_only", "ON")))
+	must(t)(d.SetBackendParameter(ctx, nil, s.UniqueID, "Max_Connections", "77"))
+	got, err := d.BackendParameters(ctx, s.UniqueID)
+	must(t)(err)
+	if diff := cmp.Diff(map[string]string{"max_connections": "77"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if all, err := d.Parameters(ctx, "rg", "mydb"); err != nil || len(all) != 1 {
+		t.Errorf("%v, %v", all, err)
+	}
+	if err := d.SetBackendParameter(ctx, nil, s.UniqueID, "AAD_auth_only", "OFF"); midas.CodeOf(err) != midas.Invalid {
+		t.Errorf("got %v", err)
+	}
+	must(t)(d.SetBackendParameter(ctx, nil, s.UniqueID, "max_connections", ""))
+	if got, err := d.BackendParameters(ctx, s.UniqueID); err != nil || len(got) != 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+	if version, err := d.ServerVersion(ctx, s.UniqueID); err != nil || version != "8.4" {
+		t.Errorf("version %q, %v", version, err)
+	}
+	must(t)(second(d.DeleteServer(ctx, nil, "rg", "mydb")))
+	wantCode(t, d.SetBackendParameter(ctx, nil, s.UniqueID, "max_connections", "7"), midas.NotFound)
+	_, err = d.ServerVersion(ctx, s.UniqueID)
+	wantCode(t, err, midas.NotFound)
+}
+
+// Servers are in the order in which they were made, however they are called.
+func TestServersByAge(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
+	for _, name := range []string{"mydb", "another", "zdb"} {
+		must(t)(ignore(d.PutServer(ctx, nil, "rg", name, ServerChange{Change: Change{Location: "eastus"}})))
+	}
+	must(t)(second(d.DeleteServer(ctx, nil, "rg", "mydb")))
+	must(t)(ignore(d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})))
+	all, err := d.ServersByAge(ctx)
+	must(t)(err)
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Name)
+	}
+	if diff := cmp.Diff([]string{"another", "zdb", "mydb"}, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestApplications(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	a, secret, err := d.CreateApplication(ctx, "operator")

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -20,11 +21,15 @@ import (
 // Backends binds each server to the MySQL behind it. Both methods are called once per sign-in
 // and are expected to keep what they opened.
 type Backends interface {
-	// Backend returns the MySQL of s, started if need be.
+	// Backend returns the MySQL of s, started if need be. It wraps ErrStopped for a server that
+	// was stopped on purpose, which no client starts.
 	Backend(ctx context.Context, s midas.Server) (Backend, error)
 	// Accounts returns the account store of s, which is in that MySQL.
 	Accounts(ctx context.Context, s midas.Server) (Accounts, error)
 }
+
+// ErrStopped is why a server that was stopped has no sessions.
+var ErrStopped = errors.New("the server is stopped")
 
 // Backend is the MySQL that sessions of a server are signed in to.
 type Backend interface {
@@ -57,9 +62,6 @@ type Accounts interface {
 	Sweep(ctx context.Context) error
 	// EndConnection ends a connection of the backend with what it is doing.
 	EndConnection(ctx context.Context, id uint32) error
-	// Bereft returns the ids of the other servers on the backend whose Sweep has an account
-	// to follow that was dropped or renamed.
-	Bereft(ctx context.Context) (servers []string, err error)
 }
 
 // own are the capabilities of the gateway itself, whatever the backend can do.

@@ -32,7 +32,7 @@ func twoServers(t *testing.T, ofItsOwn bool) (w *world, address string) {
 	if ofItsOwn {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		w.must(err)
-		w.listeners, address = map[string]net.Listener{"other": ln}, ln.Addr().String()
+		w.listeners, address = map[string][]net.Listener{"other": {ln}}, ln.Addr().String()
 	}
 	w.startGateway()
 	return w, address

@@ -17,9 +17,10 @@ type Config struct {
 	Backends Backends
 	TLS      *tls.Config
 	// Listeners are those that servers have to themselves, by the server's name. Such a
-	// server greets there as its own backend does, and is reached there alone. All others
+	// server greets there as its own backend does, and is reached there alone: clients that come
+	// elsewhere are told the first of its addresses. All others
 	// share the listener of Serve, where clients hear the least that all of them can do.
-	Listeners map[string]net.Listener
+	Listeners map[string][]net.Listener
 
 	// Exists tells whether a principal that a token proved is still there; nil when nobody
 	// can be asked. It must say so of principals of issuers that it does not know.

@@ -96,7 +96,7 @@ func (c *connection) session(as signedIn) *session {
 	return &session{
 		client: c.client, handle: c.handle, as: as, x: x, changer: g.changer, ids: g.ids, id: c.id,
 		statements: &statements{x: x, plane: g.plane, timeout: g.signInTimeout, log: c.client.log},
-		follower:   &follower{x: x, plane: g.plane, backends: g.backends, recheck: g.recheck, log: c.client.log},
+		follower:   &follower{x: x, recheck: g.recheck, log: c.client.log},
 		lull:       &lull{x: x},
 	}
 }

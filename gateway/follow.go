@@ -2,10 +2,7 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"slices"
-	"strings"
 
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
@@ -24,11 +21,9 @@ var errNoPassword = answerf(mysqlerr.SpecificAccessDenied,
 
 // follower has account stores follow what a session changes about accounts.
 type follower struct {
-	x        *exchange
-	plane    *plane
-	backends *backends
-	recheck  *recheck
-	log      *slog.Logger
+	x       *exchange
+	recheck *recheck
+	log     *slog.Logger
 
 	preparedChange bool // a statement that may change accounts was prepared
 }
@@ -68,30 +63,11 @@ func (f *follower) sweepBeforeAnswer(as signedIn) {
 	f.x.toClient.before.Store(&sweep)
 }
 
-// sweep has all servers follow that have something to: an administrator of one may drop and
-// rename the accounts of others on the same backend. The sweep ends what is left at the backend
-// of a dropped account: sessions here end first, since they can tell their clients why.
+// sweep has the server's store follow. It ends what is left at the backend of a dropped account:
+// sessions here end first, since they can tell their clients why.
 func (f *follower) sweep(ctx context.Context, as signedIn) error {
 	f.recheck.checkBackend(ctx, f.recheck.of(as.server), 0)
-	accounts := as.backend.accounts
-	failed := accounts.Sweep(ctx)
-	servers, err := f.plane.Servers(ctx)
-	if err != nil || len(servers) < 2 {
-		return errors.Join(failed, err)
-	}
-	bereft, err := accounts.Bereft(ctx)
-	failed = errors.Join(failed, err)
-	for _, server := range servers {
-		if !slices.ContainsFunc(bereft, func(id string) bool { return strings.EqualFold(id, server.UniqueID) }) {
-			continue
-		}
-		others, err := f.backends.of(ctx, server)
-		if err == nil {
-			err = others.accounts.Sweep(ctx)
-		}
-		failed = errors.Join(failed, err)
-	}
-	return failed
+	return as.backend.accounts.Sweep(ctx)
 }
 
 // refusedPrivilege tells whether an answer begins with the refusal of a client that may

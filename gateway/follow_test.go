@@ -11,9 +11,6 @@ import (
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
-
-	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/directory"
 )
 
 // rowsOf is how many rows schema midas has for that user name.
@@ -71,30 +68,22 @@ func TestDropUserIsFollowedBeforeItsAnswer(t *testing.T) {
 	})
 }
 
-// Servers may share a backend: what the administrator of one does to an AADUSER of another is
-// followed as soon.
-func TestDropUserOfAnotherServerIsFollowedBeforeItsAnswer(t *testing.T) {
-	everyBackend(t, func(t *testing.T, w *world) {
-		user, id := w.user("app")
-		before, _ := w.user("before")
-		after := w.name("after")
-		_, _, err := w.directory.PutServer(t.Context(), nil, tenantGroup, "another", directory.ServerChange{
-			Change: directory.Change{Location: "eastus"},
-			Admin:  &directory.Administrator{Administrator: midas.Administrator{Login: w.name("dba"), ObjectID: w.admin.PrincipalID}},
-		})
-		w.must(err)
-		other := w.open(w.name("dba")+"@another", w.token(w.admin))
-		w.exec(other, "DROP USER '"+user+"'@'%'", "CREATE USER '"+user+"'@'%' IDENTIFIED BY 'Its-0wn-secret'")
-		if n := w.rowsOf(user); n != 0 {
-			t.Error("the row of a dropped account is still there")
-		}
-		w.must(w.open(user+"@mydb", "Its-0wn-secret").Ping())
-		w.refused(w.open(user+"@mydb", w.token(id)).Ping(), 1045, "there is no AADUSER")
-		w.exec(other, fmt.Sprintf("RENAME USER '%s'@'%%' TO '%s'@'%%'", before, after))
-		if n, m := w.rowsOf(before), w.rowsOf(after); n != 0 || m != 1 {
-			t.Errorf("renamed: %d rows of the old name, %d of the new one", n, m)
-		}
-	})
+// What the administrator of a server does to an account that has the name of another server's
+// AADUSER is done at its own backend, and the AADUSER is as it was.
+func TestDropUserOfAnotherServerDropsNothing(t *testing.T) {
+	w, address := twoServers(t, true)
+	user, id := w.user("app")
+	other := w.open(w.name("other"), w.token(w.admin), over(address))
+	_, err := other.ExecContext(t.Context(), "DROP USER '"+user+"'@'%'")
+	w.refused(err, 1396)
+	w.exec(other, "CREATE USER '"+user+"'@'%' IDENTIFIED BY 'Its-0wn-secret'")
+	w.must(w.open(user, "Its-0wn-secret", over(address)).Ping())
+	w.plainRefusal(w.open(user, "Its-0wn-secret").Ping(), user)
+	w.exec(other, "DROP USER '"+user+"'@'%'")
+	if n := w.rowsOf(user); n != 1 {
+		t.Errorf("%d rows of the other server's account", n)
+	}
+	w.must(w.open(user, w.token(id)).Ping())
 }
 
 // An AADUSER that lost its mark and its secret opens to no token and to no password, and its

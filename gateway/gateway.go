@@ -20,7 +20,7 @@ import (
 type Gateway struct {
 	gate      *gate
 	limits    *limits
-	listeners map[string]net.Listener
+	listeners map[string][]net.Listener
 	log       *slog.Logger
 	lastID    atomic.Uint32
 
@@ -62,8 +62,8 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 func newGate(cfg Config, draining context.Context) *gate {
 	p := newPlane(planeConfig{Servers: cfg.Servers, Exists: cfg.Exists, Groups: cfg.Groups, Feed: cfg.Feed})
 	choice := serverChoice{plane: p, addresses: map[string]string{}}
-	for server, ln := range cfg.Listeners {
-		choice.addresses[strings.ToLower(server)] = ln.Addr().String()
+	for server, own := range cfg.Listeners {
+		choice.addresses[strings.ToLower(server)] = own[0].Addr().String()
 	}
 	behind, told := newBackends(cfg.Backends, cfg.MaxSigningInPerSource/2), throttledlog.New(cfg.Log, cfg.Now)
 	ins := &signIns{
@@ -90,7 +90,9 @@ func (g *Gateway) Serve(ctx context.Context, ln net.Listener) error {
 	g.rechecking.Do(func() { g.background.Go(func() { g.gate.recheck.run(g.lifetime) }) })
 	var others sync.WaitGroup
 	for server, own := range g.listeners {
-		others.Go(func() { g.accept(ctx, own, server) })
+		for _, ln := range own {
+			others.Go(func() { g.accept(ctx, ln, server) })
+		}
 	}
 	g.accept(ctx, ln, "")
 	cancel()

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -106,7 +107,8 @@ func (g *greetings) known(servers []midas.Server) (known []wire.Greeting, silent
 	return known, silent
 }
 
-// learnAll asks all backends, and fails if there are some and none of them greets.
+// learnAll asks all backends, and fails if there are some that were not stopped and none of them
+// greets.
 func (g *greetings) learnAll(ctx context.Context) error {
 	servers, err := g.choice.plane.Servers(ctx)
 	if err != nil || len(servers) == 0 {
@@ -115,7 +117,16 @@ func (g *greetings) learnAll(ctx context.Context) error {
 	if len(g.heard(ctx, servers)) > 0 {
 		return nil
 	}
-	return g.ask(ctx, servers[0]) // which takes its time, or has a reason
+	var failed error
+	for _, server := range servers { // each takes its time, or has a reason
+		switch err := g.ask(ctx, server); {
+		case err == nil:
+			return nil
+		case !errors.Is(err, ErrStopped) && failed == nil:
+			failed = err
+		}
+	}
+	return failed
 }
 
 // learn asks one backend for its greeting, once for all that want it, and not again within

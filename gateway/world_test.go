@@ -97,8 +97,8 @@ type world struct {
 	writeTimeout          time.Duration
 	wrapAccounts          func(gateway.Accounts) gateway.Accounts
 	wrapVerifier          func(midas.Verifier) midas.Verifier
-	others                map[string]testBackend  // of servers that are not on backend, by name
-	listeners             map[string]net.Listener // of servers that have one to themselves
+	others                map[string]testBackend    // of servers that are not on backend, by name
+	listeners             map[string][]net.Listener // of servers that have one to themselves
 	wrapListener          func(net.Listener) net.Listener
 	log                   *lines
 	recheck               time.Duration

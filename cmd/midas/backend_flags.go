@@ -22,7 +22,7 @@ type backendFlags struct {
 }
 
 func (b *backendFlags) add(flags *pflag.FlagSet, choice string) {
-	flags.StringVar(&b.choice, "backend", choice, "the MySQL behind: auto, embedded, mysqld (a private server), unix:/path/to/mysqld.sock (best on this machine), mysql://user@host:port; "+
+	flags.StringVar(&b.choice, "backend", choice, "the MySQL behind each server: auto, embedded, mysqld (a private server each), or, for the first server, unix:/path/to/mysqld.sock (best on this machine), mysql://user@host:port; "+
 		"mysql://user:password@… shows the password to all users of this machine, unless it is in $"+envName("backend"))
 	flags.StringVar(&b.passwordFile, "backend-password-file", "", "file that holds the password of --backend and that you alone may read; or set $"+passwordVariable)
 }
@@ -37,13 +37,22 @@ func (b *backendFlags) password() (string, error) {
 		return "", usage.Errorf("the backend's password is given twice: in %s and in --backend-password-file %s", passwordVariable, b.passwordFile).
 			WithHint("unset one of them")
 	}
-	text, err := keyfile.Read(b.passwordFile)
+	password, err := readPassword(b.passwordFile)
 	if err != nil {
 		return "", midas.Errorf(midas.Invalid, "read the backend's password: %w", err)
 	}
+	return password, nil
+}
+
+// readPassword reads a file that holds a password and that its owner alone may read.
+func readPassword(path string) (string, error) {
+	text, err := keyfile.Read(path)
+	if err != nil {
+		return "", err
+	}
 	line := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if line == "" || strings.ContainsAny(line, "\r\n\x00") {
-		return "", midas.Errorf(midas.Invalid, "%s should hold the backend's password and nothing else, on one line", b.passwordFile)
+		return "", midas.Errorf(midas.Invalid, "%s should hold the backend's password and nothing else, on one line", path)
 	}
 	return line, nil
 }

@@ -29,6 +29,8 @@ const envPrefix = "MIDAS_"
 //	mysql:
 //	  flexible-server:
 //	    location: westeurope
+//
+// The list of servers is no setting of a command: see declaredServers.
 func configure(cmd *cobra.Command) error {
 	settings, err := readSettings(cmd)
 	if err != nil {
@@ -52,13 +54,7 @@ func configure(cmd *cobra.Command) error {
 // the words that lead to them, joined by full stops. It refuses a setting that no command
 // knows: a misspelt one must not be passed over in silence.
 func readSettings(cmd *cobra.Command) (map[string]any, error) {
-	path, err := cmd.Flags().GetString("config")
-	if err != nil {
-		return nil, nil // completion and help commands have no settings
-	}
-	if !cmd.Flags().Changed("config") {
-		path = os.Getenv(envName("config"))
-	}
+	path := settingsPath(cmd)
 	if path == "" {
 		return nil, nil
 	}
@@ -70,6 +66,7 @@ func readSettings(cmd *cobra.Command) (map[string]any, error) {
 	if err := yaml.Unmarshal(text, &sections); err != nil {
 		return nil, usage.Errorf("settings file %s is not YAML: %v", path, err)
 	}
+	delete(sections, serversKey) // which midas up reads
 	settings := map[string]any{}
 	flatten("", sections, settings)
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
@@ -79,6 +76,18 @@ func readSettings(cmd *cobra.Command) (map[string]any, error) {
 		}
 	}
 	return settings, nil
+}
+
+// settingsPath is the file named by --config or MIDAS_CONFIG, "" for none.
+func settingsPath(cmd *cobra.Command) string {
+	path, err := cmd.Flags().GetString("config")
+	if err != nil {
+		return "" // completion and help commands have no settings
+	}
+	if !cmd.Flags().Changed("config") {
+		path = os.Getenv(envName("config"))
+	}
+	return path
 }
 
 // flatten puts what sections hold into settings, each value under its whole key. A section

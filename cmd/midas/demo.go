@@ -63,7 +63,7 @@ func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
 		if err != nil {
 			return "", err
 		}
-		return s.Backend().Describe(), nil
+		return s.Backends(), nil
 	})
 	if err != nil {
 		return err

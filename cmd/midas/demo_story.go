@@ -211,7 +211,13 @@ func (t *tale) checkGrants(ctx context.Context) error {
 // cleanUp takes away all that the demo made on the backend.
 func (t *tale) cleanUp(ctx context.Context) error {
 	return t.step("clean up", func() (string, error) {
-		_, err := t.stack.Backend().DB().ExecContext(ctx, "DROP DATABASE IF EXISTS "+t.schema)
+		behind, err := t.stack.Backend(ctx, demoServer)
+		if midas.CodeOf(err) == midas.NotFound {
+			return "", nil // it did not come to a server
+		}
+		if err == nil {
+			_, err = behind.DB().ExecContext(ctx, "DROP DATABASE IF EXISTS "+t.schema)
+		}
 		return "", errors.Join(err, t.stack.Uninstall(ctx, demoServer, !t.midasWasThere))
 	})
 }

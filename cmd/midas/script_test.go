@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,11 +25,12 @@ import (
 // TestScripts runs test/script: midas as people use it, with the programs they use.
 func TestScripts(t *testing.T) {
 	clearEnvironment(t)
-	testscript.Run(t, scripts("", built(t), func() string { return "auto" }))
+	testscript.Run(t, scripts("", "auto", built(t), func() string { return "auto" }))
 }
 
-// TestScriptsOnEachBackend runs test/script/each-backend on the embedded engine, on a
-// private MariaDB and on a MySQL 9.7 that is named by its URL.
+// TestScriptsOnEachBackend runs test/script/each-backend on the embedded engine, on
+// private servers of MariaDB, and of MySQL 9.7 what is about more than one, and on a MySQL 9.7
+// that is named by its URL.
 func TestScriptsOnEachBackend(t *testing.T) {
 	clearEnvironment(t)
 	program := built(t)
@@ -36,16 +38,26 @@ func TestScriptsOnEachBackend(t *testing.T) {
 		if !stack.HasEmbedded() && os.Getenv("CI") == "" {
 			t.Skip("left out: this test was built without the tag gms_pure_go")
 		}
-		testscript.Run(t, scripts("each-backend", program, func() string { return "embedded" }))
+		testscript.Run(t, scripts("each-backend", "embedded", program, func() string { return "embedded" }))
 	})
 	t.Run("private MariaDB", func(t *testing.T) {
 		mysqltest.Require(t, mysqltest.MariaDBServer)
-		testscript.Run(t, scripts("each-backend", program, func() string { return "mysqld" }))
+		testscript.Run(t, scripts("each-backend", "private", program, func() string { return "mysqld" }))
+	})
+	t.Run("private MySQL 9.7", func(t *testing.T) {
+		path := t.TempDir() // the first one on PATH is taken
+		if err := os.Symlink(mysqltest.Require(t, mysqltest.MySQLServer), filepath.Join(path, "mysqld")); err != nil {
+			t.Fatal(err)
+		}
+		all := scripts("each-backend", "private", path+string(filepath.ListSeparator)+program, func() string { return "mysqld" })
+		// The others have MySQL behind a URL.
+		all.Dir, all.Files = "", []string{filepath.Join(all.Dir, "apart.txtar")}
+		testscript.Run(t, all)
 	})
 	t.Run("MySQL 9.7 by URL", func(t *testing.T) {
 		mysqltest.Require(t, mysqltest.MySQLServer)
 		// One for each script: two midases cannot both have their administrator on it.
-		testscript.Run(t, scripts("each-backend", program, func() string { return mysqltest.Fresh(t, "mysql").URL }))
+		testscript.Run(t, scripts("each-backend", "url", program, func() string { return mysqltest.Fresh(t, "mysql").URL }))
 	})
 }
 
@@ -67,13 +79,18 @@ func built(t *testing.T) string {
 }
 
 // scripts are those of a folder of test/script, with the midas in program; backend is asked
-// once for each.
-func scripts(dir, program string, backend func() string) testscript.Params {
+// once for each. The condition [KIND] holds for that kind of backend.
+func scripts(dir, kind, program string, backend func() string) testscript.Params {
 	return testscript.Params{
 		Dir:                filepath.Join("..", "..", "test", "script", dir),
 		RequireUniqueNames: true,
 		Setup:              func(e *testscript.Env) error { return setUpScript(e, program, backend()) },
-		Condition:          have,
+		Condition: func(condition string) (bool, error) {
+			if slices.Contains([]string{"embedded", "private", "url"}, condition) {
+				return condition == kind, nil
+			}
+			return have(condition)
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"up":              func(ts *testscript.TestScript, _ bool, args []string) { scriptUp(ts, args) },
 			"down":            func(ts *testscript.TestScript, _ bool, _ []string) { scriptDown(ts, syscall.SIGTERM) },

@@ -46,16 +46,16 @@ the Microsoft Entra administrator of servers that are created without one.`,
 			if err := checkAddresses(cfg); err != nil {
 				return err
 			}
-			cfg.State, cfg.SharedState = c.StateDir, c.sharedState
+			servers, err := declaredServers(cmd)
+			if err != nil {
+				return err
+			}
+			cfg.State, cfg.SharedState, cfg.Servers = c.StateDir, c.sharedState, servers
 			cfg.AdminLogin, cfg.Backend = stack.OperatorLogin, behind.choice
 			if err := completeConfig(&cfg, &behind, &tokens, &endpoint, door); err != nil {
 				return err
 			}
-			level := slog.LevelWarn
-			if accessLog || c.verbose {
-				level = slog.LevelInfo
-			}
-			cfg.Log = slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: level}))
+			cfg.Log = c.newLog(accessLog || c.verbose)
 			return c.up(cmd.Context(), cfg)
 		},
 	}
@@ -96,6 +96,14 @@ func completeConfig(cfg *stack.Config, behind *backendFlags, tokens *issuerFlags
 	return err
 }
 
+func (c *cli) newLog(verbose bool) *slog.Logger {
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: level}))
+}
+
 func (c *cli) up(ctx context.Context, cfg stack.Config) error {
 	s, err := stack.Open(ctx, cfg)
 	if err != nil {
@@ -132,6 +140,9 @@ func secondInterrupt() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
+// maxServersSaid keeps what comes next on the screen.
+const maxServersSaid = 10
+
 // welcome says what runs where and what to do next.
 func welcome(w io.Writer, s *stack.Stack) {
 	at := s.Running()
@@ -139,8 +150,15 @@ func welcome(w io.Writer, s *stack.Stack) {
 		{"control", at.Control},
 		{"metadata", at.Metadata},
 		{"mysql", at.MySQL + "  (TLS; midas ca --path prints the authority)"},
-		{"backend", s.Backend().Describe()},
+		{"backend", s.Backends()},
 		{"state", s.State()},
+	}
+	for i, one := range s.Bound(context.Background()) {
+		if i == maxServersSaid {
+			lines = append(lines, [2]string{"", "…"})
+			break
+		}
+		lines = append(lines, [2]string{"server", one[0] + ": " + one[1]})
 	}
 	if at.Proxy != "" {
 		lines = append(lines, [2]string{"proxy", at.Proxy + "  (Azure's public names)"})

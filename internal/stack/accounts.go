@@ -3,7 +3,6 @@ package stack
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/midas-mysql/midas"
@@ -21,12 +20,16 @@ func (s *Stack) account(ctx context.Context, server midas.Server) (*account.Stor
 		// The first caller may leave; others wait for the same.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
 		defer cancel()
-		s.dropNamesake(ctx, server.Name)
+		s.dropBefore(ctx, server.Name)
 		unsealed, err := s.directory.Unsealed(ctx, server.UniqueID)
 		if err != nil {
 			return nil, err // it was deleted meanwhile
 		}
-		store, err := s.openStore(ctx, server.Name, server.UniqueID, unsealed)
+		behind, err := s.bindings.Backend(ctx, server)
+		if err != nil {
+			return nil, err
+		}
+		store, err := s.openStore(ctx, behind, server, unsealed, true)
 		if err == nil && unsealed {
 			err = s.directory.Seal(ctx, server.UniqueID)
 		}
@@ -47,42 +50,49 @@ func (s *Stack) account(ctx context.Context, server midas.Server) (*account.Stor
 	return store.(*account.Store), nil
 }
 
-func (s *Stack) openStore(ctx context.Context, name, serverID string, unsealed bool) (*account.Store, error) {
-	key, former, err := s.master.serverKeys(s.config.State, serverID)
+// openStore opens the accounts of a server at its backend. One that is there may find those that
+// a former midas kept for several servers at one backend; one that was deleted is to leave alone
+// what is of others.
+func (s *Stack) openStore(ctx context.Context, behind Backend, server midas.Server, unsealed, there bool) (*account.Store, error) {
+	key, former, err := s.master.serverKeys(s.config.State, server.UniqueID)
 	if err != nil {
 		return nil, err
 	}
 	tenant, _ := s.directory.Tenant()
 	return account.New(ctx, account.StoreConfig{
-		DB: s.backend.DB(), Dialect: s.backend.Dialect(), ServerID: serverID, AdoptUnsealed: unsealed,
-		Key: key, Former: account.Former{Keys: former}, Issuer: account.OwnIssuer, Tenant: tenant, Copies: s.copies, Directory: s.directory, Log: s.log,
-		Administrator: s.administratorOf(name, serverID),
+		DB: behind.DB(), Dialect: behind.Dialect(), ServerID: server.UniqueID, AdoptUnsealed: unsealed,
+		Key: key, Former: account.Former{Keys: former, TakesOver: there, Elsewhere: there}, Issuer: account.OwnIssuer, Tenant: tenant,
+		Copies: s.copiesAt(behind), Directory: s.directory, Log: s.log,
+		Administrator: s.administratorOf(server.Name, server.UniqueID),
 	})
 }
 
 const (
 	openTimeout = 10 * time.Second
 	dropTimeout = 10 * time.Second // how long a deletion waits for the backend
-	// namesakeTimeout is short: a sign-in waits for it, and a backend that cannot drop
+	// beforeTimeout is short: a sign-in waits for it, and a backend that cannot drop
 	// accounts now may serve that all the same.
-	namesakeTimeout = time.Second
+	beforeTimeout = time.Second
 )
 
-// dropDeparted drops the accounts that deleted servers left on the backend. What cannot
-// be dropped now is when the next server is deleted, when one of that name is opened, or
-// at the next start; until then it opens to nobody, since no server has that id any more.
+// dropDeparted takes the backends of deleted servers back: with a private server its data goes,
+// and in a database that somebody else runs the accounts are dropped. What cannot be done now is
+// when the next server is deleted, when one is opened that has the same database, or at the next
+// start; until then the accounts open to nobody, since no server has that id any more.
 func (s *Stack) dropDeparted(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
 	defer cancel()
 	s.drop(ctx, func(directory.DepartedServer) bool { return true })
 }
 
-// dropNamesake does so for the servers that had a name before. One may have been made
-// again while the backend did not answer: what the former left would be in its way.
-func (s *Stack) dropNamesake(ctx context.Context, name string) {
-	ctx, cancel := context.WithTimeout(ctx, namesakeTimeout)
+// dropBefore does so for the servers that had the database of a server before: one of its name,
+// or, with --backend URL, any. What they left would be in its way.
+func (s *Stack) dropBefore(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(ctx, beforeTimeout)
 	defer cancel()
-	s.drop(ctx, func(d directory.DepartedServer) bool { return strings.EqualFold(d.Name, name) })
+	s.drop(ctx, func(d directory.DepartedServer) bool {
+		return s.bindings.sameDatabase(d.Name, name)
+	})
 }
 
 func (s *Stack) drop(ctx context.Context, which func(directory.DepartedServer) bool) {
@@ -95,20 +105,41 @@ func (s *Stack) drop(ctx context.Context, which func(directory.DepartedServer) b
 			continue
 		}
 		if err := s.dropServer(ctx, server); err != nil {
-			s.log.WarnContext(ctx, "accounts of a deleted server stay on the backend for now",
+			s.log.WarnContext(ctx, "what a deleted server has at its backend stays for now",
 				"server", server.Name, "id", server.UniqueID, "error", err)
 		}
 	}
 }
 
-func (s *Stack) dropServer(ctx context.Context, server directory.DepartedServer) error {
+func (s *Stack) dropServer(ctx context.Context, departed directory.DepartedServer) error {
+	server := midas.Server{Name: departed.Name, UniqueID: departed.UniqueID}
+	if err := s.bindings.Remove(server); err != nil {
+		return err
+	}
+	if err := s.dropAccounts(ctx, server, departed.Unsealed); err != nil {
+		return err
+	}
+	s.stores.Delete(server.UniqueID)
+	return s.directory.ForgetServer(ctx, server.UniqueID)
+}
+
+// dropAccounts drops the accounts of a deleted server in a database that somebody else runs. Of
+// others nothing is left but the copy of their rows.
+func (s *Stack) dropAccounts(ctx context.Context, server midas.Server, unsealed bool) error {
+	behind, err := s.bindings.afterDeparture(ctx, server.Name)
+	if err != nil {
+		return err
+	}
+	if behind == nil {
+		return errors.Join(s.copies.End(server.UniqueID), s.memory.End(server.UniqueID))
+	}
 	// A store that sessions still hold is the one to use: it makes no account afterwards.
 	known, ok := s.stores.Load(server.UniqueID)
 	if !ok {
-		store, err := s.openStore(ctx, server.Name, server.UniqueID, server.Unsealed)
+		store, err := s.openStore(ctx, behind, server, unsealed, false)
 		if errors.Is(err, account.ErrCopy) { // whom the accounts may open to no longer matters
 			if _, err = s.copies.SetAside(server.UniqueID); err == nil {
-				store, err = s.openStore(ctx, server.Name, server.UniqueID, server.Unsealed)
+				store, err = s.openStore(ctx, behind, server, unsealed, false)
 			}
 		}
 		if err != nil {
@@ -116,12 +147,7 @@ func (s *Stack) dropServer(ctx context.Context, server directory.DepartedServer)
 		}
 		known = store
 	}
-	err := known.(*account.Store).Uninstall(ctx, false)
-	if err == nil {
-		s.stores.Delete(server.UniqueID)
-		err = s.directory.ForgetServer(ctx, server.UniqueID)
-	}
-	return err
+	return known.(*account.Store).Uninstall(ctx, false)
 }
 
 // finishDepartures does at the start what an earlier run could not.

@@ -64,6 +64,14 @@ func (w *accountsWorld) server() midas.Server {
 	return s.Server()
 }
 
+// behind is the database that the oldest server has.
+func (w *accountsWorld) behind() Backend {
+	w.Helper()
+	one, err := w.bindings.External(w.Context(), "")
+	w.must(err)
+	return one
+}
+
 func (w *accountsWorld) store(server midas.Server) *account.Store {
 	w.Helper()
 	store, err := w.account(w.Context(), server)
@@ -99,7 +107,7 @@ func TestServerDeletedWithoutBackend(t *testing.T) {
 	onRealServers(t, func(w *accountsWorld) {
 		first := w.server()
 		w.create(w.store(first), "app")
-		w.must(w.backend.DB().Close())
+		w.must(w.behind().DB().Close())
 		_, err := w.directory.DeleteServer(w.Context(), nil, "rg", "mydb")
 		w.must(err)
 		w.dropDeparted(w.Context())
@@ -200,15 +208,17 @@ func (h *heldUp) DB() *sql.DB {
 func TestServerDeletedWhileItsStoreOpens(t *testing.T) {
 	onRealServers(t, func(w *accountsWorld) {
 		first := w.server()
-		held := &heldUp{Backend: w.backend, reached: make(chan struct{}), goOn: make(chan struct{})}
-		w.backend = held
+		bound, err := w.bindings.Backend(w.Context(), first)
+		w.must(err)
+		held := &heldUp{Backend: bound, reached: make(chan struct{}), goOn: make(chan struct{})}
+		w.bindings.bound[first.UniqueID].backend = held
 		opened := make(chan error)
 		go func() {
 			_, err := w.account(w.Context(), first)
 			opened <- err
 		}()
 		<-held.reached
-		_, err := w.directory.DeleteServer(w.Context(), nil, "rg", "mydb")
+		_, err = w.directory.DeleteServer(w.Context(), nil, "rg", "mydb")
 		w.must(err)
 		w.dropDeparted(w.Context())
 		close(held.goOn)
@@ -220,10 +230,13 @@ func TestServerDeletedWhileItsStoreOpens(t *testing.T) {
 	})
 }
 
-// TestDepartedServerHoldsUpNoOther: what cannot be dropped now waits, and nobody with it.
+// TestDepartedServerHoldsUpNoOther: what cannot be dropped now waits, and nobody with it: neither
+// a server that has another database, nor the next one that has this.
 func TestDepartedServerHoldsUpNoOther(t *testing.T) {
 	onRealServers(t, func(w *accountsWorld) {
 		w.create(w.store(w.server()), "app")
+		others := mysqltest.Fresh(t, w.mysql.Dialect)
+		w.bindings.cfg.External["other"] = ExternalBackend{URL: others.URL}
 		other, _, err := w.directory.PutServer(w.Context(), nil, "rg", "other", directory.ServerChange{Change: directory.Change{Location: "eastus"}})
 		w.must(err)
 		w.create(w.store(other.Server()), "stays")
@@ -238,6 +251,9 @@ func TestDepartedServerHoldsUpNoOther(t *testing.T) {
 		w.must(err)
 		found, err := w.store(other.Server()).Lookup(w.Context(), "stays")
 		if err != nil || len(found) != 1 {
+			w.Errorf("%v, %v", found, err)
+		}
+		if found, err := w.store(w.server()).Lookup(w.Context(), "app"); err != nil || len(found) != 0 {
 			w.Errorf("%v, %v", found, err)
 		}
 	})

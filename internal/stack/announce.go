@@ -45,9 +45,6 @@ func (s *Stack) Operator() statedir.Operator { return s.operator }
 // Authority is the certificate authority that clients must trust, PEM.
 func (s *Stack) Authority() []byte { return s.ca.PEM() }
 
-// Backend is the MySQL behind the servers.
-func (s *Stack) Backend() Backend { return s.backend }
-
 // Seeded is what Config.Seed made or changed.
 func (s *Stack) Seeded() []string { return s.seeded }
 
@@ -55,8 +52,15 @@ func (s *Stack) Seeded() []string { return s.seeded }
 // and what to do about it; "" for none.
 func (s *Stack) NamesLeftOut() string { return s.names.leftOut() }
 
-// Installed reports whether the backend holds midas's own schema.
-func (s *Stack) Installed(ctx context.Context) bool { return account.Installed(ctx, s.backend.DB()) }
+// Installed reports whether the database that Config.Backend names by its URL holds midas's own
+// schema. Others are empty when their server is made.
+func (s *Stack) Installed(ctx context.Context) bool {
+	if s.bindings.cfg.First == nil {
+		return false
+	}
+	one, err := s.bindings.External(ctx, "")
+	return err == nil && account.Installed(ctx, one.DB())
+}
 
 // Uninstall drops the accounts that midas made on the backend for a server, and with all
 // midas's own schema, too. A server that the directory does not have has none.

@@ -4,17 +4,16 @@ import (
 	"context"
 	"crypto/tls"
 	"database/sql"
+	"fmt"
 	"net"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
-	"github.com/midas-mysql/midas/internal/statedir"
 )
 
-// Backend is what a stack needs of the MySQL behind it: the embedded engine, a private
+// Backend is what a stack needs of the MySQL behind a server: an embedded engine, a private
 // server or an external one.
 type Backend interface {
 	Dial(ctx context.Context) (net.Conn, error)
@@ -34,53 +33,124 @@ func HasEmbedded() bool { return openEmbedded != nil }
 // openEmbedded starts the embedded engine; nil in a build without it.
 var openEmbedded func(ctx context.Context, s *Stack) (Backend, error)
 
-func (s *Stack) openBackend(ctx context.Context) (err error) {
-	s.backend, err = s.chooseBackend(ctx)
+// openBindings decides which backend servers get. One that --backend names by its URL must
+// answer now; the others are opened when they are first needed.
+func (s *Stack) openBindings(ctx context.Context) error {
+	kind, first, err := s.chooseKind()
 	if err != nil {
 		return err
 	}
-	s.onClose(func() { s.backend.Close() })
-	return nil
+	s.bindings, err = NewBindings(BindingsConfig{
+		Kind: kind, First: first, State: s.config.State, External: s.declaredBackends(), Servers: s.directory.ServersByAge,
+		Password: s.master.servicePassword, Options: s.privateOptions,
+		Embedded: func(ctx context.Context) (Backend, error) { return openEmbedded(ctx, s) }, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(func() { _ = s.bindings.Close() })
+	if first != nil {
+		if _, err := s.bindings.External(ctx, ""); err != nil {
+			return err
+		}
+	}
+	return s.warnUnbound(ctx)
 }
 
-func (s *Stack) chooseBackend(ctx context.Context) (Backend, error) {
+// chooseKind reads Config.Backend.
+func (s *Stack) chooseKind() (kind string, first *ExternalBackend, err error) {
 	switch choice := s.config.Backend; {
 	case strings.HasPrefix(choice, "mysql://"), strings.HasPrefix(choice, "unix:"):
-		b, err := backend.External(ctx, backend.ExternalConfig{
-			URL: choice, Password: s.config.BackendPassword, Known: statedir.KnownBackends(s.config.State), Log: s.log,
-		})
-		if err != nil {
-			return nil, err
-		}
-		return b, nil
+		return NoBackends, &ExternalBackend{URL: choice, Password: s.config.BackendPassword}, nil
 	case !slices.Contains([]string{"", "auto", "embedded", "mysqld"}, choice):
-		return nil, midas.Errorf(midas.Invalid, "unknown backend %q", redactURL(choice)).
+		return "", nil, midas.Errorf(midas.Invalid, "unknown backend %q", redactURL(choice)).
 			WithHint("one of: auto, embedded, mysqld, mysql://user@host:port, unix:/path/to/socket")
 	case s.config.BackendPassword != "":
-		return nil, midas.Errorf(midas.Invalid, "a password was given for a backend, and backend %q takes none", choice).
+		return "", nil, midas.Errorf(midas.Invalid, "a password was given for a backend, and backend %q takes none", choice).
 			WithHint("name a server with --backend mysql://user@host:port or unix:/path/to/socket, or unset --backend-password-file and MIDAS_BACKEND_PASSWORD")
-	case choice == "embedded", choice != "mysqld" && backend.Installed() == "":
-		return s.embedded(ctx)
+	case choice == "mysqld" && backend.Installed() == "":
+		return "", nil, midas.Errorf(midas.NotFound, "neither mysqld nor mariadbd is installed").
+			WithHint("on Debian or Ubuntu: apt-get install mariadb-server-core; or use the embedded engine")
+	case choice != "embedded" && backend.Installed() != "":
+		return PrivateBackends, nil, nil
+	case openEmbedded == nil:
+		return "", nil, midas.Errorf(midas.Invalid, "this midas was built without the embedded engine").
+			WithHint("build it with: make build, install mariadb-server, or name a server with --backend mysql://…")
 	}
-	return s.private(ctx)
+	return EmbeddedBackends, nil, nil
 }
 
-func (s *Stack) private(ctx context.Context) (Backend, error) {
-	b, err := backend.Private(ctx, backend.PrivateConfig{
-		Dir: filepath.Join(s.config.State, statedir.BackendDir), Password: s.master.servicePassword(), Log: s.log,
-	})
+// declaredBackends are those of Config.Servers, by name.
+func (s *Stack) declaredBackends() map[string]ExternalBackend {
+	all := map[string]ExternalBackend{}
+	for _, server := range s.config.Servers {
+		if server.Backend != nil {
+			all[strings.ToLower(server.Name)] = *server.Backend
+		}
+	}
+	return all
+}
+
+// warnUnbound says which servers of a former midas, or of a seed, have no backend of their own.
+// It refuses nothing: the others are served meanwhile.
+func (s *Stack) warnUnbound(ctx context.Context) error {
+	servers, err := s.directory.ServersByAge(ctx)
+	for _, server := range servers {
+		_, _, err := s.bindings.externalOf(ctx, server)
+		if err != nil {
+			s.log.WarnContext(ctx, err.Error(), "hint", midas.HintOf(err))
+		}
+	}
+	return err
+}
+
+// privateOptions are those of a private server that starts now.
+func (s *Stack) privateOptions(ctx context.Context, server midas.Server) (backend.PrivateOptions, error) {
+	version, err := s.directory.ServerVersion(ctx, server.UniqueID)
+	if err != nil {
+		return backend.PrivateOptions{}, err
+	}
+	set, err := s.directory.BackendParameters(ctx, server.UniqueID)
+	return backend.PrivateOptions{Version: version, Parameters: set}, err
+}
+
+// Backend is the MySQL behind a server, by the server's name, started if need be.
+func (s *Stack) Backend(ctx context.Context, name string) (Backend, error) {
+	server, err := s.directory.Server(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
+	return s.bindings.Backend(ctx, server)
 }
 
-func (s *Stack) embedded(ctx context.Context) (Backend, error) {
-	if openEmbedded == nil {
-		return nil, midas.Errorf(midas.Invalid, "this midas was built without the embedded engine").
-			WithHint("build it with: make build, install mariadb-server, or name a server with --backend mysql://…")
+// Backends says in a line which backend servers get.
+func (s *Stack) Backends() string {
+	switch {
+	case s.bindings.cfg.First != nil:
+		one, err := s.bindings.External(context.Background(), "")
+		if err != nil {
+			return err.Error()
+		}
+		return one.Describe()
+	case s.bindings.cfg.Kind == EmbeddedBackends:
+		return "an embedded engine for each server, whose data is in memory and gone when midas ends"
 	}
-	return openEmbedded(ctx, s)
+	return fmt.Sprintf("a private server for each server, %s", backend.Installed())
+}
+
+// Bound says of each server whose backend is open what that is, by name.
+func (s *Stack) Bound(ctx context.Context) [][2]string {
+	servers, err := s.directory.Servers(ctx)
+	if err != nil {
+		return nil // it is said elsewhere
+	}
+	var all [][2]string
+	for _, server := range servers {
+		if one := s.bindings.Opened(server); one != nil {
+			all = append(all, [2]string{server.Name, one.Describe()})
+		}
+	}
+	return all
 }
 
 // redactURL keeps a mistyped URL with a password out of error messages.

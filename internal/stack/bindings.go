@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
@@ -20,23 +22,27 @@ const (
 	NoBackends       = "none"     // only what is declared
 )
 
-// ExternalBackend is a database that somebody else runs.
-type ExternalBackend struct{ URL, Password string }
+// startTimeout is how long a private server may take to be made and started. MySQL writes its
+// data folder for some seconds.
+const startTimeout = 2 * time.Minute
 
 // BindingsConfig says which backend a server gets.
 type BindingsConfig struct {
 	Kind  string // of servers without a declaration
 	State string // directory of the state
-	// External are declared, by the server's name.
+	// External are declared, by the server's name in lower case.
 	External map[string]ExternalBackend
-	// First is for the oldest server (--backend URL); nil for none. Then others need a
-	// declaration.
+	// First is for the oldest server without a declaration (--backend URL); nil for none. Then
+	// all others need one.
 	First *ExternalBackend
-	// Oldest returns the unique id of the oldest server that there is: it keeps what a former
-	// midas had for all. "" for none.
-	Oldest func(ctx context.Context) (serverID string, err error)
+	// Servers returns the servers that there are, the oldest first. The oldest without a
+	// declaration keeps what a former midas had for all.
+	Servers func(ctx context.Context) ([]midas.Server, error)
 	// Password is the service account's at the private server of a server.
 	Password func(serverID string) string
+	// Options are those of a private server that starts now. It is NotFound for a server that was
+	// deleted.
+	Options func(ctx context.Context, s midas.Server) (backend.PrivateOptions, error)
 	// Embedded starts an engine; nil in a build without it.
 	Embedded func(ctx context.Context) (Backend, error)
 	Log      *slog.Logger
@@ -45,19 +51,27 @@ type BindingsConfig struct {
 // Bindings gives each server the backend that is its own, started when it is first needed, and
 // keeps two servers from one.
 type Bindings struct {
-	cfg    BindingsConfig
-	fleet  *backend.Fleet
-	claims backend.Claims
+	cfg     BindingsConfig
+	fleet   *backend.Fleet
+	claims  backend.Claims
+	opening singleflight.Group
+	life    context.Context // of what is being opened
+	end     context.CancelFunc
 
-	mu    sync.Mutex
-	bound map[string]*binding // by unique id
+	mu       sync.Mutex
+	closed   bool
+	bound    map[string]*binding // by unique id
+	external map[string]Backend  // by the name of the server that declares it; "" for First
+	stopped  map[string]bool     // by unique id in lower case
 }
 
 // binding is one server's.
 type binding struct {
-	mu      sync.Mutex // held while the backend is opened
-	backend Backend    // nil: not yet
-	private bool       // the fleet closes it
+	server  midas.Server
+	mu      sync.Mutex // held while the backend is opened, started, stopped or given back
+	backend Backend    // nil: not yet; guarded by Bindings.mu, too
+	life    context.Context
+	end     context.CancelFunc // of life, when the server is deleted
 }
 
 // NewBindings returns bindings of which nothing is opened.
@@ -65,86 +79,124 @@ func NewBindings(cfg BindingsConfig) (*Bindings, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	stopped, err := statedir.StoppedServers(cfg.State)
+	if err != nil {
+		return nil, err
+	}
 	fleet, err := backend.NewFleet(backend.FleetConfig{
 		Dir: filepath.Join(cfg.State, statedir.BackendDir), Password: cfg.Password, Log: cfg.Log,
 	})
-	return &Bindings{cfg: cfg, fleet: fleet, bound: map[string]*binding{}}, err
+	if err != nil {
+		return nil, err
+	}
+	b := &Bindings{cfg: cfg, fleet: fleet, bound: map[string]*binding{}, external: map[string]Backend{}, stopped: stopped}
+	b.life, b.end = context.WithCancel(context.Background())
+	return b, nil
 }
 
-// Backend returns the backend of a server, with options for a private one that starts now. It is
-// Invalid for a server that has none, with the way to declare one, and Conflict for one whose
-// backend another server has.
-func (b *Bindings) Backend(ctx context.Context, s midas.Server, o backend.PrivateOptions) (Backend, error) {
+// Backend returns the backend of a server, opened and started if need be. It is Invalid for a
+// server that has none, with the way to declare one, Conflict for one whose backend another
+// server has, and wraps gateway.ErrStopped for one that was stopped.
+func (b *Bindings) Backend(ctx context.Context, s midas.Server) (Backend, error) {
+	if err := b.refusesStopped(s); err != nil {
+		return nil, err
+	}
+	if one := b.Opened(s); one != nil {
+		return one, nil
+	}
+	// The first caller may leave; others wait for the same.
+	result := b.opening.DoChan(s.UniqueID, func() (any, error) {
+		return b.bind(s)
+	})
+	select {
+	case r := <-result:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(Backend), nil
+	case <-ctx.Done():
+		return nil, midas.Errorf(midas.Unavailable, "the backend of server %s is not ready yet: %w", s.Name, ctx.Err()).
+			WithHint("try again in a few seconds")
+	}
+}
+
+// Opened returns the backend of a server if it is opened, also one that was stopped since.
+func (b *Bindings) Opened(s midas.Server) Backend {
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	if one := b.bound[s.UniqueID]; one != nil {
+		return one.backend
+	}
+	return nil
+}
+
+// binding returns a server's, locked.
+func (b *Bindings) binding(s midas.Server) (*binding, error) {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return nil, midas.Errorf(midas.Unavailable, "the backends are closed").WithHint("midas is going down")
+	}
 	one := b.bound[s.UniqueID]
 	if one == nil {
-		one = &binding{}
+		one = &binding{server: s}
+		one.life, one.end = context.WithCancel(b.life)
 		b.bound[s.UniqueID] = one
 	}
 	b.mu.Unlock()
 	one.mu.Lock()
-	defer one.mu.Unlock()
-	if one.backend != nil {
-		return one.backend, nil
-	}
-	opened, private, err := b.open(ctx, s, o)
+	return one, nil
+}
+
+func (b *Bindings) bind(s midas.Server) (Backend, error) {
+	one, err := b.binding(s)
 	if err != nil {
 		return nil, err
 	}
-	if !private && opened.Dialect() != embeddedDialect {
-		if err := b.claims.Claim(ctx, s.Name, opened); err != nil {
-			_ = opened.Close()
-			return nil, err
-		}
+	defer one.mu.Unlock()
+	ctx, cancel := context.WithTimeout(one.life, startTimeout)
+	defer cancel()
+	if opened := b.Opened(s); opened != nil {
+		return opened, nil
 	}
-	one.backend, one.private = opened, private
+	if err := b.refusesStopped(s); err != nil {
+		return nil, err
+	}
+	options, err := b.cfg.Options(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := b.open(ctx, s, options)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	one.backend = opened
 	return opened, nil
 }
 
-// embeddedDialect is what an engine of this process says it is: no two are one.
-const embeddedDialect = "embedded"
-
-func (b *Bindings) open(ctx context.Context, s midas.Server, o backend.PrivateOptions) (opened Backend, private bool, err error) {
-	external, declared := b.cfg.External[strings.ToLower(s.Name)]
-	if !declared && b.cfg.First != nil {
-		first, err := b.IsFirst(ctx, s)
-		if err != nil {
-			return nil, false, err
-		}
-		if !first {
-			return nil, false, unbound(s)
-		}
-		external, declared = *b.cfg.First, true
-	}
+func (b *Bindings) open(ctx context.Context, s midas.Server, o backend.PrivateOptions) (Backend, error) {
+	key, external, err := b.externalOf(ctx, s)
 	switch {
-	case declared:
-		one, err := backend.External(ctx, backend.ExternalConfig{
-			URL: external.URL, Password: external.Password, Known: statedir.KnownBackends(b.cfg.State), Log: b.cfg.Log,
-		})
-		if err != nil {
-			return nil, false, err
+	case err != nil:
+		return nil, err
+	case external:
+		one, err := b.External(ctx, key)
+		if err == nil {
+			err = b.claims.Claim(ctx, s.Name, one)
 		}
-		return one, false, nil
-	case b.cfg.Kind == EmbeddedBackends && b.cfg.Embedded != nil:
-		opened, err = b.cfg.Embedded(ctx)
-		return opened, false, err
+		return one, err
+	case b.cfg.Kind == EmbeddedBackends:
+		return b.cfg.Embedded(ctx)
 	case b.cfg.Kind == PrivateBackends:
-		one, err := b.private(ctx, s, o)
-		if err != nil {
-			return nil, false, err
-		}
-		return one, true, nil
+		return b.private(ctx, s, o)
 	}
-	return nil, false, unbound(s)
-}
-
-func unbound(s midas.Server) error {
-	return midas.Errorf(midas.Invalid, "server %s has no backend, and each server needs one of its own", s.Name).
-		WithHint("declare one in the configuration file: servers: [{name: %s, backend: {url: 'mysql://user@host:port'}}]", s.Name)
+	return nil, unbound(s.Name)
 }
 
 // private starts the private server of s. The oldest server keeps the one of a former midas.
-func (b *Bindings) private(ctx context.Context, s midas.Server, o backend.PrivateOptions) (*backend.Backend, error) {
+func (b *Bindings) private(ctx context.Context, s midas.Server, o backend.PrivateOptions) (Backend, error) {
 	first, err := b.IsFirst(ctx, s)
 	if err != nil {
 		return nil, err
@@ -154,15 +206,17 @@ func (b *Bindings) private(ctx context.Context, s midas.Server, o backend.Privat
 			return nil, err
 		}
 	}
-	return b.fleet.Open(ctx, s.UniqueID, o)
-}
-
-// IsFirst tells whether s keeps the backend that a former midas had for all servers
-// (account.Former.TakesOver); the accounts of all others are made anew at their own
-// (account.Former.Elsewhere).
-func (b *Bindings) IsFirst(ctx context.Context, s midas.Server) (bool, error) {
-	oldest, err := b.cfg.Oldest(ctx)
-	return strings.EqualFold(oldest, s.UniqueID), err
+	one, err := b.fleet.Open(ctx, s.UniqueID, o)
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		if err := one.Wait(); err != nil {
+			b.cfg.Log.Error("the private database server of a server has ended", "server", s.Name, "error", err,
+				"hint", "see what it said in its log, then: midas mysql flexible-server restart --name "+s.Name)
+		}
+	}()
+	return one, nil
 }
 
 // Remove takes the backend of a server that was deleted back: a private server's data is removed
@@ -171,29 +225,44 @@ func (b *Bindings) Remove(s midas.Server) error {
 	b.mu.Lock()
 	one := b.bound[s.UniqueID]
 	delete(b.bound, s.UniqueID)
+	namesake := false
+	for _, other := range b.bound {
+		namesake = namesake || one != nil && other.server.Name == one.server.Name
+	}
 	b.mu.Unlock()
 	var err error
 	if one != nil {
+		one.end()
 		one.mu.Lock()
 		defer one.mu.Unlock()
-		if one.backend != nil && !one.private {
+		if one.backend != nil && one.backend.Dialect() == embeddedDialect {
 			err = one.backend.Close()
 		}
+		if !namesake { // else the claim is that one's
+			b.claims.Release(one.server.Name)
+		}
 	}
-	b.claims.Release(s.Name)
-	return errors.Join(err, b.fleet.Remove(s.UniqueID))
+	return errors.Join(err, b.fleet.Remove(s.UniqueID), b.noteStopped(s, false))
 }
+
+// embeddedDialect is what an engine of this process says it is.
+const embeddedDialect = "embedded"
 
 // Close ends all backends.
 func (b *Bindings) Close() error {
+	b.end()
 	b.mu.Lock()
-	bound := b.bound
-	b.bound = map[string]*binding{}
+	b.closed = true
+	bound, external := b.bound, b.external
+	b.bound, b.external = map[string]*binding{}, map[string]Backend{}
 	b.mu.Unlock()
 	var failed []error
+	for _, one := range external {
+		failed = append(failed, one.Close())
+	}
 	for _, one := range bound {
 		one.mu.Lock()
-		if one.backend != nil && !one.private {
+		if one.backend != nil && one.backend.Dialect() == embeddedDialect {
 			failed = append(failed, one.backend.Close())
 		}
 		one.mu.Unlock()

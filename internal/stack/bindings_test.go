@@ -20,7 +20,10 @@ var (
 
 func bindings(t *testing.T, cfg BindingsConfig) *Bindings {
 	t.Helper()
-	cfg.Oldest = func(context.Context) (string, error) { return older.UniqueID, nil }
+	cfg.Servers = func(context.Context) ([]midas.Server, error) { return []midas.Server{older, younger}, nil }
+	cfg.Options = func(context.Context, midas.Server) (backend.PrivateOptions, error) {
+		return backend.PrivateOptions{}, nil
+	}
 	cfg.Password = func(id string) string { return "secret of " + id }
 	b, err := NewBindings(cfg)
 	if err != nil {
@@ -32,7 +35,7 @@ func bindings(t *testing.T, cfg BindingsConfig) *Bindings {
 
 func bind(t *testing.T, b *Bindings, s midas.Server) Backend {
 	t.Helper()
-	one, err := b.Backend(t.Context(), s, backend.PrivateOptions{})
+	one, err := b.Backend(t.Context(), s)
 	if err != nil {
 		t.Fatalf("%s: %v (%s)", s.Name, err, midas.HintOf(err))
 	}
@@ -46,17 +49,13 @@ func storeOf(t *testing.T, b *Bindings, s midas.Server, master masterKey, dir st
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := b.IsFirst(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
 	copies, err := account.OpenCopies(filepath.Join(dir, "accounts"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	store, err := account.New(t.Context(), account.StoreConfig{
 		DB: at.DB(), Dialect: at.Dialect(), ServerID: s.UniqueID, Key: now, Copies: copies,
-		Former: account.Former{Keys: former, TakesOver: first, Elsewhere: !first},
+		Former: account.Former{Keys: former, TakesOver: true, Elsewhere: true},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +115,7 @@ func TestBackendOfAFormerMidasIsDivided(t *testing.T) {
 			}
 			t.Setenv("PATH", path+":"+os.Getenv("PATH"))
 			state, master := t.TempDir(), masterKey(strings.Repeat("m", masterLength))
-			shared, err := backend.Private(t.Context(), backend.PrivateConfig{Dir: filepath.Join(state, "backend"), Password: master.servicePassword()})
+			shared, err := backend.Private(t.Context(), backend.PrivateConfig{Dir: filepath.Join(state, "backend"), Password: "of a former midas"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -158,7 +157,7 @@ func TestDeclaredBackends(t *testing.T) {
 	b = bindings(t, BindingsConfig{Kind: NoBackends, State: t.TempDir(), First: &tcp, External: map[string]ExternalBackend{"third": url(one)}})
 	bind(t, b, older)
 	for s, says := range map[string]string{"younger": "has no backend", "third": "have the same backend"} {
-		_, err := b.Backend(t.Context(), midas.Server{UniqueID: "cccccccc-" + s, Name: s}, backend.PrivateOptions{})
+		_, err := b.Backend(t.Context(), midas.Server{UniqueID: "cccccccc-" + s, Name: s})
 		if err == nil || !strings.Contains(err.Error(), says) || midas.HintOf(err) == "" {
 			t.Errorf("%s: %v (%s)", s, err, midas.HintOf(err))
 		}

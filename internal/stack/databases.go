@@ -14,15 +14,19 @@ import (
 	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
-// databases are those of the stack's backend.
-type databases struct{ db func() *sql.DB }
+// databases are those of each server's backend.
+type databases struct{ stack *Stack }
 
 // reserved are databases of MySQL, MariaDB and midas themselves.
 var reserved = []string{"mysql", "sys", "information_schema", "performance_schema", "midas"}
 
 // List implements arm.Databases.
-func (d databases) List(ctx context.Context) ([]arm.Database, error) {
-	rows, err := d.db().QueryContext(ctx, `SELECT schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata ORDER BY schema_name`)
+func (d databases) List(ctx context.Context, server midas.Server) ([]arm.Database, error) {
+	behind, err := d.stack.bindings.Backend(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := behind.DB().QueryContext(ctx, `SELECT schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata ORDER BY schema_name`)
 	if err != nil {
 		return nil, midas.Errorf(midas.Unavailable, "list the databases: %w", err)
 	}
@@ -42,15 +46,19 @@ func (d databases) List(ctx context.Context) ([]arm.Database, error) {
 
 // Create implements arm.Databases. What clients of Azure call utf8 newer servers know as
 // utf8mb3 alone.
-func (d databases) Create(ctx context.Context, one arm.Database) error {
+func (d databases) Create(ctx context.Context, server midas.Server, one arm.Database) error {
 	if slices.Contains(reserved, strings.ToLower(one.Name)) {
 		return midas.Errorf(midas.Invalid, "The database '%s' is the server's own.", one.Name)
 	}
-	err := d.create(ctx, one)
+	behind, err := d.stack.bindings.Backend(ctx, server)
+	if err != nil {
+		return err
+	}
+	err = createDatabase(ctx, behind.DB(), one)
 	var refused *mysql.MySQLError
 	if errors.As(err, &refused) && (refused.Number == mysqlerr.UnknownCharacterSet || refused.Number == mysqlerr.UnknownCollation) && one.Charset == "utf8" {
 		one.Charset, one.Collation = "utf8mb3", strings.Replace(one.Collation, "utf8_", "utf8mb3_", 1)
-		err = d.create(ctx, one)
+		err = createDatabase(ctx, behind.DB(), one)
 	}
 	if errors.As(err, &refused) {
 		return midas.Errorf(midas.Invalid, "The database was not created: %s.", refused.Message)
@@ -60,7 +68,7 @@ func (d databases) Create(ctx context.Context, one arm.Database) error {
 	return nil
 }
 
-func (d databases) create(ctx context.Context, one arm.Database) error {
+func createDatabase(ctx context.Context, db *sql.DB, one arm.Database) error {
 	statement := "CREATE DATABASE IF NOT EXISTS `" + one.Name + "`"
 	if one.Charset != "" {
 		statement += " CHARACTER SET " + one.Charset
@@ -68,6 +76,6 @@ func (d databases) create(ctx context.Context, one arm.Database) error {
 	if one.Collation != "" {
 		statement += " COLLATE " + one.Collation
 	}
-	_, err := d.db().ExecContext(ctx, statement)
+	_, err := db.ExecContext(ctx, statement)
 	return err
 }

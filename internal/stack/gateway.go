@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/midas-mysql/midas"
@@ -25,19 +26,22 @@ func (s *Stack) openGateway(ctx context.Context) error {
 	}
 	s.names = &certificateNames{servers: s.directory, now: s.now, log: s.refusals}
 	s.gateway, err = gateway.New(ctx, gateway.Config{
-		Verifier: verifier, Servers: s.directory, Backends: bound{s},
+		Verifier: verifier, Servers: s.directory, Backends: bound{s}, Listeners: s.ownMySQL,
 		MaxSigningIn: s.config.Gateway.MaxSigningIn, MaxSigningInPerSource: s.config.Gateway.MaxSigningInPerSource, WriteTimeout: s.config.Gateway.WriteTimeout,
 		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Feed: s.directory, Audit: s.auditSignIn, Log: s.log, Now: s.now,
 	})
 	return err
 }
 
-// bound binds every server to the one backend of the stack.
+// listensApart tells whether a server has an address of its own.
+func (s *Stack) listensApart(name string) bool { return len(s.ownMySQL[strings.ToLower(name)]) > 0 }
+
+// bound binds each server to its backend, for the gateway.
 type bound struct{ stack *Stack }
 
 // Backend implements gateway.Backends.
-func (b bound) Backend(context.Context, midas.Server) (gateway.Backend, error) {
-	return b.stack.backend, nil
+func (b bound) Backend(ctx context.Context, s midas.Server) (gateway.Backend, error) {
+	return b.stack.bindings.Backend(ctx, s)
 }
 
 // Accounts implements gateway.Backends.

@@ -46,7 +46,7 @@ func (s *Stack) opsHandler() http.Handler {
 			http.Error(w, "going down: no new sessions", http.StatusServiceUnavailable)
 			return
 		}
-		if err := s.backend.DB().PingContext(r.Context()); err != nil {
+		if err := s.bindings.answers(r.Context()); err != nil {
 			http.Error(w, "the backend does not answer: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}

@@ -12,12 +12,17 @@ import (
 // openCopies opens the copies of account rows. The embedded engine forgets its accounts
 // with the process, and a copy that outlived them would be of nothing.
 func (s *Stack) openCopies(context.Context) (err error) {
-	dir := filepath.Join(s.config.State, "accounts")
-	if s.backend.Dialect() == account.DialectEmbedded {
-		dir = ""
+	if s.copies, err = account.OpenCopies(filepath.Join(s.config.State, "accounts")); err == nil {
+		s.memory, err = account.OpenCopies("")
 	}
-	s.copies, err = account.OpenCopies(dir)
 	return err
+}
+
+func (s *Stack) copiesAt(behind Backend) *account.Copies {
+	if behind.Dialect() == account.DialectEmbedded {
+		return s.memory
+	}
+	return s.copies
 }
 
 // restoring is the stack as arm knows it.

@@ -24,11 +24,6 @@ func (s *Stack) Run(ctx, endNow context.Context) error {
 		})
 	}
 	s.startParts(part)
-	go func() {
-		if err := s.backend.Wait(); err != nil {
-			cancel(err)
-		}
-	}()
 	<-ctx.Done()
 	s.drain(endNow)
 	stop()

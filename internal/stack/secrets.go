@@ -87,7 +87,7 @@ func (m masterKey) workloadSecret() func(vmID string, until time.Time) string {
 	}
 }
 
-// servicePassword is what midas signs in to its own private server with.
-func (m masterKey) servicePassword() string {
-	return base64.RawURLEncoding.EncodeToString(m.derive("private-server"))
+// servicePassword is what midas signs in to the private server of a server with.
+func (m masterKey) servicePassword(serverID string) string {
+	return base64.RawURLEncoding.EncodeToString(m.derive("private-server " + strings.ToLower(serverID)))
 }

@@ -9,12 +9,12 @@ package stack
 
 import (
 	"context"
-	"database/sql"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,9 +48,12 @@ type Config struct {
 	MySQL      string // address of the gateway
 	Ops        string // address of metrics and health, http; "" for none
 	Proxy      string // address of the proxy for Azure's public names, http; "" for none
-	Backend    string // auto, embedded, mysqld, mysql://…, unix:PATH
+	// Backend is what servers without a declaration get: auto, embedded, mysqld (one each), or
+	// mysql://…, unix:PATH, which the oldest of them has alone.
+	Backend string
 	// BackendPassword is for a server that somebody else runs, when Backend holds none.
 	BackendPassword string
+	Servers         []ServerSettings // what is declared of servers, whether they are made yet or not
 	Issuer          IssuerSettings
 	// MetadataSettings decide about the metadata endpoint.
 	MetadataSettings MetadataSettings
@@ -66,6 +69,13 @@ type Config struct {
 	Now func() time.Time
 }
 
+// ServerSettings are what the configuration file declares of a server.
+type ServerSettings struct {
+	Name    string
+	Backend *ExternalBackend // nil: what Config.Backend says
+	Listen  []string         // addresses that are this server's alone; none: it is reached at Config.MySQL
+}
+
 // Stack is everything that `midas up` runs. Open makes one that is ready and listening, Run
 // serves until its context ends, Close gives all back.
 type Stack struct {
@@ -76,7 +86,7 @@ type Stack struct {
 	ca        *ca.CA
 	directory *directory.Directory
 	issuer    *issuer.Issuer
-	backend   Backend
+	bindings  *Bindings
 	gateway   *gateway.Gateway
 	operator  statedir.Operator
 	metrics   *metrics
@@ -93,10 +103,12 @@ type Stack struct {
 	controlLn       net.Listener
 	metadataLn      net.Listener
 	mysqlLn         net.Listener
+	ownMySQL        map[string][]net.Listener // of servers with addresses of their own, by name in lower case
 	opsLn           net.Listener
 	proxyLn         net.Listener
 
 	copies  *account.Copies
+	memory  *account.Copies // of servers whose backend forgets its accounts with the process
 	names   *certificateNames
 	stores  sync.Map // unique id of a server → *account.Store
 	opening singleflight.Group
@@ -127,7 +139,7 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 		s.openState, s.listen, s.openIssuer, s.openOperator,
 		// Before anything whose flags name a machine: the seed may declare it.
 		s.applySeed,
-		s.openMetadata, s.openControl, s.openBackend, s.openCopies, s.finishDepartures, s.openGateway, s.announce,
+		s.openMetadata, s.openControl, s.openBindings, s.openCopies, s.finishDepartures, s.openGateway, s.announce,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -213,6 +225,24 @@ func (s *Stack) listen(context.Context) error {
 		*l.into = ln
 		s.onClose(func() { ln.Close() })
 	}
+	return s.listenApart()
+}
+
+// listenApart takes the addresses that servers have to themselves.
+func (s *Stack) listenApart() error {
+	s.ownMySQL = map[string][]net.Listener{}
+	for _, server := range s.config.Servers {
+		for _, address := range server.Listen {
+			ln, err := net.Listen("tcp", address)
+			if err != nil {
+				return midas.Errorf(midas.Unavailable, "cannot listen for server %s on %s: %w", server.Name, address, err).
+					WithHint("free the port, or choose another in the configuration file: servers: [{name: %s, listen: [...]}]", server.Name)
+			}
+			s.onClose(func() { ln.Close() })
+			name := strings.ToLower(server.Name)
+			s.ownMySQL[name] = append(s.ownMySQL[name], ln)
+		}
+	}
 	return nil
 }
 
@@ -251,7 +281,9 @@ func (s *Stack) openControl(context.Context) error {
 	api, err := arm.New(arm.Config{
 		Directory: s.directory, Verifier: verifier, BaseURL: s.ControlURL, SigningKeys: s.issuer, MetadataURL: s.MetadataURL, Faults: s.faults,
 		WorkloadSecret: s.master.workloadSecret(), SecretLifetime: s.config.MetadataSettings.SecretLifetime, ServersDeleted: s.dropDeparted, Log: s.log,
-		Databases:    databases{func() *sql.DB { return s.backend.DB() }},
+		Backends:     powers{s},
+		Settings:     settings{s},
+		Databases:    databases{s},
 		Accounts:     restoring{s},
 		DefaultAdmin: &s.defaultAdmin, Now: s.now,
 	})

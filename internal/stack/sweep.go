@@ -2,10 +2,12 @@ package stack
 
 import (
 	"context"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/account"
 )
 
 const (
@@ -13,35 +15,44 @@ const (
 	// account other than it should be: a dropped one with its row, or the account of a
 	// deleted identity open to a password of its own.
 	sweepEvery = 2 * time.Second
-	// sweepPause keeps many servers from asking all at once.
-	sweepPause = 5 * time.Millisecond
+	// sweepsAtOnce keeps many servers from being asked all at once.
+	sweepsAtOnce = 16
 )
 
-// sweepAccounts puts the accounts of all servers right, again and again until ctx ends.
-// Nothing here waits for a sign-in: an account may be open to somebody who needs none.
+// sweepAccounts puts the accounts of all servers right, again and again until ctx ends. A backend
+// that does not answer holds up no other's turn. Nothing here waits for a sign-in: an account may
+// be open to somebody who needs none.
 func (s *Stack) sweepAccounts(ctx context.Context) error {
-	told := map[string]string{} // what was last said of a server
+	var (
+		told    sync.Map // what was last said of a server, by unique id
+		running sync.Map // by unique id
+		sweeps  errgroup.Group
+	)
+	sweeps.SetLimit(sweepsAtOnce)
+	defer sweeps.Wait()
 	for {
 		servers, err := s.directory.Servers(ctx)
 		if err != nil {
 			servers = nil // the next round asks again
 		}
-		look, err := account.LookAt(ctx, s.backend.DB(), s.backend.Dialect())
-		if err != nil {
-			look = nil // each store says what is wrong, and mends what it can
-		}
 		for _, server := range servers {
-			why := ""
-			asked, err := s.sweepServer(ctx, server, look)
-			if err != nil {
-				why = err.Error()
+			if _, is := running.LoadOrStore(server.UniqueID, true); is {
+				continue
 			}
-			if why != "" && why != told[server.UniqueID] && ctx.Err() == nil {
-				s.warnUnchecked(ctx, server, err)
-			}
-			told[server.UniqueID] = why
-			if asked && !pause(ctx, sweepPause) || ctx.Err() != nil {
+			begun := sweeps.TryGo(func() error {
+				defer running.Delete(server.UniqueID)
+				why := ""
+				err := s.sweepServer(ctx, server)
+				if err != nil {
+					why = err.Error()
+				}
+				if before, _ := told.Swap(server.UniqueID, why); why != "" && why != before && ctx.Err() == nil {
+					s.warnUnchecked(ctx, server, err)
+				}
 				return nil
+			})
+			if !begun {
+				running.Delete(server.UniqueID)
 			}
 		}
 		if !pause(ctx, sweepEvery) {
@@ -50,18 +61,20 @@ func (s *Stack) sweepAccounts(ctx context.Context) error {
 	}
 }
 
-// sweepServer tells whether it asked the backend.
-func (s *Stack) sweepServer(ctx context.Context, server midas.Server, look *account.Look) (asked bool, err error) {
+// sweepServer leaves a private server alone that does not run: nobody reaches its accounts, and a
+// sweep must not start it.
+func (s *Stack) sweepServer(ctx context.Context, server midas.Server) error {
+	if !s.bindings.reachable(server) {
+		return nil
+	}
 	store, err := s.account(ctx, server)
 	switch {
 	case midas.CodeOf(err) == midas.NotFound:
-		return false, nil // it was deleted meanwhile
+		return nil // it was deleted meanwhile
 	case err != nil:
-		return true, err
-	case look == nil:
-		return true, store.Sweep(ctx)
+		return err
 	}
-	return store.SweepAfter(ctx, look)
+	return store.Sweep(ctx)
 }
 
 // warnUnchecked logs err with its hint: an operator who has moved the database to another

@@ -1,0 +1,134 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/backend"
+	"github.com/midas-mysql/midas/internal/statedir"
+)
+
+// ExternalBackend is a database that somebody else runs.
+type ExternalBackend struct{ URL, Password string }
+
+// externalOf tells by which name the database of a server is declared, if it is somebody else's.
+func (b *Bindings) externalOf(ctx context.Context, s midas.Server) (key string, external bool, err error) {
+	if b.declared(s.Name) {
+		return strings.ToLower(s.Name), true, nil
+	}
+	if b.cfg.First == nil {
+		return "", false, nil
+	}
+	first, err := b.IsFirst(ctx, s)
+	if err == nil && !first {
+		err = unbound(s.Name)
+	}
+	return "", err == nil, err
+}
+
+func (b *Bindings) declared(name string) bool {
+	_, declared := b.cfg.External[strings.ToLower(name)]
+	return declared
+}
+
+func unbound(name string) error {
+	return midas.Errorf(midas.Invalid, "server %s has no backend, and each server needs one of its own", name).
+		WithHint("declare one in the configuration file: servers: [{name: %s, backend: {url: 'mysql://user@host:port'}}]", name)
+}
+
+// External returns the database that is declared for the server of that name, in lower case, or
+// First for "". It is connected to once.
+func (b *Bindings) External(ctx context.Context, name string) (Backend, error) {
+	one, err, _ := b.opening.Do("external "+name, func() (any, error) {
+		b.mu.Lock()
+		known := b.external[name]
+		b.mu.Unlock()
+		if known != nil {
+			return known, nil
+		}
+		declared, ok := b.cfg.External[name]
+		if name == "" && b.cfg.First != nil {
+			declared, ok = *b.cfg.First, true
+		}
+		if !ok {
+			return nil, unbound(name)
+		}
+		opened, err := backend.External(ctx, backend.ExternalConfig{
+			URL: declared.URL, Password: declared.Password, Known: statedir.KnownBackends(b.cfg.State), Log: b.cfg.Log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.closed {
+			return nil, errors.Join(midas.Errorf(midas.Unavailable, "the backends are closed"), opened.Close())
+		}
+		b.external[name] = opened
+		return opened, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return one.(Backend), nil
+}
+
+// afterDeparture returns the database that a deleted server of that name had, when somebody else
+// runs it; nil: it had another.
+func (b *Bindings) afterDeparture(ctx context.Context, name string) (Backend, error) {
+	switch {
+	case b.declared(name):
+		return b.External(ctx, strings.ToLower(name))
+	case b.cfg.First != nil:
+		return b.External(ctx, "")
+	}
+	return nil, nil
+}
+
+// sameDatabase tells whether a server has the database, which somebody else runs, that another one
+// had before it.
+func (b *Bindings) sameDatabase(former, name string) bool {
+	if b.declared(former) || b.declared(name) {
+		return b.declared(name) && strings.EqualFold(former, name)
+	}
+	return b.cfg.First != nil
+}
+
+// IsFirst tells whether s is the oldest server without a declaration: it has what --backend URL
+// names, and keeps the private server that a former midas had for all.
+func (b *Bindings) IsFirst(ctx context.Context, s midas.Server) (bool, error) {
+	all, err := b.cfg.Servers(ctx)
+	for _, one := range all {
+		if !b.declared(one.Name) {
+			return strings.EqualFold(one.UniqueID, s.UniqueID), err
+		}
+	}
+	return false, err
+}
+
+// Admit tells why a server of that name that is to be made could have no backend: Invalid, with
+// the way to declare one.
+func (b *Bindings) Admit(ctx context.Context, name string) error {
+	switch {
+	case b.declared(name):
+		return nil
+	case b.cfg.First == nil && b.cfg.Kind != NoBackends:
+		return nil
+	case b.cfg.First == nil:
+		return unbound(name)
+	}
+	all, err := b.cfg.Servers(ctx)
+	for _, one := range all {
+		if strings.EqualFold(one.Name, name) {
+			return err // it is there, and has what it has
+		}
+	}
+	for _, one := range all {
+		if !b.declared(one.Name) {
+			return unbound(name)
+		}
+	}
+	return err
+}
