@@ -81,6 +81,17 @@ mysql:
     location: westeurope       # of every midas mysql flexible-server command that has --location
 ` + "```" + `
 
+The list ` + "`servers`" + ` is no setting of a command. It says which database, and which addresses of its own, a server has
+from when it is made; what it does not name is as ` + "`midas up --backend`" + ` says. ` + "`passwordFile`" + ` is a file that you
+alone may read, ` + "`ca`" + ` the authority of the database's certificate; a field that is not known is an error.
+
+` + "```yaml" + `
+servers:
+- name: mydb
+  backend: {url: 'mysql://midas@db1:3306', passwordFile: /etc/midas/db.pw, ca: /etc/midas/db-ca.pem}
+  listen: ['127.0.0.1:7307']   # its alone: needed where one server is MySQL and another MariaDB
+` + "```" + `
+
 What is on a command line is seen by every user of the machine: the secrets of ` + "`midas up`" + ` come from files or from the
 variables [below](#variables-that-are-no-flags).
 

@@ -227,8 +227,8 @@ func scriptUp(ts *testscript.TestScript, args []string) {
 	ts.Check(err)
 	*running = p
 	ts.Defer(func() {
-		if *running == p {
-			_ = p.end(syscall.SIGKILL)
+		if *running == p { // the script failed: its private servers end with midas
+			_ = p.end(syscall.SIGTERM)
 		}
 	})
 }
