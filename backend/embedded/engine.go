@@ -15,6 +15,7 @@ import (
 	"github.com/dolthub/go-mysql-server/sql/analyzer"
 	"github.com/dolthub/go-mysql-server/sql/mysql_db"
 	"github.com/dolthub/go-mysql-server/sql/rowexec"
+	statusvariables "github.com/dolthub/go-mysql-server/sql/variables"
 	"github.com/dolthub/vitess/go/mysql"
 	"github.com/sirupsen/logrus"
 )
@@ -40,8 +41,17 @@ var setUp = sync.OnceValue(func() error {
 	// matters comes back as an error.
 	logrus.SetOutput(io.Discard)
 	logrus.SetLevel(logrus.PanicLevel)
+	statusvariables.InitStatusVariables()
+	sql.StatusVariables = statusVariables{sql.StatusVariables}
 	return sql.SystemVariables.AssignValues(variables)
 })
+
+// statusVariables are the counters of the process. Each new engine sets them all to nothing,
+// while others count and read them.
+type statusVariables struct{ sql.StatusVariableRegistry }
+
+// SetGlobal sets nothing: no statement can set a status variable.
+func (statusVariables) SetGlobal(string, any) error { return nil }
 
 // newServer makes an engine whose hooks all lead here. Nothing runs yet.
 func newServer(l *listener, password string, log *slog.Logger) (*server.Server, error) {

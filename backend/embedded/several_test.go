@@ -2,7 +2,10 @@
 
 package embedded_test
 
-import "testing"
+import (
+	"sync"
+	"testing"
+)
 
 // Engines in one process have nothing of each other: no databases, accounts, locks, sessions or
 // variables.
@@ -46,4 +49,20 @@ func TestSeveralEngines(t *testing.T) {
 			}
 		}
 	}
+}
+
+// They start side by side, and while others count statements: what the engine keeps in variables
+// of the process, one that starts must not set anew.
+func TestEnginesStartSideBySide(t *testing.T) {
+	running := start(t)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() { start(t) })
+		all.Go(func() {
+			for range 20 {
+				running.run(running.DB(), "SHOW GLOBAL STATUS")
+			}
+		})
+	}
+	all.Wait()
 }
