@@ -160,6 +160,8 @@ func (s *scene) servers() {
 	s.twice("SetAdministrator", func() error { return ignore(s.d.SetAdministrator(ctx, nil, "rg", "mydb", admin("admin", sid))) }, id)
 	s.twice("SetParameter", func() error { _, err := s.d.SetParameter(ctx, nil, "rg", "mydb", "aad_auth_only", "ON"); return err }, id)
 	s.twice("SetParameter", func() error { _, err := s.d.SetParameter(ctx, nil, "rg", "mydb", "aad_auth_only", "OFF"); return err }, id)
+	s.twice("SetBackendParameter", func() error { return s.d.SetBackendParameter(ctx, nil, made.UniqueID, "max_connections", "90") }, id)
+	s.twice("SetBackendParameter", func() error { return s.d.SetBackendParameter(ctx, nil, made.UniqueID, "max_connections", "") }, id)
 	s.twice("DeleteAdministrator", func() error { _, err := s.d.DeleteAdministrator(ctx, nil, "rg", "mydb"); return err }, id)
 	s.step("Seal", func() error { return s.d.Seal(ctx, made.UniqueID) })
 	s.twice("DeleteServer", func() error { _, err := s.d.DeleteServer(ctx, nil, "rg", "mydb"); return err }, id, "other departed_server/unique")
