@@ -36,6 +36,7 @@ type serverList interface {
 // they are shown as many as fit, of the oldest servers.
 type certificateNames struct {
 	servers serverList
+	timeout time.Duration // of a list; a handshake waits for it
 	now     func() time.Time
 	log     *throttledlog.Log
 
@@ -85,7 +86,7 @@ func (c *certificateNames) current() namesAt {
 	if c.now().Before(c.retry) {
 		return c.known
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), listTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
 	next, err := c.readAfter(ctx, c.known)
 	if err != nil {

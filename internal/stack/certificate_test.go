@@ -63,7 +63,7 @@ func newNamesWorld(t *testing.T) *namesWorld {
 		t.Fatal(err)
 	}
 	w.directory = &failing{Directory: d}
-	w.certificateNames = &certificateNames{servers: w.directory, now: clock, log: throttledlog.New(slog.New(slog.NewTextHandler(&w.log, nil)), clock)}
+	w.certificateNames = &certificateNames{servers: w.directory, timeout: time.Minute, now: clock, log: throttledlog.New(slog.New(slog.NewTextHandler(&w.log, nil)), clock)}
 	return w
 }
 
