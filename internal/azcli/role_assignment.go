@@ -113,7 +113,7 @@ type assignmentSearch struct {
 
 func (s *assignmentSearch) bind(cmd *cobra.Command) {
 	s.at.bind(cmd)
-	cmd.Flags().StringVar(&s.assignee, "assignee", "", "user principal name, client id or object id of who has it")
+	cmd.Flags().StringVar(&s.assignee, "assignee", "", "user principal name, client id or object id of the principal")
 	cmd.Flags().StringVar(&s.role, "role", "", "name or id of the role")
 	cmd.Flags().BoolVar(&s.inherited, "include-inherited", false, "those of the scopes above, too")
 }
