@@ -198,20 +198,20 @@ func TestCodesThatAreHeldKeepNobodyOut(t *testing.T) {
 			}
 		}
 	}
-	comes := func() (string, bool) {
-		_, userCode, ok := d.add(device{clientID: "c", from: clientkey.Key{}, began: now})
-		return userCode, ok
+	comes := func() (code, userCode string, ok bool) {
+		return d.add(device{clientID: "c", from: clientkey.Key{}, began: now})
 	}
 	hold(now.Add(spared), false)
-	mine, ok := comes()
+	asked, mine, ok := comes()
 	if !ok {
 		t.Fatal("codes that are asked about keep others out")
 	}
-	if _, ok := comes(); !ok || d.find(mine, now) == nil {
+	if _, _, ok := comes(); !ok || d.find(mine, now) == nil {
 		t.Error("a code goes before its minute is over")
 	}
+	held[asked] = mine
 	hold(now.Add(sparedTyped+devicePoll), true)
-	if _, ok := comes(); !ok {
+	if _, _, ok := comes(); !ok {
 		t.Error("codes that are typed in again and again keep others out")
 	}
 	if !d.decide(mine, &midas.User{}, now) {
@@ -222,5 +222,57 @@ func TestCodesThatAreHeldKeepNobodyOut(t *testing.T) {
 	}
 	if d.byUser[mine] == nil {
 		t.Error("a code goes before its program has heard who signed in")
+	}
+}
+
+// One program on a machine asks for a thousand codes a second and waits for none of them; a
+// program that does wait gets its code and keeps it.
+func TestCodesThatNobodyWaitsForKeepNobodyOut(t *testing.T) {
+	d, err := newDeviceCodes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	comes := func() (string, bool) {
+		code, _, ok := d.add(device{clientID: "c", from: clientkey.Key{}, began: now})
+		return code, ok
+	}
+	var mine string
+	for second := range int(spared.Seconds()) {
+		now = now.Add(time.Second)
+		for range 900 {
+			comes()
+		}
+		switch {
+		case second == 30:
+			var ok bool
+			if mine, ok = comes(); !ok {
+				t.Fatal("refused")
+			}
+		case second > 30 && second%5 == 0:
+			if _, e := d.poll(mine, "c", now); e.code != "authorization_pending" {
+				t.Fatalf("after %d seconds: %s", second-30, e.code)
+			}
+		}
+	}
+}
+
+// The customer of a provider asks from each of the networks that it may choose among; the
+// code of somebody else, whose program asks about it now and then, stays.
+func TestCodesOfOneProvidersCustomerPushOutNobody(t *testing.T) {
+	d, err := newDeviceCodes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	mine, _, _ := d.add(device{clientID: "c", from: clientkey.Parse("198.51.100.7"), began: now})
+	for i := range maxDevices + 1 {
+		d.add(device{clientID: "c", from: clientkey.Parse(fmt.Sprintf("2a00:1:2:%x::1", i)), began: now})
+	}
+	if _, e := d.poll(mine, "c", now); e.code != "authorization_pending" {
+		t.Error(e.text)
+	}
+	if got := d.byDigest.Len(); got != devicesPerNetwork+1 {
+		t.Errorf("%d codes wait", got)
 	}
 }
