@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -50,31 +49,6 @@ func (d *Directory) SetAdministrator(ctx context.Context, by *Operation, group, 
 		return err
 	})
 	return out, created, err
-}
-
-// freeLogin is the login of the administrator of a server that is made: usual. The servers
-// here may share a backend, which has one account of each name: where another server's
-// administrator has the usual login, this one's is named after its server, and has a number
-// where only its beginning fits and another has that, too.
-func (d *Directory) freeLogin(ctx context.Context, tx *sql.Tx, r Resource, usual string) (string, error) {
-	logins, err := column(ctx, tx, `SELECT admin_login FROM server WHERE admin_login IS NOT NULL AND resource <> ?`, r.row)
-	if err != nil {
-		return "", err
-	}
-	taken := map[string]bool{}
-	for _, login := range logins {
-		taken[fold(login)] = true
-	}
-	login := usual
-	for n := 1; taken[fold(login)]; n++ {
-		end := ""
-		if n > 1 {
-			end = "-" + strconv.Itoa(n)
-		}
-		long := []rune(usual + "-" + r.Name)
-		login = string(long[:min(len(long), maxLogin-len(end))]) + end
-	}
-	return login, nil
 }
 
 // DeleteAdministrator leaves the server without one; existed is false when it had

@@ -203,11 +203,7 @@ func (d *Directory) newServer(ctx context.Context, tx *sql.Tx, r Resource, c Ser
 	if c.Admin == nil {
 		return nil
 	}
-	admin := *c.Admin
-	if admin.Login, err = d.freeLogin(ctx, tx, r, admin.Login); err != nil {
-		return err
-	}
-	return d.storeAdministrator(ctx, tx, r, admin)
+	return d.storeAdministrator(ctx, tx, r, *c.Admin)
 }
 
 func (d *Directory) changeServer(ctx context.Context, tx *sql.Tx, r Resource, c ServerChange) error {
