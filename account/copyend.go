@@ -32,7 +32,7 @@ func (c *Copies) End(server string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.kept[server]; f != nil {
-		return f.end()
+		return errors.Join(f.end(), c.endFormer(server))
 	}
 	path := c.path(server)
 	if path == "" {
@@ -41,5 +41,5 @@ func (c *Copies) End(server string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return midas.Errorf(midas.Internal, "remove the copy of the account rows: %w", err)
 	}
-	return nil
+	return c.endFormer(server)
 }

@@ -89,21 +89,6 @@ func (c *Copies) of(server string, keys keyring) (*copyFile, error) {
 	return f, nil
 }
 
-// keepFormer begins the copy of a server that has none, under the key that a former midas had:
-// its store makes it anew under its own.
-func (c *Copies) keepFormer(server string, key ServerKey, rows []Account) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.kept[server] != nil || c.dir == "" {
-		return nil
-	}
-	path := c.path(server)
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil // whatever it is, it is for that server's store to read
-	}
-	return (&copyFile{path: path, server: server, key: key}).begin(rows)
-}
-
 // copyFile is the copy of one server.
 type copyFile struct {
 	path, server string    // no path: in memory

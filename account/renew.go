@@ -18,8 +18,8 @@ type Former struct {
 	// there, which a former midas let share it, are locked, and their rows deleted.
 	TakesOver bool
 	// Elsewhere is for a server that a former midas had at another backend, which this one shows
-	// by none of its rows: its accounts are made anew here from the copy of their rows, without
-	// what was granted to them. It may be set for ever, and of every server: what SharedKey sealed
+	// by none of its rows: its accounts are made anew here from the copy of their rows, or from
+	// what the store of the other backend kept of them, without what was granted to them. It may be set for ever, and of every server: what SharedKey sealed
 	// is made anew once.
 	Elsewhere bool
 }
@@ -173,8 +173,8 @@ func (s *Store) makeElsewhere(ctx context.Context, q querier, a Account) (Accoun
 
 // expelOthers locks the accounts that other servers had at this backend, under a former midas
 // by which they shared it. They have their grants still, for the operator to read, and are this
-// server's administrators' to drop. The rows of a server that has no copy of them are copied
-// first: its accounts are to be made anew elsewhere.
+// server's administrators' to drop. Their rows are kept first: the accounts are to be
+// made anew elsewhere.
 func (s *Store) expelOthers(ctx context.Context) error {
 	shared := slices.IndexFunc(s.before.Keys, func(k ServerKey) bool { return k.version == 0 })
 	if shared < 0 {
@@ -204,7 +204,7 @@ func (s *Store) expelOthers(ctx context.Context) error {
 	})
 }
 
-// keepOthers begins the copies of servers that have none.
+// keepOthers keeps the rows of other servers until their stores make them anew.
 func (s *Store) keepOthers(key ServerKey, rows []mappingRow) error {
 	if s.folder == nil {
 		return nil

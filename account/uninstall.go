@@ -35,8 +35,16 @@ func (s *Store) Uninstall(ctx context.Context, schema bool) error {
 		if err := errors.Join(failed...); err != nil {
 			return err
 		}
-		if err := s.copies.end(); err != nil || !schema {
+		if err := s.copies.end(); err != nil {
 			return err
+		}
+		if s.folder != nil {
+			if err := s.folder.endFormer(s.server); err != nil {
+				return err
+			}
+		}
+		if !schema {
+			return nil
 		}
 		others, err := readRows(ctx, conn, "1 = 1")
 		if err != nil || len(others) > 0 {
