@@ -240,9 +240,12 @@ func (c *child) arguments() []string {
 		"--performance-schema=OFF", "--key-buffer-size=64K", "--table-open-cache=400", "--max-connections=1000",
 		"--character-set-server=utf8mb4")
 	if c.program.dialect == MariaDB {
-		// A line for each refused password would let strangers fill the disk. And accounts that set
-		// their password over and over must not keep midas from reading mysql.global_priv.
-		args = append(args, "--max-write-lock-count=1", "--ssl-cert="+c.certificateFile(), "--ssl-key="+c.certificateFile(), "--log-warnings=1", "--skip-symbolic-links", "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
+		// A line for each refused password would let strangers fill the disk. Accounts that set
+		// their password over and over must not keep midas from reading mysql.global_priv. And an
+		// administrator who made themselves root must not load a plugin that connects elsewhere:
+		// Landlock keeps no process from the sockets of other servers (FEDERATED has an option for
+		// them). There is nothing in a folder below a file.
+		args = append(args, "--max-write-lock-count=1", "--plugin-dir=/dev/null", "--ssl-cert="+c.certificateFile(), "--ssl-key="+c.certificateFile(), "--log-warnings=1", "--skip-symbolic-links", "--aria-pagecache-buffer-size=1M", "--query-cache-type=0", "--query-cache-size=0")
 	} else {
 		// For users that do not exist it pretends to have a plugin, and warns of that one.
 		args = append(args, "--mysqlx=0", "--log-error-suppression-list=MY-013360")
