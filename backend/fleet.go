@@ -106,6 +106,15 @@ func (f *Fleet) Remove(serverID string) error {
 	return nil
 }
 
+// Dialect tells what kind of server made the data of serverID, whether it runs or not: MySQL or
+// MariaDB, or "" where there is none yet.
+func (f *Fleet) Dialect(serverID string) string {
+	if !isFolder(strings.ToLower(serverID)) {
+		return ""
+	}
+	return made(filepath.Join(f.folder(serverID), "data"))
+}
+
 // Servers returns the ids of the servers that have a folder, whether they run or not: those of
 // servers that were deleted while midas could not remove them are for Remove.
 func (f *Fleet) Servers() (ids []string, err error) {

@@ -25,7 +25,8 @@ func (*Fleet) Open(context.Context, string, PrivateOptions) (*Backend, error) {
 	return nil, needsUnix()
 }
 
-// Remove, Servers, TakeOver and Close have nothing to do.
+// Dialect, Remove, Servers, TakeOver and Close have nothing to do.
+func (*Fleet) Dialect(string) string         { return "" }
 func (*Fleet) Remove(string) error           { return nil }
 func (*Fleet) Servers() ([]string, error)    { return nil, nil }
 func (*Fleet) TakeOver(string) (bool, error) { return false, nil }

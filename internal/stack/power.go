@@ -167,21 +167,34 @@ func (s *Stack) oneFamily(ctx context.Context, server midas.Server, one Backend)
 	if err != nil {
 		return err
 	}
+	kind := family(one.Dialect())
 	for _, other := range all {
-		behind := s.bindings.Opened(other)
-		if behind == nil || other.UniqueID == server.UniqueID || s.listensApart(other.Name) || family(behind) == family(one) {
+		theirs := s.bindings.dialect(other)
+		if theirs == "" || other.UniqueID == server.UniqueID || s.listensApart(other.Name) || family(theirs) == kind {
 			continue
 		}
 		return midas.Errorf(midas.Conflict, "server %s is %s and server %s, at the same address, is %s: a client is greeted before it says which one it wants",
-			server.Name, family(one), other.Name, family(behind)).
+			server.Name, kind, other.Name, family(theirs)).
 			WithHint("give one of them an address of its own in the configuration file: servers: [{name: %s, listen: ['127.0.0.1:7307']}]", server.Name)
 	}
 	return nil
 }
 
+// dialect is what the backend of a server speaks, also while a private one is stopped: one of another
+// family that took its place meanwhile would keep its clients out. It is "" for one that is not known yet.
+func (b *Bindings) dialect(s midas.Server) string {
+	if one := b.Opened(s); one != nil {
+		return one.Dialect()
+	}
+	if b.isPrivate(s) {
+		return b.fleet.Dialect(s.UniqueID)
+	}
+	return ""
+}
+
 // family is what a backend greets as. The embedded engine greets as MySQL.
-func family(b Backend) string {
-	if b.Dialect() == backend.MariaDB {
+func family(dialect string) string {
+	if dialect == backend.MariaDB {
 		return "MariaDB"
 	}
 	return "MySQL"
