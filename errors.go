@@ -3,6 +3,7 @@ package midas
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 )
 
 // Code classifies an error for the edge that has to answer it: an HTTP status, a
@@ -75,4 +76,14 @@ func HintOf(err error) string {
 		return e.Hint
 	}
 	return ""
+}
+
+// HintAttr is the attribute "hint" for a log line that has err: its reader must act, and an
+// error's text is without the next step. Where err carries none it is empty, which handlers
+// leave out.
+func HintAttr(err error) slog.Attr {
+	if hint := HintOf(err); hint != "" {
+		return slog.String("hint", hint)
+	}
+	return slog.Attr{}
 }

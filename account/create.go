@@ -215,7 +215,7 @@ func (s *Store) undo(ctx context.Context, q querier, a Account) {
 		err = s.takeBack(ctx, s.db, a)
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "a half-made account is left to the next lookup", "account", a.String(), "error", err)
+		s.log.WarnContext(ctx, "a half-made account is left to the next lookup", "account", a.String(), "error", err, midas.HintAttr(err))
 	}
 }
 

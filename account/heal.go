@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+
+	"github.com/midas-mysql/midas"
 )
 
 // begin makes the schema, and the table and its copy agree. The copy of a server that has
@@ -35,7 +37,7 @@ func (s *Store) begin(ctx context.Context) error {
 	if _, unreadable := readRows(ctx, s.db, "`mapping` = ''"); unreadable != nil {
 		return err
 	}
-	s.log.WarnContext(ctx, "rows of midas.aaduser differ from their copy and cannot be mended now", "server", s.server, "error", err)
+	s.log.WarnContext(ctx, "rows of midas.aaduser differ from their copy and cannot be mended now", "server", s.server, "error", err, midas.HintAttr(err))
 	return nil
 }
 

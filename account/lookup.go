@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/midas-mysql/midas"
 )
 
 // lookupTimeout bounds a lookup that several callers may be waiting for, and that
@@ -120,7 +122,7 @@ func (s *Store) reconcileDoubts(ctx context.Context, user string) (live []Accoun
 	case errors.Is(err, errBusy):
 		return seen.live, false, nil
 	default:
-		s.log.WarnContext(ctx, "leftover account rows stay for now", "user", user, "error", err)
+		s.log.WarnContext(ctx, "leftover account rows stay for now", "user", user, "error", err, midas.HintAttr(err))
 	}
 	return seen.answer(nil)
 }

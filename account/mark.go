@@ -69,7 +69,7 @@ func (s *Store) keepMark(ctx context.Context, q querier, a Account) error {
 func (s *Store) tryMark(ctx context.Context, q querier, a Account) {
 	if err := s.keepMark(ctx, q, a); err != nil {
 		s.log.WarnContext(ctx, "an account cannot be marked: if its password is changed it must be made anew",
-			"account", a.String(), "error", err)
+			"account", a.String(), "error", err, midas.HintAttr(err))
 	}
 }
 

@@ -171,7 +171,7 @@ func (s *Store) start(ctx context.Context, cfg StoreConfig) error {
 	if cfg.Copies != nil {
 		kept, err := cfg.Copies.of(s.server, *s.keys.Load())
 		if err != nil {
-			s.log.ErrorContext(ctx, "no account of a server opens: "+err.Error(), "server", s.server, "hint", midas.HintOf(err))
+			s.log.ErrorContext(ctx, "no account of a server opens: "+err.Error(), "server", s.server, midas.HintAttr(err))
 			return closedCopy(err)
 		}
 		s.copies, s.folder = kept, cfg.Copies
@@ -191,7 +191,7 @@ func (s *Store) start(ctx context.Context, cfg StoreConfig) error {
 	}
 	// A gateway that may change nothing, such as one of a read-only replica, opens all the same.
 	if err := s.Sweep(ctx); err != nil {
-		s.log.WarnContext(ctx, "accounts cannot be checked for now", "server", s.server, "error", err)
+		s.log.WarnContext(ctx, "accounts cannot be checked for now", "server", s.server, "error", err, midas.HintAttr(err))
 	}
 	return nil
 }

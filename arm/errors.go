@@ -137,7 +137,7 @@ func armErrorOf(err error) *armError {
 func (a *API) render(w http.ResponseWriter, c *call, err error) (ans answer, code string) {
 	f := armErrorOf(err)
 	if f.status >= http.StatusInternalServerError {
-		a.refusals.Error(c.RemoteAddr, "request failed", "id", c.id, "error", err)
+		a.refusals.Error(c.RemoteAddr, "request failed", "id", c.id, "error", err, midas.HintAttr(err))
 	}
 	if f.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")

@@ -74,7 +74,7 @@ func (a *API) bindServer(c *call, s directory.Server) error {
 		return nil
 	}
 	if _, undo := a.Directory.DeleteServer(ctx, nil, c.vars["group"], c.vars["name"]); undo != nil {
-		a.Log.ErrorContext(ctx, "a server without a backend stays", "server", s.Name, "error", undo)
+		a.Log.ErrorContext(ctx, "a server without a backend stays", "server", s.Name, "error", undo, midas.HintAttr(undo))
 		return err
 	}
 	a.ServersDeleted(ctx)
@@ -94,11 +94,11 @@ func (a *API) upgradeServer(c *call, before, s directory.Server) error {
 	}
 	back := directory.ServerChange{Version: before.Version}
 	if _, undo := a.Directory.PatchServer(ctx, nil, c.vars["group"], c.vars["name"], back); undo != nil {
-		a.Log.ErrorContext(ctx, "a server keeps a version that it cannot run", "server", s.Name, "error", undo)
+		a.Log.ErrorContext(ctx, "a server keeps a version that it cannot run", "server", s.Name, "error", undo, midas.HintAttr(undo))
 		return err
 	}
 	if again := a.Backends.Upgrade(ctx, s.Server()); again != nil {
-		a.Log.ErrorContext(ctx, "a server does not run", "server", s.Name, "error", again)
+		a.Log.ErrorContext(ctx, "a server does not run", "server", s.Name, "error", again, midas.HintAttr(again))
 	}
 	return err
 }

@@ -97,7 +97,7 @@ func (c *child) supervise(ready chan<- error) {
 			return
 		}
 		wait := pauseAfter(failures)
-		c.log.Error("backend died; starting it again", "err", err, "in", wait.Round(time.Millisecond))
+		c.log.Error("backend died; starting it again", "err", err, midas.HintAttr(err), "in", wait.Round(time.Millisecond))
 		select {
 		case <-time.After(wait):
 		case <-c.stop:

@@ -197,13 +197,22 @@ func (c *client) errorPacket(err error, proved bool) wire.ERR {
 	case errors.As(err, &reason) && reason.Public:
 		return wire.NewERR(mysqlerr.AccessDenied, "%s", c.worded(mysqlerr.AccessDenied, reason))
 	case midas.CodeOf(err) == midas.Unavailable && proved:
-		c.refusals.Error(c.remote(), "sign-in could not be decided", "user", c.login.User, "error", err)
-		return wire.NewERR(mysqlerr.Unknown, "midas could not decide this sign-in, try again (%v)", err)
+		c.refusals.Error(c.remote(), "sign-in could not be decided", "user", c.login.User, "error", err, midas.HintAttr(err))
+		return wire.NewERR(mysqlerr.Unknown, "midas could not decide this sign-in, try again (%s)", withHint(err))
 	case proved:
-		c.refusals.Error(c.remote(), "sign-in failed", "user", c.login.User, "error", err)
-		return wire.NewERR(mysqlerr.Unknown, "midas failed: %v", err)
+		c.refusals.Error(c.remote(), "sign-in failed", "user", c.login.User, "error", err, midas.HintAttr(err))
+		return wire.NewERR(mysqlerr.Unknown, "midas failed: %s", withHint(err))
 	}
 	return wire.NewERR(mysqlerr.AccessDenied, "%s (using password: YES)", c.denied())
+}
+
+// withHint is a failure with the next step that it carries: the user of the client is often
+// the operator, and sees no log.
+func withHint(err error) string {
+	if hint := midas.HintOf(err); hint != "" {
+		return err.Error() + "; " + hint
+	}
+	return err.Error()
 }
 
 func (c *client) worded(number uint16, reason *midas.Error) string {

@@ -37,7 +37,7 @@ func unreachablef(format string, args ...any) *answer {
 
 // unreachable is the error of a backend that failed before it let a session in.
 func unreachable(log *throttledlog.Log, server string, err error) error {
-	log.Error("", "the database behind server '"+server+"' cannot be reached", "error", err)
+	log.Error("", "the database behind server '"+server+"' cannot be reached", "error", err, midas.HintAttr(err))
 	return unreachablef("Can't connect to the database behind server '%s' (%v)", server, err)
 }
 

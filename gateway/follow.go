@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/wire"
@@ -57,7 +58,7 @@ func (f *follower) sweepBeforeAnswer(as signedIn) {
 		ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 		defer cancel()
 		if err := f.sweep(ctx, as); err != nil {
-			f.log.Warn("accounts cannot be checked for now", "server", as.server.Name, "error", err)
+			f.log.Warn("accounts cannot be checked for now", "server", as.server.Name, "error", err, midas.HintAttr(err))
 		}
 	}
 	f.x.toClient.before.Store(&sweep)

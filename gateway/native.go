@@ -159,7 +159,7 @@ var afterPassword = []uint16{mysqlerr.DBAccessDenied, mysqlerr.BadDB, mysqlerr.C
 
 // unreachable keeps from a stranger what is behind the gateway, and where.
 func (p *passwords) unreachable(server midas.Server, err error) error {
-	p.refusals.Error("", "passwords cannot be checked at server '"+server.Name+"'", "error", err)
+	p.refusals.Error("", "passwords cannot be checked at server '"+server.Name+"'", "error", err, midas.HintAttr(err))
 	return unreachablef("Can't connect to the database")
 }
 

@@ -18,7 +18,7 @@ import (
 // broken are accounts that cannot be asked for.
 type broken struct{ gateway.Accounts }
 
-var errBroken = midas.Errorf(midas.Unavailable, "read the backend's accounts: broken")
+var errBroken = midas.Errorf(midas.Unavailable, "read the backend's accounts: broken").WithHint("mend it")
 
 func (broken) Lookup(context.Context, string) ([]account.Account, error) { return nil, errBroken }
 func (broken) Native(context.Context, string) ([]string, error)          { return nil, errBroken }
@@ -61,9 +61,19 @@ func TestUndecidedSignInIsNotARefusal(t *testing.T) {
 	b.dead.Store(false)
 
 	w.wrapAccounts = func(a gateway.Accounts) gateway.Accounts { return broken{a} }
+	w.log = &lines{}
 	restart()
 	check("accounts cannot be read", user, token, 1105, midas.Undecided)
+	w.refused(w.open(user, token).Ping(), 1105, "broken; mend it")
 	check("the same by password", native, "Own-secret-1", 1429, midas.Undecided)
+	for _, line := range []string{"sign-in could not be decided", "passwords cannot be checked"} {
+		if w.log.with(line) != 1 {
+			t.Errorf("the log does not say once: %s", line)
+		}
+	}
+	if n := w.log.with(`hint="mend it"`); n != 2 {
+		t.Errorf("%d lines have the hint", n)
+	}
 	w.wrapAccounts = nil
 
 	w.wrapVerifier = func(midas.Verifier) midas.Verifier { return keyless{} }

@@ -204,7 +204,7 @@ func (a *API) handle(w http.ResponseWriter, c *call) (answer, error) {
 func (a *API) fault(w http.ResponseWriter, c *call, err error) answer {
 	f := faultOf(err)
 	if f.status >= http.StatusInternalServerError {
-		a.refusals.Error(c.RemoteAddr, "graph request failed", "id", c.id, "error", err)
+		a.refusals.Error(c.RemoteAddr, "graph request failed", "id", c.id, "error", err, midas.HintAttr(err))
 	}
 	if f.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")

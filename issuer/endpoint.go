@@ -125,7 +125,7 @@ func (i *Issuer) grantApplication(a *ask) (*issued, *oauthError) {
 }
 
 func (i *Issuer) notIssued(a *ask, resource string, err error) *oauthError {
-	i.fault(a.Request, "token not issued", "client", clip.Text(a.client.id), "resource", resource, "err", err)
+	i.fault(a.Request, "token not issued", "client", clip.Text(a.client.id), "resource", resource, "err", err, midas.HintAttr(err))
 	return &serverError
 }
 

@@ -75,7 +75,7 @@ func (i *Issuer) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := i.TendKeys(ctx); err != nil {
-			i.log.Error("signing keys not tended", "err", err)
+			i.log.Error("signing keys not tended", "err", err, midas.HintAttr(err))
 		}
 		select {
 		case <-ctx.Done():

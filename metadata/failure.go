@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+
+	"github.com/midas-mysql/midas"
 )
 
 // reason says why there is no answer; each dialect has its own words for it.
@@ -69,7 +71,7 @@ func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, f *failure, sh
 		e.refusals.Warn(r.RemoteAddr, "metadata request of an unknown source", "remote", r.RemoteAddr, "reason", f.text)
 	case reasonInternal:
 		if f.err != nil && r.Context().Err() == nil { // else the client has gone, which is no fault here
-			e.refusals.Error(r.RemoteAddr, "metadata request failed", "remote", r.RemoteAddr, "error", f.err)
+			e.refusals.Error(r.RemoteAddr, "metadata request failed", "remote", r.RemoteAddr, "error", f.err, midas.HintAttr(f.err))
 		}
 	}
 	for name, values := range f.header {

@@ -106,7 +106,7 @@ func (s *Stack) drop(ctx context.Context, which func(directory.DepartedServer) b
 		}
 		if err := s.dropServer(ctx, server); err != nil {
 			s.log.WarnContext(ctx, "what a deleted server has at its backend stays for now",
-				"server", server.Name, "id", server.UniqueID, "error", err)
+				"server", server.Name, "id", server.UniqueID, "error", err, midas.HintAttr(err))
 		}
 	}
 }

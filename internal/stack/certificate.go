@@ -91,7 +91,7 @@ func (c *certificateNames) current() namesAt {
 	next, err := c.readAfter(ctx, c.known)
 	if err != nil {
 		c.retry = c.now().Add(listAgain)
-		c.log.Error("", "cannot read the names of the servers for the gateway's certificate; those at hand stay", "names", len(c.known.byName), "error", err)
+		c.log.Error("", "cannot read the names of the servers for the gateway's certificate; those at hand stay", "names", len(c.known.byName), "error", err, midas.HintAttr(err))
 		return c.known
 	}
 	if left := next.leftOut(); left != "" && next.left != c.known.left {

@@ -80,11 +80,7 @@ func (s *Stack) sweepServer(ctx context.Context, server midas.Server) error {
 // warnUnchecked logs err with its hint: an operator who has moved the database to another
 // user sees no error but this one.
 func (s *Stack) warnUnchecked(ctx context.Context, server midas.Server, err error) {
-	said := []any{"server", server.Name, "error", err}
-	if hint := midas.HintOf(err); hint != "" {
-		said = append(said, "hint", hint)
-	}
-	s.log.WarnContext(ctx, "accounts cannot be checked for now", said...)
+	s.log.WarnContext(ctx, "accounts cannot be checked for now", "server", server.Name, "error", err, midas.HintAttr(err))
 }
 
 // pause returns false when ctx ends first.
