@@ -74,6 +74,10 @@ func TestServersHaveBackendsOfTheirOwn(t *testing.T) {
 	native := w.nativeAccount("native", "IDENTIFIED BY 'Own-secret-1'")
 	w.must(w.open(native, "Own-secret-1").Ping())
 	w.plainRefusal(w.open(native, "Own-secret-1", over(address)).Ping(), native)
+
+	_, err := w.directory.DeleteServer(t.Context(), nil, tenantGroup, "mydb")
+	w.must(err)
+	w.refused(w.open(admin, w.token(w.admin)).Ping(), 1045, "no server is behind this address", "server 'other' has an address of its own", address)
 }
 
 // TestTwoFamiliesAtOneAddress: a client that was greeted by MariaDB is not signed in to MySQL.

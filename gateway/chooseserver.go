@@ -84,10 +84,24 @@ func (s serverChoice) only(ctx context.Context, user string) (midas.Server, erro
 	case len(all) == 1:
 		return all[0], nil
 	case len(all) == 0:
-		return midas.Server{}, publicly("there is no MySQL server yet").WithHint("az mysql flexible-server create")
+		return midas.Server{}, s.none(ctx)
 	}
 	return midas.Server{}, publicly("%d servers are behind this address and the user name says none", len(all)).
 		WithHint("sign in as '%s@%s'", user, all[0].Name)
+}
+
+// none is why no server is behind the common address.
+func (s serverChoice) none(ctx context.Context) error {
+	all, err := s.plane.Servers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, server := range all {
+		if address, elsewhere := s.address(server); elsewhere {
+			return publicly("no server is behind this address").WithHint("server '%s' has an address of its own: connect to %s", server.Name, address)
+		}
+	}
+	return publicly("there is no MySQL server yet").WithHint("az mysql flexible-server create")
 }
 
 // on returns the servers that are reached over a listener: its own, or all that have none.

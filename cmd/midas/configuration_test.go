@@ -84,6 +84,8 @@ mysql:
 The list ` + "`servers`" + ` is no setting of a command. It says which database, and which addresses of its own, a server has
 from when it is made; what it does not name is as ` + "`midas up --backend`" + ` says. ` + "`passwordFile`" + ` is a file that you
 alone may read, ` + "`ca`" + ` the authority of the database's certificate; a field that is not known is an error.
+A server with ` + "`listen`" + ` is refused at the common address; ` + "`midas up` prints its own, where `midas connect -h NAME`" + ` and, inside
+` + "`midas vm run`" + `, any program finds it by its name.
 
 ` + "```yaml" + `
 servers:

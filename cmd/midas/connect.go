@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,27 @@ import (
 type connection struct {
 	host, port, user, database, statement string
 	clientID                              string
+}
+
+// suffix is the server that the user name ends with, as the gateway takes it: user@server.
+func (c connection) suffix() string {
+	if at := strings.LastIndexByte(c.user, '@'); at >= 0 {
+		return c.user[at+1:]
+	}
+	return ""
+}
+
+// choose returns the server that is named by the host, else by the user name, else the only one.
+func (c connection) choose(servers []workload.Server) *workload.Server {
+	for _, name := range []string{c.host, c.suffix()} {
+		if i := slices.IndexFunc(servers, func(s workload.Server) bool { return name != "" && s.Called(name) }); i >= 0 {
+			return &servers[i]
+		}
+	}
+	if len(servers) == 1 {
+		return &servers[0]
+	}
+	return nil
 }
 
 func (c *cli) newConnectCommand() *cobra.Command {
@@ -125,7 +147,7 @@ func (c *cli) connectConfig(ctx context.Context, want connection, workload bool)
 func (c *cli) addressOf(want connection) string {
 	if want.host == "" && os.Getenv("MIDAS_VM") == "" {
 		if running, err := statedir.ReadRunning(c.StateDir); err == nil {
-			return running.MySQL
+			return running.MySQLOf(want.suffix())
 		}
 	}
 	host, port := want.host, want.port
@@ -153,14 +175,11 @@ func (c *cli) completeAsOperator(ctx context.Context, want *connection, address 
 	if err != nil {
 		return err
 	}
-	var chosen *workload.Server
-	for i, s := range servers {
-		_, suffix, _ := strings.Cut(want.user, "@")
-		if s.Called(want.host) || s.Called(suffix) || len(servers) == 1 {
-			chosen = &servers[i]
-		}
-	}
-	if want.host == "" || chosen != nil && chosen.Called(want.host) {
+	chosen := want.choose(servers)
+	switch {
+	case chosen != nil && (want.host == "" || chosen.Called(want.host)):
+		*address = running.MySQLOf(chosen.Name)
+	case want.host == "":
 		*address = running.MySQL
 	}
 	if want.user != "" {

@@ -158,12 +158,16 @@ func setUpScript(e *testscript.Env, program, backend string) error {
 		}
 		e.Setenv(variable, dir)
 	}
+	free := []string{"TWO", "THREE"} // for servers that have an address of their own
 	for _, name := range addresses {
+		free = append(free, "MIDAS_"+name)
+	}
+	for _, name := range free {
 		address, err := freeAddress()
 		if err != nil {
 			return err
 		}
-		e.Setenv("MIDAS_"+name, address)
+		e.Setenv(name, address)
 	}
 	e.Values[upKey{}] = new(*upProcess)
 	return nil

@@ -12,7 +12,10 @@ import (
 func (s *Stack) Running() statedir.Running {
 	r := statedir.Running{
 		Control: s.ControlURL(), Metadata: s.MetadataURL(), MySQL: s.mysqlLn.Addr().String(),
-		PID: os.Getpid(), CA: s.ca.CertPath(),
+		PID: os.Getpid(), CA: s.ca.CertPath(), Apart: map[string][]string{},
+	}
+	for name := range s.ownMySQL {
+		r.Apart[name] = s.ownAddresses(name)
 	}
 	if s.opsLn != nil {
 		r.Ops = "http://" + s.opsLn.Addr().String()

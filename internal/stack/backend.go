@@ -98,7 +98,7 @@ func (s *Stack) warnUnbound(ctx context.Context) error {
 	for _, server := range servers {
 		_, _, err := s.bindings.externalOf(ctx, server)
 		if err != nil {
-			s.log.WarnContext(ctx, err.Error(), "hint", midas.HintOf(err))
+			s.log.WarnContext(ctx, err.Error(), midas.HintAttr(err))
 		}
 	}
 	return err
@@ -138,16 +138,32 @@ func (s *Stack) Backends() string {
 	return fmt.Sprintf("a private server for each server, %s", backend.Installed())
 }
 
-// Bound says of each server whose backend is open what that is, by name.
+// Bound says of each server, by name, what its backend is, if that is open, and where it is
+// reached, if that is not the common address. Such an address is taken before its server is
+// made: then it says so.
 func (s *Stack) Bound(ctx context.Context) [][2]string {
 	servers, err := s.directory.Servers(ctx)
 	if err != nil {
 		return nil // it is said elsewhere
 	}
 	var all [][2]string
+	made := map[string]bool{}
 	for _, server := range servers {
+		made[strings.ToLower(server.Name)] = true
+		var said []string
+		if own := s.ownAddresses(server.Name); len(own) > 0 {
+			said = append(said, "at "+strings.Join(own, ", "))
+		}
 		if one := s.bindings.Opened(server); one != nil {
-			all = append(all, [2]string{server.Name, one.Describe()})
+			said = append(said, one.Describe())
+		}
+		if len(said) > 0 {
+			all = append(all, [2]string{server.Name, strings.Join(said, ", on ")})
+		}
+	}
+	for _, declared := range s.config.Servers {
+		if own := s.ownAddresses(declared.Name); len(own) > 0 && !made[strings.ToLower(declared.Name)] {
+			all = append(all, [2]string{declared.Name, "at " + strings.Join(own, ", ") + " when it is made"})
 		}
 	}
 	return all

@@ -36,6 +36,15 @@ func (s *Stack) openGateway(ctx context.Context) error {
 // listensApart tells whether a server has an address of its own.
 func (s *Stack) listensApart(name string) bool { return len(s.ownMySQL[strings.ToLower(name)]) > 0 }
 
+// ownAddresses are where a server is reached that is not at the common address, whether it is
+// made yet or not.
+func (s *Stack) ownAddresses(name string) (all []string) {
+	for _, ln := range s.ownMySQL[strings.ToLower(name)] {
+		all = append(all, ln.Addr().String())
+	}
+	return all
+}
+
 // bound binds each server to its backend, for the gateway.
 type bound struct{ stack *Stack }
 

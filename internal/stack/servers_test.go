@@ -66,6 +66,13 @@ func TestServersAreBoundAsDeclared(t *testing.T) {
 		ServerSettings{Name: "family", Backend: &ExternalBackend{URL: other.URL}},
 		ServerSettings{Name: "apart", Backend: &ExternalBackend{URL: other.URL}, Listen: []string{"127.0.0.1:0"}},
 	)
+	address := w.ownAddresses("Apart")[0]
+	if at := w.Running(); at.MySQLOf("APART") != address || at.MySQLOf("same") != at.MySQL {
+		t.Errorf("announced: %+v", at)
+	}
+	if said := w.Bound(t.Context()); len(said) != 1 || said[0] != [2]string{"apart", "at " + address + " when it is made"} {
+		t.Errorf("said of servers before they are made: %v", said)
+	}
 	one, err := w.made("one")
 	w.must(err)
 	w.create(w.store(one), "app")
@@ -86,6 +93,9 @@ func TestServersAreBoundAsDeclared(t *testing.T) {
 	w.create(w.store(apart), "app")
 	if len(w.ownMySQL["apart"]) != 1 || w.ownMySQL["apart"][0].Addr().(*net.TCPAddr).Port == 0 {
 		t.Errorf("listeners: %v", w.ownMySQL)
+	}
+	if said := w.Bound(t.Context()); len(said) != 3 || said[0][0] != "apart" || !strings.HasPrefix(said[0][1], "at "+address+", on MySQL ") {
+		t.Errorf("said of servers: %v", said)
 	}
 
 	// The first server goes, and what --backend names is the next one's, without its accounts.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/keyfile"
@@ -53,11 +54,22 @@ type Operator struct {
 type Running struct {
 	Control  string `json:"control"`  // https URL: ARM, issuer
 	Metadata string `json:"metadata"` // http URL
-	MySQL    string `json:"mysql"`    // host:port
+	MySQL    string `json:"mysql"`    // host:port, of all servers that have no address of their own
 	Ops      string `json:"ops"`      // http URL
 	Proxy    string `json:"proxy"`    // http URL, or "" when there is none
 	PID      int    `json:"pid"`
 	CA       string `json:"ca"` // path of the certificate authority, PEM
+	// Apart are the addresses of servers that are reached there alone, made or not, by name in
+	// lower case.
+	Apart map[string][]string `json:"apart,omitempty"`
+}
+
+// MySQLOf is where the server of that name is reached.
+func (r Running) MySQLOf(server string) string {
+	if own := r.Apart[strings.ToLower(server)]; len(own) > 0 {
+		return own[0]
+	}
+	return r.MySQL
 }
 
 // ReadOperator returns the operator of the state directory, or midas.NotFound.

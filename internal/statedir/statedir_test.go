@@ -3,6 +3,7 @@ package statedir
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -40,12 +41,18 @@ func TestRunningComesAndGoes(t *testing.T) {
 	if _, err := ReadRunning(dir); midas.CodeOf(err) != midas.NotFound {
 		t.Errorf("before: %v", err)
 	}
-	want := Running{Control: "https://127.0.0.1:7443", PID: 7}
+	want := Running{
+		Control: "https://127.0.0.1:7443", MySQL: "127.0.0.1:7306", PID: 7,
+		Apart: map[string][]string{"two": {"127.0.0.1:7307", "[::1]:7307"}},
+	}
 	if err := WriteRunning(dir, want); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ReadRunning(dir); err != nil || got != want {
+	if got, err := ReadRunning(dir); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
+	}
+	if one, two := want.MySQLOf("one"), want.MySQLOf("Two"); one != "127.0.0.1:7306" || two != "127.0.0.1:7307" {
+		t.Errorf("servers at %s and %s", one, two)
 	}
 	for range 2 {
 		if err := RemoveRunning(dir); err != nil {

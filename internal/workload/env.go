@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"regexp"
 	"slices"
@@ -81,7 +82,7 @@ func (c *Runner) EnvCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			use := envRequest{vm: name, source: vm.source, shell: shell, until: vm.until}
+			use := envRequest{vm: name, source: vm.source, shell: shell, until: vm.until, apart: c.apart()}
 			var commands [][]string
 			if az {
 				use.way = way
@@ -139,10 +140,17 @@ func (c *Runner) environment(ctx context.Context, vm *Machine) ([]variable, erro
 	return append(vars, trust...), err
 }
 
+// apart are the addresses of servers that have their own, by name. One variable cannot hold them.
+func (c *Runner) apart() map[string][]string {
+	running, _ := statedir.ReadRunning(c.StateDir) // environment has read it, and tells of errors
+	return running.Apart
+}
+
 // envRequest is what env was asked, for the line that says how to use its output.
 type envRequest struct {
 	vm, source, way, shell string
-	until                  time.Time // of the VM's secret
+	until                  time.Time           // of the VM's secret
+	apart                  map[string][]string // addresses of servers that are not at MYSQL_HOST, by name
 }
 
 // asThisVM is what a secret is good for.
@@ -185,6 +193,9 @@ var plainArgument = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 func exports(d shellDialect, u envRequest, vars []variable, commands [][]string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Use it with: "+d.use+"\n", u)
+	for _, name := range slices.Sorted(maps.Keys(u.apart)) {
+		fmt.Fprintf(&b, "# Server %s is not at MYSQL_HOST: connect to %s.\n", output.OneLine(name), strings.Join(u.apart[name], " or "))
+	}
 	for _, v := range vars {
 		if v.absent() {
 			fmt.Fprintf(&b, d.unset+"\n", v.name)

@@ -86,6 +86,19 @@ $env:IDENTITY_HEADER = 'it''s'
 	}
 }
 
+// A name from the settings file is in a comment, which it must not leave: a shell runs the rest.
+func TestExportsTellOfServersApart(t *testing.T) {
+	apart := map[string][]string{"two": {"127.0.0.1:7307", "[::1]:7307"}, "x\nrm -rf .": {"127.0.0.1:7308"}}
+	want := `# Use it with: eval "$(midas env)"
+# Server two is not at MYSQL_HOST: connect to 127.0.0.1:7307 or [::1]:7307.
+# Server x rm -rf . is not at MYSQL_HOST: connect to 127.0.0.1:7308.
+export MYSQL_HOST='127.0.0.1'
+`
+	if diff := cmp.Diff(want, exports(shells["sh"], envRequest{shell: "sh", apart: apart}, []variable{{"MYSQL_HOST", "127.0.0.1"}}, nil)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestCommandsAreNobodysAlias(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "az"), []byte("#!/bin/sh\necho az \"$@\"\n"), 0o755); err != nil {

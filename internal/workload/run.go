@@ -97,21 +97,19 @@ func (c *Runner) vmRun(ctx context.Context, vm Machine, onHost bool, command []s
 	if err != nil {
 		return err
 	}
+	at := placesOf(running)
 	cfg := vmns.Config{
 		Forwards: []vmns.Forward{
 			{Inside: insideMetadata, Serve: func(l net.Listener) error { return serveInside(l, metadata) }},
 			{Inside: insideAzure, Serve: azure},
-			{Inside: insideMySQL, Serve: func(l net.Listener) error { return ForwardTo(l, running.MySQL) }},
 		},
-		Hosts:   insideHosts(servers),
-		Learn:   learnServers(a, servers),
+		Hosts:   insideHosts(servers, at),
+		Learn:   learnServers(a, servers, at),
 		Command: command,
 		Env:     insideEnvironment(os.Environ(), vm.Name, servers, trust),
 		Stdin:   c.In, Stdout: c.Out, Stderr: c.Err,
 	}
-	if control, ok := insideControl(running.Control); ok {
-		cfg.Forwards = append(cfg.Forwards, control)
-	}
+	cfg.Forwards = alsoInside(append(cfg.Forwards, at.forwards(running)...), sameInside(running)...)
 	// The command hears the signals itself; ours must not cut it short.
 	ctx = context.WithoutCancel(ctx)
 	code, err := vmns.Run(ctx, cfg)

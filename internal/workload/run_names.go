@@ -8,31 +8,21 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/netip"
 	"net/url"
 	"time"
 
 	"github.com/midas-mysql/midas/internal/armclient"
 	"github.com/midas-mysql/midas/internal/publicnames"
 	"github.com/midas-mysql/midas/internal/statedir"
-	"github.com/midas-mysql/midas/internal/vmns"
 )
 
 const loopback = "127.0.0.1"
 
 // insideHosts are the names that a program on the VM can resolve.
-func insideHosts(servers []Server) map[string]string {
-	hosts := serverHosts(servers)
+func insideHosts(servers []Server, at places) map[string]string {
+	hosts := at.hosts(servers)
 	for _, name := range publicnames.All() {
 		hosts[name] = loopback
-	}
-	return hosts
-}
-
-func serverHosts(servers []Server) map[string]string {
-	hosts := map[string]string{}
-	for _, s := range servers {
-		hosts[s.Name], hosts[s.fqdn] = loopback, loopback
 	}
 	return hosts
 }
@@ -42,12 +32,12 @@ const learnEvery = 2 * time.Second
 
 // learnServers adds the names of servers that are created after those of the start. A midas
 // that does not answer is no reason to end: it may come back.
-func learnServers(a *armclient.Client, at []Server) func(context.Context, func(map[string]string) error) {
+func learnServers(a *armclient.Client, first []Server, at places) func(context.Context, func(map[string]string) error) {
 	return func(ctx context.Context, add func(map[string]string) error) {
-		known := serverHosts(at)
+		known := at.hosts(first)
 		for tick := time.NewTicker(learnEvery); ; {
 			if servers, err := ListServers(ctx, a); err == nil {
-				fresh := serverHosts(servers)
+				fresh := at.hosts(servers)
 				maps.DeleteFunc(fresh, func(name, _ string) bool { return known[name] != "" })
 				if len(fresh) > 0 && add(fresh) == nil {
 					maps.Copy(known, fresh)
@@ -110,18 +100,4 @@ func controlProxy(target *url.URL, transport http.RoundTripper) http.Handler {
 			fmt.Fprintf(w, `{"error":{"code":"BadGateway","message":"midas does not answer at %s: is midas up running?"}}`, target.Host)
 		},
 	}
-}
-
-// insideControl makes the control address itself reachable from the VM, under which tokens
-// name their issuer. Only a loopback address needs it and can have it.
-func insideControl(control string) (vmns.Forward, bool) {
-	u, err := url.Parse(control)
-	if err != nil {
-		return vmns.Forward{}, false
-	}
-	address, err := netip.ParseAddrPort(u.Host)
-	if err != nil || !address.Addr().Is4() || !address.Addr().IsLoopback() || u.Host == insideAzure || u.Host == insideMySQL {
-		return vmns.Forward{}, false
-	}
-	return vmns.Forward{Inside: u.Host, Serve: func(l net.Listener) error { return ForwardTo(l, u.Host) }}, true
 }
