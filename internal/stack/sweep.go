@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/midas-mysql/midas"
 )
 
@@ -17,47 +15,85 @@ const (
 	sweepEvery = 2 * time.Second
 	// sweepsAtOnce keeps many servers from being asked all at once.
 	sweepsAtOnce = 16
+	// sweepLag is how long a sweep has its place among those. A usual one takes milliseconds.
+	sweepLag = time.Second
 )
 
 // sweepAccounts puts the accounts of all servers right, again and again until ctx ends. A backend
 // that does not answer holds up no other's turn. Nothing here waits for a sign-in: an account may
 // be open to somebody who needs none.
 func (s *Stack) sweepAccounts(ctx context.Context) error {
-	var (
-		told    sync.Map // what was last said of a server, by unique id
-		running sync.Map // by unique id
-		sweeps  errgroup.Group
-	)
-	sweeps.SetLimit(sweepsAtOnce)
-	defer sweeps.Wait()
+	var told sync.Map // what was last said of a server, by unique id
+	sweeps := newTurns(func(ctx context.Context, server midas.Server) {
+		why := ""
+		err := s.sweepServer(ctx, server)
+		if err != nil {
+			why = err.Error()
+		}
+		if before, _ := told.Swap(server.UniqueID, why); why != "" && why != before && ctx.Err() == nil {
+			s.warnUnchecked(ctx, server, err)
+		}
+	})
+	defer sweeps.all.Wait()
 	for {
 		servers, err := s.directory.Servers(ctx)
 		if err != nil {
 			servers = nil // the next round asks again
 		}
-		for _, server := range servers {
-			if _, is := running.LoadOrStore(server.UniqueID, true); is {
-				continue
-			}
-			begun := sweeps.TryGo(func() error {
-				defer running.Delete(server.UniqueID)
-				why := ""
-				err := s.sweepServer(ctx, server)
-				if err != nil {
-					why = err.Error()
-				}
-				if before, _ := told.Swap(server.UniqueID, why); why != "" && why != before && ctx.Err() == nil {
-					s.warnUnchecked(ctx, server, err)
-				}
-				return nil
-			})
-			if !begun {
-				running.Delete(server.UniqueID)
-			}
-		}
+		sweeps.begin(ctx, servers)
 		if !pause(ctx, sweepEvery) {
 			return nil
 		}
+	}
+}
+
+// turns gives every server its turn, however many there are. An administrator can have the backend
+// of their own server answer late, and a Contributor can make many such servers. A sweep therefore
+// leaves its place to the next server after sweepLag, though it goes on, and a server that was late
+// waits with others that were.
+type turns struct {
+	sweep         func(context.Context, midas.Server)
+	prompt, late  chan struct{} // a place for each that is filled
+	running, lags sync.Map      // by unique id
+	all           sync.WaitGroup
+}
+
+func newTurns(sweep func(context.Context, midas.Server)) *turns {
+	return &turns{sweep: sweep, prompt: make(chan struct{}, sweepsAtOnce), late: make(chan struct{}, sweepsAtOnce)}
+}
+
+// begin lets those servers queue whose last turn is over.
+func (t *turns) begin(ctx context.Context, servers []midas.Server) {
+	for _, server := range servers {
+		if _, is := t.running.LoadOrStore(server.UniqueID, true); is {
+			continue
+		}
+		t.all.Go(func() {
+			defer t.running.Delete(server.UniqueID)
+			t.take(ctx, server)
+		})
+	}
+}
+
+func (t *turns) take(ctx context.Context, server midas.Server) {
+	places := t.prompt
+	if _, lags := t.lags.Load(server.UniqueID); lags {
+		places = t.late
+	}
+	select {
+	case places <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	leave := sync.OnceFunc(func() { <-places })
+	defer leave()
+	lag := time.AfterFunc(sweepLag, func() {
+		t.lags.Store(server.UniqueID, true)
+		leave()
+	})
+	t.sweep(ctx, server)
+	if lag.Stop() {
+		t.lags.Delete(server.UniqueID)
 	}
 }
 
