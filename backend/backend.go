@@ -35,7 +35,6 @@ type Backend struct {
 
 	endOnce sync.Once
 	ended   chan struct{}
-	err     error // why, set before ended
 }
 
 // facts are what a server said of itself when it was last started.
@@ -87,11 +86,11 @@ func (b *Backend) Version() string { return b.facts.Load().version }
 // Describe is one line for people; it holds no secret.
 func (b *Backend) Describe() string { return b.facts.Load().describe }
 
-// Wait blocks until Close, and then returns nil, or until a private server cannot be
-// kept alive, and then says why. A server that is stopped is waited for.
+// Wait blocks until Close, and then returns nil. A private server that was stopped, or that
+// dies again and again, is waited for.
 func (b *Backend) Wait() error {
 	<-b.ended
-	return b.err
+	return nil
 }
 
 // Close ends the pool and, for a private server, the process: SIGTERM, then SIGKILL
@@ -101,15 +100,8 @@ func (b *Backend) Close() error {
 	if b.private != nil {
 		b.private.close()
 	}
-	b.end(nil)
+	b.endOnce.Do(func() { close(b.ended) })
 	return err
-}
-
-func (b *Backend) end(err error) {
-	b.endOnce.Do(func() {
-		b.err = err
-		close(b.ended)
-	})
 }
 
 // dial connects, and verifies who accepts where that is by user.

@@ -26,11 +26,13 @@ const (
 	stopTimeout = 30 * time.Second
 	// steady is how long a server must have run for its death to be the first again.
 	steady = time.Minute
-	// maxFailures in a row end the attempts to keep the server alive.
+	// maxFailures in a row make it likely that the next start fails, too, as on a full disk.
 	maxFailures = 8
 	// firstPause is how long a server that died waits for its next start. It is half as long
-	// again after each further death in a row: 1.7 s after the last.
+	// again after each further death in a row, up to 1.7 s, and laterPause after more than
+	// maxFailures: room on the disk, say, may come back at any time, and nobody restarts it then.
 	firstPause = 100 * time.Millisecond
+	laterPause = 15 * time.Second
 )
 
 // child is the private server's process, supervised until close.
@@ -50,7 +52,6 @@ type child struct {
 	stopOnce sync.Once
 	stop     chan struct{} // closed to end the process
 	done     chan struct{} // closed when the process has ended for good
-	err      error         // why, set before done
 }
 
 func (c *child) close() {
@@ -64,7 +65,7 @@ func (c *child) release() {
 }
 
 // supervise runs the server until stop, again and again with growing pauses if it
-// dies. The first outcome, nil or an error, goes to ready.
+// dies. The first outcome, nil or an error, goes to ready, and an error ends it.
 func (c *child) supervise(ready chan<- error) {
 	// The kernel sends Pdeathsig when the thread that started the child ends, so the
 	// thread must live as long as the child does.
@@ -85,17 +86,13 @@ func (c *child) supervise(ready chan<- error) {
 			return
 		}
 		if first {
-			c.err = err
 			ready <- err
 			return
 		}
 		if time.Since(begin) > steady {
 			failures = 0
 		}
-		if failures++; failures > maxFailures {
-			c.err = err
-			return
-		}
+		failures++
 		wait := pauseAfter(failures)
 		c.log.Error("backend died; starting it again", "err", err, midas.HintAttr(err), "in", wait.Round(time.Millisecond))
 		select {
@@ -106,7 +103,11 @@ func (c *child) supervise(ready chan<- error) {
 	}
 }
 
-func pauseAfter(failures int) time.Duration {
+// pauseAfter is a variable for tests.
+var pauseAfter = func(failures int) time.Duration {
+	if failures > maxFailures {
+		return laterPause
+	}
 	pause := firstPause
 	for range failures - 1 {
 		pause += pause / 2

@@ -18,4 +18,7 @@ func TestPausesBetweenStartsGrowByHalf(t *testing.T) {
 	if last := pauseAfter(maxFailures); last < time.Second || last > 2*time.Second {
 		t.Errorf("after the last: %v", last)
 	}
+	if later := pauseAfter(1000); later < 5*time.Second || later > 30*time.Second {
+		t.Errorf("later: %v", later)
+	}
 }

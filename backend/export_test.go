@@ -42,3 +42,11 @@ func NoUsersTold() (undo func()) {
 	userBehind = func(net.Conn) (uint32, error) { return 0, errors.New("this system tells nothing") }
 	return func() { userBehind = before }
 }
+
+// PauseBetweenStarts makes servers that died wait so long, however often they did, and returns
+// what undoes that.
+func PauseBetweenStarts(d time.Duration) (undo func()) {
+	before := pauseAfter
+	pauseAfter = func(int) time.Duration { return d }
+	return func() { pauseAfter = before }
+}

@@ -81,12 +81,6 @@ func (b *Backend) Start(ctx context.Context, o PrivateOptions) error {
 	}
 	p.child = c
 	b.facts.Store(&f)
-	go func() {
-		<-c.done
-		if c.err != nil {
-			b.end(c.err)
-		}
-	}()
 	return nil
 }
 

@@ -4,6 +4,7 @@ package backend_test
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -171,6 +172,23 @@ func TestPrivateStartsAgainWhenTheServerDies(t *testing.T) {
 			t.Error("it is the same process")
 		}
 	})
+}
+
+// A server that dies over and over, for want of memory or room on the disk, serves again when that
+// is over, and nobody has to know.
+func TestPrivateStartsAgainHoweverOftenTheServerDies(t *testing.T) {
+	defer backend.PauseBetweenStarts(10 * time.Millisecond)()
+	dir := prepared(t, backend.Installed())
+	b := open(t, dir, backend.Installed())
+	for death := range 10 {
+		before := pid(t, dir)
+		if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, fmt.Sprintf("it serves after death %d", death+1), func() bool {
+			return b.DB().Ping() == nil && pid(t, dir) != before
+		})
+	}
 }
 
 // The child re-runs this test binary: it holds a private server and is killed.

@@ -206,17 +206,7 @@ func (b *Bindings) private(ctx context.Context, s midas.Server, o backend.Privat
 			return nil, err
 		}
 	}
-	one, err := b.fleet.Open(ctx, s.UniqueID, o)
-	if err != nil {
-		return nil, err
-	}
-	go func() {
-		if err := one.Wait(); err != nil {
-			b.cfg.Log.Error("the private database server of a server has ended", "server", s.Name, "error", err,
-				"hint", "see what it said in its log, then: midas mysql flexible-server restart --name "+s.Name)
-		}
-	}()
-	return one, nil
+	return b.fleet.Open(ctx, s.UniqueID, o)
 }
 
 // Remove takes the backend of a server that was deleted back: a private server's data is removed
