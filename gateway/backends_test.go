@@ -135,3 +135,17 @@ func TestOneDeadBackendKeepsNobodyFromTheOthers(t *testing.T) {
 	dead.dead.Store(false)
 	w.must(w.open(w.name("other")+"@other", w.token(w.admin)).Ping())
 }
+
+// TestNoBackendAnswersAtTheStart: the administrator of the only server has spoiled it. What its
+// operator needs to mend that starts all the same.
+func TestNoBackendAnswersAtTheStart(t *testing.T) {
+	b := &deadBackend{testBackend: backends["MariaDB"](t)}
+	w := newWorld(t, b)
+	user, id := w.user("app")
+	w.stop()
+	b.dead.Store(true)
+	w.startGateway()
+	w.refused(w.open(user, w.token(id)).Ping(), 1429, "server 'mydb'")
+	b.dead.Store(false)
+	w.must(w.open(user, w.token(id)).Ping())
+}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/passwordthrottle"
 	"github.com/midas-mysql/midas/internal/throttledlog"
 )
@@ -39,7 +40,8 @@ type Gateway struct {
 func firstID() uint32 { return 1<<30 | rand.Uint32()>>2 }
 
 // New checks cfg and asks the backends what they can do, so that the first client is greeted
-// with what both sides can relay. It fails when there are servers and no backend answers.
+// with what both sides can relay. Servers whose backend does not answer are served as soon as it
+// does: an administrator may have spoiled theirs, and that must not keep midas from starting.
 func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -53,7 +55,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	g.lastID.Store(firstID())
 	g.gate = newGate(cfg, g.drainBegun)
 	if err := g.gate.greetings.learnAll(ctx); err != nil {
-		return nil, err
+		cfg.Log.ErrorContext(ctx, "no database server answers: sign-ins wait for the first that does", "error", err, "hint", midas.HintOf(err))
 	}
 	return g, nil
 }

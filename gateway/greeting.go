@@ -107,8 +107,8 @@ func (g *greetings) known(servers []midas.Server) (known []wire.Greeting, silent
 	return known, silent
 }
 
-// learnAll asks all backends, and fails if there are some that were not stopped and none of them
-// greets.
+// learnAll asks all backends, for a while, and returns why none greets if there are some that
+// were not stopped.
 func (g *greetings) learnAll(ctx context.Context) error {
 	servers, err := g.choice.plane.Servers(ctx)
 	if err != nil || len(servers) == 0 {
@@ -117,6 +117,8 @@ func (g *greetings) learnAll(ctx context.Context) error {
 	if len(g.heard(ctx, servers)) > 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
 	var failed error
 	for _, server := range servers { // each takes its time, or has a reason
 		switch err := g.ask(ctx, server); {
