@@ -5,9 +5,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
@@ -27,11 +26,8 @@ var (
 	errAccountGone  = answerf(mysqlerr.ServerShutdown, "The session was ended: its AADUSER was dropped or renamed")
 )
 
-const (
-	lookupsAtOnce = 8
-	// maxInventoryAge is how old a store's last look at its accounts may be.
-	maxInventoryAge = time.Second
-)
+// maxInventoryAge is how old a store's last look at its accounts may be.
+const maxInventoryAge = time.Second
 
 // recheck ends the sessions whose basis is gone.
 type recheck struct {
@@ -42,25 +38,31 @@ type recheck struct {
 	log      *slog.Logger
 }
 
-// run checks all sessions again and again, until ctx ends.
+// run checks all sessions again and again, until ctx ends. An administrator can have the backend
+// of their own server answer late, and a Contributor can make many such servers: no round waits
+// for a backend, and each has one look at a time.
 func (r *recheck) run(ctx context.Context) {
-	var revision uint64
+	var (
+		revision uint64
+		looking  sync.Map // by the server's unique id
+		lookups  sync.WaitGroup
+	)
+	defer lookups.Wait()
 	for sleep(ctx, r.every) {
-		// The directory comes first: the backend may take its time.
 		changed := r.changesSince(ctx, &revision)
 		rest := map[string][]candidate{}
 		for _, same := range r.unconfirmed(changed, rest) {
 			r.checkDirectory(ctx, same)
 		}
-		var lookups errgroup.Group
-		lookups.SetLimit(lookupsAtOnce)
-		for _, ofServer := range rest {
-			lookups.Go(func() error {
-				r.checkBackend(ctx, ofServer, maxInventoryAge)
-				return nil
+		for server, those := range rest {
+			if _, is := looking.LoadOrStore(server, true); is {
+				continue
+			}
+			lookups.Go(func() {
+				defer looking.Delete(server)
+				r.checkBackend(ctx, those, maxInventoryAge)
 			})
 		}
-		_ = lookups.Wait() // none fails
 	}
 }
 
