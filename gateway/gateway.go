@@ -55,7 +55,7 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 	g.lastID.Store(firstID())
 	g.gate = newGate(cfg, g.drainBegun)
 	if err := g.gate.greetings.learnAll(ctx); err != nil {
-		cfg.Log.ErrorContext(ctx, "no database server answers: sign-ins wait for the first that does", "error", err, "hint", midas.HintOf(err))
+		cfg.Log.ErrorContext(ctx, "no database server answers: sign-ins wait for the first that does", "error", err, midas.HintAttr(err))
 	}
 	return g, nil
 }

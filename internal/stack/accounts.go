@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/directory"
@@ -95,18 +97,31 @@ func (s *Stack) dropBefore(ctx context.Context, name string) {
 	})
 }
 
+// drop does so side by side, and waits for them until ctx ends: the process of a private server
+// may take long to end, and that is no reason for another's deletion to wait.
 func (s *Stack) drop(ctx context.Context, which func(directory.DepartedServer) bool) {
 	departed, err := s.directory.DepartedServers(ctx)
 	if err != nil {
 		s.log.WarnContext(ctx, "cannot list the deleted servers", "error", err)
 	}
+	var pending []<-chan singleflight.Result
 	for _, server := range departed {
 		if !which(server) {
 			continue
 		}
-		if err := s.dropServer(ctx, server); err != nil {
-			s.log.WarnContext(ctx, "what a deleted server has at its backend stays for now",
-				"server", server.Name, "id", server.UniqueID, "error", err, midas.HintAttr(err))
+		pending = append(pending, s.dropping.DoChan(server.UniqueID, func() (any, error) {
+			err := s.dropServer(ctx, server)
+			if err != nil {
+				s.log.WarnContext(ctx, "what a deleted server has at its backend stays for now",
+					"server", server.Name, "id", server.UniqueID, "error", err, midas.HintAttr(err))
+			}
+			return nil, err
+		}))
+	}
+	for _, one := range pending {
+		select {
+		case <-one:
+		case <-ctx.Done():
 		}
 	}
 }
@@ -120,7 +135,7 @@ func (s *Stack) dropServer(ctx context.Context, departed directory.DepartedServe
 		return err
 	}
 	s.stores.Delete(server.UniqueID)
-	return s.directory.ForgetServer(ctx, server.UniqueID)
+	return s.directory.ForgetServer(context.WithoutCancel(ctx), server.UniqueID)
 }
 
 // dropAccounts drops the accounts of a deleted server in a database that somebody else runs. Of

@@ -107,11 +107,11 @@ type Stack struct {
 	opsLn           net.Listener
 	proxyLn         net.Listener
 
-	copies  *account.Copies
-	memory  *account.Copies // of servers whose backend forgets its accounts with the process
-	names   *certificateNames
-	stores  sync.Map // unique id of a server → *account.Store
-	opening singleflight.Group
+	copies            *account.Copies
+	memory            *account.Copies // of servers whose backend forgets its accounts with the process
+	names             *certificateNames
+	stores            sync.Map           // unique id of a server → *account.Store
+	opening, dropping singleflight.Group // by unique id
 
 	rotating sync.Mutex // held while a server key changes
 

@@ -1,0 +1,62 @@
+package stack
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/backend"
+	"github.com/midas-mysql/midas/internal/mysqltest"
+	"github.com/midas-mysql/midas/internal/statedir"
+)
+
+// Servers whose process does not end are deleted, and then another one. Those who delete that one
+// do not wait for theirs, one after the other, and its data is gone at once.
+func TestDeletedServersThatHangHoldUpNoOther(t *testing.T) {
+	if backend.Installed() == "" {
+		mysqltest.Require(t, mysqltest.MariaDBServer)
+	}
+	w := &accountsWorld{T: t, state: filepath.Join(t.TempDir(), "state")}
+	s, err := Open(t.Context(), Config{
+		State: w.state, Control: "127.0.0.1:0", Metadata: "127.0.0.1:0", MySQL: "127.0.0.1:0",
+		Backend: "mysqld", AdminLogin: OperatorLogin,
+	})
+	w.must(err)
+	w.Stack = s
+	t.Cleanup(s.Close)
+	_, _, err = w.directory.PutGroup(t.Context(), nil, "rg", "eastus", nil)
+	w.must(err)
+	folder := func(s midas.Server) string {
+		return filepath.Join(w.state, statedir.BackendDir, strings.ToLower(s.UniqueID))
+	}
+	for _, name := range []string{"hung-1", "hung-2"} {
+		server, err := w.made(name)
+		w.must(err)
+		text, err := os.ReadFile(filepath.Join(folder(server), "run", "mysqld.pid"))
+		w.must(err)
+		pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+		w.must(err)
+		w.must(syscall.Kill(pid, syscall.SIGSTOP))
+		t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+		_, err = w.directory.DeleteServer(t.Context(), nil, "rg", name)
+		w.must(err)
+		go w.dropDeparted(t.Context())
+	}
+	other, err := w.made("other")
+	w.must(err)
+	_, err = w.directory.DeleteServer(t.Context(), nil, "rg", "other")
+	w.must(err)
+	begun := time.Now()
+	w.dropDeparted(t.Context())
+	if took := time.Since(begun); took > dropTimeout+5*time.Second {
+		t.Errorf("the deletion took %v", took)
+	}
+	if _, err := os.Stat(folder(other)); !os.IsNotExist(err) {
+		t.Errorf("its folder: %v", err)
+	}
+}
