@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/midas-mysql/midas/internal/shelltest"
 	"github.com/midas-mysql/midas/internal/vmns"
 )
 
@@ -52,7 +53,7 @@ func TestAFailedEnvEndsTheScript(t *testing.T) {
 			"fish": `midas %s | source; and az group list`,
 		} {
 			t.Run(shell+"/"+name, func(t *testing.T) {
-				path, ok := shellHere(t, shell)
+				path, ok := shelltest.Path(t, shell)
 				if !ok {
 					return
 				}
@@ -81,7 +82,7 @@ func TestAFailedCommandOfEnvEndsTheScript(t *testing.T) {
 			"fish": `midas env --az --shell fish | source; and az group list`,
 		} {
 			t.Run(shell+"/"+fails, func(t *testing.T) {
-				path, ok := shellHere(t, shell)
+				path, ok := shelltest.Path(t, shell)
 				if !ok {
 					return
 				}
@@ -183,18 +184,4 @@ func TestVMRunPlain(t *testing.T) {
 	if code != 7 || out != want || stderr != "" {
 		t.Errorf("exit code %d, %q, %s; want %q", code, out, stderr, want)
 	}
-}
-
-func shellHere(t *testing.T, program string) (path string, ok bool) {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	switch {
-	case err != nil && program == "pwsh":
-		return "", false
-	case err != nil && os.Getenv("CI") != "":
-		t.Fatalf("%s: not installed; run test/servers/install.sh as root", program)
-	case err != nil:
-		t.Skipf("left out: no %s on PATH", program)
-	}
-	return path, true
 }

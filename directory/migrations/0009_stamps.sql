@@ -1,4 +1,4 @@
--- What a sign-in rests on has a number that rises when it changes. Whoever has checked a
+-- What a sign-in rests on has a number that rises when it changes. A sign-in that has checked a
 -- password and keeps a grant only later finds out by it that the check holds no more.
 ALTER TABLE user ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0;
 CREATE TRIGGER user_raises_stamp AFTER UPDATE OF password, enabled, must_change ON user

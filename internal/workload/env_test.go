@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/midas-mysql/midas/internal/shelltest"
 	"github.com/midas-mysql/midas/metadata"
 )
 
@@ -28,7 +29,7 @@ func TestExportsAreReadBackByTheShells(t *testing.T) {
 		"powershell": {"pwsh", "-NoProfile", "-Command"},
 	} {
 		t.Run(shell, func(t *testing.T) {
-			path, ok := shellAt(t, program[0])
+			path, ok := shelltest.Path(t, program[0])
 			if !ok {
 				return
 			}
@@ -44,22 +45,6 @@ func TestExportsAreReadBackByTheShells(t *testing.T) {
 			}
 		})
 	}
-}
-
-// shellAt finds a shell. PowerShell is none of Debian's packages: where there is none, what
-// it would read is compared as text alone.
-func shellAt(t *testing.T, program string) (path string, ok bool) {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	switch {
-	case err != nil && program == "pwsh":
-		return "", false
-	case err != nil && os.Getenv("CI") != "":
-		t.Fatalf("%s: not installed; run test/servers/install.sh as root", program)
-	case err != nil:
-		t.Skipf("left out: no %s on PATH", program)
-	}
-	return path, true
 }
 
 func TestExportsText(t *testing.T) {
@@ -118,7 +103,7 @@ func TestCommandsAreNobodysAlias(t *testing.T) {
 			if !strings.Contains(script, "\n"+test.begins) {
 				t.Errorf("printed:\n%s", script)
 			}
-			path, ok := shellAt(t, test.as[0])
+			path, ok := shelltest.Path(t, test.as[0])
 			if !ok {
 				return
 			}
