@@ -40,21 +40,36 @@ type Backend interface {
 
 // Accounts are the AADUSER accounts of one server. *account.Store is one.
 type Accounts interface {
+	Lookups
+	Secrets
+	Watch
+}
+
+// Lookups tell whom a user name may open to.
+type Lookups interface {
 	Lookup(ctx context.Context, user string) ([]account.Account, error) // account.ErrDoubtful calls for Mend
 	Mend(ctx context.Context, user string) ([]account.Account, error)
 	// Native returns the hosts of the accounts of that name, if a password proves them.
 	Native(ctx context.Context, user string) (hosts []string, err error)
+	// Unproven returns the AADUSERs of that name whose account is locked, as it cannot be
+	// proven to be theirs.
+	Unproven(ctx context.Context, user string) ([]account.Account, error)
+	// RequiresTLS tells whether the backend lets an account of that name in over TLS alone.
+	RequiresTLS(ctx context.Context, user string) (bool, error)
+}
+
+// Secrets make accounts, and tell how to sign in as them.
+type Secrets interface {
 	EnsureAdministrator(ctx context.Context, login, objectID string) (account.Account, error)
 	Create(ctx context.Context, r account.CreateRequest, ifNotExists bool) (account.Created, error)
 	Secret(a account.Account) string
 	// Reassert gives the backend account its secret again. changed is true when somebody had
 	// changed it, so that another sign-in there is worth trying.
 	Reassert(ctx context.Context, a account.Account) (changed bool, err error)
-	// Unproven returns the AADUSERs of that name whose account is locked, as it cannot be
-	// proven to be theirs.
-	Unproven(ctx context.Context, user string) ([]account.Account, error)
-	// RequiresTLS tells whether the backend lets an account of that name in over TLS alone.
-	RequiresTLS(ctx context.Context, user string) (bool, error)
+}
+
+// Watch looks after the accounts while sessions last.
+type Watch interface {
 	// Live returns the accounts that the backend has, by mapping, and when the look at it
 	// began that found them, maxAge ago at most.
 	Live(ctx context.Context, maxAge time.Duration) (live map[string]account.Account, at time.Time, err error)
