@@ -1,7 +1,8 @@
 # midas: everything a developer does has one word here.
 #
 #   make demo    the whole sign-in on one machine, nothing to install
-#   make test    install what the tests need (as root), then run them
+#   make test    install what the tests need (as root), then run them, but for the slow ones
+#   make test-all  run those: floods, crashes at every step, each word of Azure's own az
 #   make bench   speed, as ratios against a direct connection in the same run
 #   make lint    format, vet, staticcheck, deadcode
 
@@ -12,7 +13,7 @@ SERVERS := test/servers/install.sh
 SOURCES := \( -name '*.go' -o -name go.mod -o -name '*.sql' -o -name '*.json' -o -name '*.html' -o -name '*.css' \) \
 	! -name '*_test.go' ! -path './test/*' ! -path './tools/*'
 
-.PHONY: build lean cross demo test servers lint docs fmt bench fuzz release clean
+.PHONY: build lean cross demo test test-all servers lint docs fmt bench fuzz release clean
 
 # To build it again takes a while, too, and is not done in silence.
 build:
@@ -37,10 +38,15 @@ servers:
 	@$(SERVERS)
 
 # In CI a missing server is a failure; elsewhere the tests run with what is there
-# and say in one line what was left out.
+# and say in one line what was left out. What is slow, and about what is rare, says so in its name.
 test: build lean
 	@if [ -n "$$CI" ]; then $(SERVERS); else $(SERVERS) --optional; fi
-	$(GO) test -race -timeout 20m -tags $(TAGS) ./...
+	$(GO) test -race -timeout 20m -tags $(TAGS) -skip '_slow$$' ./...
+
+test-all: build lean
+	@if [ -n "$$CI" ]; then $(SERVERS); else $(SERVERS) --optional; fi
+	$(GO) test -race -timeout 30m -tags $(TAGS) -run '_slow$$' \
+		$$(grep -rlE '^func Test[A-Za-z0-9]+_slow\(' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 
 # Without cgo, as it is built: on a machine with cold caches that saves a third of the time.
 lint: export CGO_ENABLED = 0

@@ -96,7 +96,7 @@ var changes = map[string]struct {
 // Wherever a crash comes between row and copy: after a new start each account that is
 // there opens to whom it did or was to, none opens that was given up, and the change can
 // be made again. So also when all rows are lost in that moment.
-func TestCrashBetweenRowAndCopy(t *testing.T) {
+func TestCrashBetweenRowAndCopy_slow(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		for what, change := range changes {
 			for _, lost := range []bool{false, true} {

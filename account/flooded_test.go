@@ -10,7 +10,7 @@ import (
 
 // A user who may write to schema midas can fill its table. Sweep checks the accounts all the same,
 // midas does not hold all those rows in memory, and the log does not name each.
-func TestTableThatIsFilled(t *testing.T) {
+func TestTableThatIsFilled_slow(t *testing.T) {
 	onServers(t, func(t *testing.T, w *world) {
 		s := w.open(w.copied(w.copyDir()))
 		account, other := w.create(s, w.name("gone"), idA), w.create(s, w.name("own"), idB)

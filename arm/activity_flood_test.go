@@ -33,7 +33,7 @@ func (w *world) flood(t *testing.T, n, status int, token, method, path, body str
 // A reader of the subscription may register providers, which changes nothing, and is
 // refused everything else: neither makes the log forget what was done, and refusals of
 // others stay as well.
-func TestReaderErasesNoActivity(t *testing.T) {
+func TestReaderErasesNoActivity_slow(t *testing.T) {
 	w := newWorld(t)
 	w.populate(t)
 	w.grant(t, w.principal(t, "reader"), "Reader", sub)

@@ -181,7 +181,7 @@ func TestPrivateParameters(t *testing.T) {
 }
 
 // The program follows the version that is asked for, and the data the program that made it.
-func TestPrivateChoosesItsProgram(t *testing.T) {
+func TestPrivateChoosesItsProgram_slow(t *testing.T) {
 	mariadb, mysql := mysqltest.Require(t, mysqltest.MariaDBServer), mysqltest.Require(t, mysqltest.MySQLServer)
 	path := t.TempDir() // mysqld is MySQL's here, and mariadbd MariaDB's
 	for name, program := range map[string]string{"mysqld": mysql, "mariadbd": mariadb} {

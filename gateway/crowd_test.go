@@ -117,8 +117,8 @@ func roomy(t *testing.T, dialect string) *world {
 	return w
 }
 
-// TestManySignInsAtOnceFromOneAddress: a pool that warms up, or clients behind one address.
-func TestManySignInsAtOnceFromOneAddress(t *testing.T) {
+// TestManySignInsAtOnceFromOneAddress_slow: a pool that warms up, or clients behind one address.
+func TestManySignInsAtOnceFromOneAddress_slow(t *testing.T) {
 	for _, dialect := range []string{"mariadb", "mysql"} {
 		t.Run(dialect, func(t *testing.T) {
 			w := roomy(t, dialect)
@@ -131,8 +131,8 @@ func TestManySignInsAtOnceFromOneAddress(t *testing.T) {
 	}
 }
 
-// TestManySignInsAtOnceFromSeveralAddresses: each from an account of its own.
-func TestManySignInsAtOnceFromSeveralAddresses(t *testing.T) {
+// TestManySignInsAtOnceFromSeveralAddresses_slow: each from an account of its own.
+func TestManySignInsAtOnceFromSeveralAddresses_slow(t *testing.T) {
 	w := roomy(t, "mariadb")
 	w.asAdmin()
 	var natives []string
@@ -270,8 +270,8 @@ func TestSignInsThatAreWorkedOnKeepTheirPlace(t *testing.T) {
 	w.allIn("those that were worked on", wait())
 }
 
-// TestOneSourceLeavesRoomForOthers: however slow what it waits for.
-func TestOneSourceLeavesRoomForOthers(t *testing.T) {
+// TestOneSourceLeavesRoomForOthers_slow: however slow what it waits for.
+func TestOneSourceLeavesRoomForOthers_slow(t *testing.T) {
 	w, b := onSlowBackend(t)
 	user, id := w.user("app")
 	token := w.token(id)

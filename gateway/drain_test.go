@@ -98,8 +98,8 @@ func TestDrainEndsIdleSessions(t *testing.T) {
 	})
 }
 
-// TestDrainLetsTransactionsEnd by COMMIT, ROLLBACK or a statement that commits.
-func TestDrainLetsTransactionsEnd(t *testing.T) {
+// TestDrainLetsTransactionsEnd_slow by COMMIT, ROLLBACK or a statement that commits.
+func TestDrainLetsTransactionsEnd_slow(t *testing.T) {
 	for end, kept := range map[string]string{"COMMIT": "3", "ROLLBACK": "0", "CREATE TABLE other (n INT)": "3", "SET autocommit = 1": "3"} {
 		t.Run(end, func(t *testing.T) {
 			everyBackend(t, func(t *testing.T, w *world) {
@@ -131,8 +131,8 @@ func TestDrainLetsTransactionsEnd(t *testing.T) {
 	}
 }
 
-// TestDrainFindsTransactionsOfEveryKind: XA, read only, and one that began without BEGIN.
-func TestDrainFindsTransactionsOfEveryKind(t *testing.T) {
+// TestDrainFindsTransactionsOfEveryKind_slow: XA, read only, and one that began without BEGIN.
+func TestDrainFindsTransactionsOfEveryKind_slow(t *testing.T) {
 	kinds := map[string][]string{
 		"read only":  {"START TRANSACTION READ ONLY", "COMMIT"},
 		"implicit":   {"SET autocommit = 0", "INSERT INTO v VALUES (1)", "COMMIT"},
@@ -247,8 +247,8 @@ func TestDrainEndsRemovedPrincipals(t *testing.T) {
 	w.drained(over)
 }
 
-// TestDrainIsNotHeldUp by clients that mean to, and never beyond its limit.
-func TestDrainIsNotHeldUp(t *testing.T) {
+// TestDrainIsNotHeldUp_slow by clients that mean to, and never beyond its limit.
+func TestDrainIsNotHeldUp_slow(t *testing.T) {
 	flood := wire.AppendPacket(nil, 0, append([]byte{byte(wire.ComQuery)}, "SELECT 1"...))
 	for name, test := range map[string]struct {
 		hold   func(w *world, c *rawClient)

@@ -12,10 +12,10 @@ import (
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
-// TestFloodsKeepNobodyOut of the address that they come from, with the limits that are
+// TestFloodsKeepNobodyOut_slow of the address that they come from, with the limits that are
 // built in: neither silent sockets that come again whenever they are closed, nor clients
 // that stop in the middle of a sign-in, nor wrong passwords and tokens without end.
-func TestFloodsKeepNobodyOut(t *testing.T) {
+func TestFloodsKeepNobodyOut_slow(t *testing.T) {
 	w := oneBackend(t)
 	w.stop()
 	w.signInTimeout = 30 * time.Second

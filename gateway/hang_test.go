@@ -28,9 +28,9 @@ func (w *world) hang(root *sql.DB) (name string) {
 	return name
 }
 
-// TestSignInsThatHangAtTheBackendAreTheirAccountsOwn: everybody else's go on, of the same address,
+// TestSignInsThatHangAtTheBackendAreTheirAccountsOwn_slow: everybody else's go on, of the same address,
 // too, and none is left at the backend when the gateway has given it up.
-func TestSignInsThatHangAtTheBackendAreTheirAccountsOwn(t *testing.T) {
+func TestSignInsThatHangAtTheBackendAreTheirAccountsOwn_slow(t *testing.T) {
 	w, server := fresh(t, "mysql", nil)
 	root := server.DB()
 	w.exec(root, "SET GLOBAL max_connections = 1500")

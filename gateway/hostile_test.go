@@ -72,8 +72,8 @@ func (w *world) stuck(then []byte) *rawClient {
 	return c
 }
 
-// TestSessionsWhoseAnswersDoNotComeEnd, and hold neither memory nor a connection for ever.
-func TestSessionsWhoseAnswersDoNotComeEnd(t *testing.T) {
+// TestSessionsWhoseAnswersDoNotComeEnd_slow, and hold neither memory nor a connection for ever.
+func TestSessionsWhoseAnswersDoNotComeEnd_slow(t *testing.T) {
 	for name, then := range map[string][]byte{
 		"a statement of ours":          append([]byte{byte(wire.ComQuery)}, "CREATE AADUSER 'x'"...),
 		"a broken change of user":      {byte(wire.ComChangeUser)},

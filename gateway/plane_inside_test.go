@@ -51,9 +51,9 @@ func (f *fakeFeed) Changes(context.Context, uint64) ([]midas.Change, uint64, err
 	return f.changes, f.revision, nil
 }
 
-// TestPlaneIsBounded: neither many principals nor principals in many groups take more than
+// TestPlaneIsBounded_slow: neither many principals nor principals in many groups take more than
 // their share, and what is dropped leaves nothing behind.
-func TestPlaneIsBounded(t *testing.T) {
+func TestPlaneIsBounded_slow(t *testing.T) {
 	feed := &fakeFeed{revision: 1}
 	p := newPlane(planeConfig{
 		Feed: feed, Exists: func(context.Context, midas.Principal) (bool, error) { return true, nil },

@@ -64,7 +64,7 @@ func TestKeptSchemaInAPipeline(t *testing.T) {
 
 // What no gateway saw is mended at the next sign-in, no matter whose: at a gateway
 // that runs and at one that starts.
-func TestLostMappingsComeBack(t *testing.T) {
+func TestLostMappingsComeBack_slow(t *testing.T) {
 	losses := map[string]string{
 		"the schema": "DROP DATABASE midas", "the table": "DROP TABLE midas.aaduser", "the rows": "DELETE FROM midas.aaduser WHERE mapping <> ''",
 		"what they say": "UPDATE midas.aaduser SET principal = '00000000-0000-0000-0000-000000000000' WHERE mapping <> ''",

@@ -28,9 +28,9 @@ func (w *world) granted(base string) (user, schema string, id midas.Identity) {
 	return user, schema, id
 }
 
-// TestLargeValuesPassUnchanged: packets of more than 16 MiB come in pieces, some of
+// TestLargeValuesPassUnchanged_slow: packets of more than 16 MiB come in pieces, some of
 // which look like commands.
-func TestLargeValuesPassUnchanged(t *testing.T) {
+func TestLargeValuesPassUnchanged_slow(t *testing.T) {
 	w := newWorld(t, backends["MySQL 9.7"](t)) // whose limit is 64 MiB
 	user, schema, id := w.granted("large")
 	db := w.open(user, w.token(id), func(c *mysql.Config) { c.DBName, c.MaxAllowedPacket = schema, 64<<20 })

@@ -19,9 +19,9 @@ import (
 	"github.com/midas-mysql/midas/internal/mysqltest"
 )
 
-// TestKilledDuringWrites kills midas with SIGKILL while identities, accounts and rows
+// TestKilledDuringWrites_slow kills midas with SIGKILL while identities, accounts and rows
 // are written through it, and wants back, after a new start, all that was acknowledged.
-func TestKilledDuringWrites(t *testing.T) {
+func TestKilledDuringWrites_slow(t *testing.T) {
 	mysqltest.Require(t, mysqltest.MariaDBServer)
 	clearEnvironment(t)
 	w := &crashWorld{T: t, state: filepath.Join(t.TempDir(), "state"), acknowledged: map[string][]string{}}

@@ -27,9 +27,9 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// TestPortsUnderAttack attacks midas as people build it, in a process of its own: with the
+// TestPortsUnderAttack_slow attacks midas as people build it, in a process of its own: with the
 // race detector, memory would say nothing.
-func TestPortsUnderAttack(t *testing.T) {
+func TestPortsUnderAttack_slow(t *testing.T) {
 	clearEnvironment(t)
 	t.Setenv("PATH", built(t)+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	t.Run("one connection", attackByOneConnection)

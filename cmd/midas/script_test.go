@@ -28,6 +28,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, scripts("", "auto", built(t), func() string { return "auto" }))
 }
 
+// TestScripts_slow runs test/script/slow: Azure's own az takes a second for each of its commands.
+func TestScripts_slow(t *testing.T) {
+	clearEnvironment(t)
+	testscript.Run(t, scripts("slow", "auto", built(t), func() string { return "auto" }))
+}
+
 // TestScriptsOnEachBackend runs test/script/each-backend on the embedded engine, on
 // private servers of MariaDB, and of MySQL 9.7 what is about more than one, and on a MySQL 9.7
 // that is named by its URL.
