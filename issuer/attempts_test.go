@@ -124,9 +124,12 @@ func TestSpreadGuessesAreBounded(t *testing.T) {
 	}
 }
 
+// fewDevices are few enough for a flood in a test, and in the proportions of usualDevices.
+var fewDevices = deviceLimits{all: 800, source: 50, network: 100, machine: 400}
+
 // TestWaitingCodesStandAFlood has more codes asked for than there is room for.
 func TestWaitingCodesStandAFlood(t *testing.T) {
-	d, err := newDeviceCodes()
+	d, err := newDeviceCodes(fewDevices)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +141,7 @@ func TestWaitingCodesStandAFlood(t *testing.T) {
 	waits := func(code string) bool { _, e := d.poll(code, "c", now); return e.number == 70016 || e.number == 50196 }
 	const victim = "198.51.100.7"
 	first, _ := ask(victim)
-	for i := range devicesPerSource - 1 {
+	for i := range fewDevices.source - 1 {
 		if _, ok := ask(victim); !ok {
 			t.Fatalf("code %d refused", i+2)
 		}
@@ -153,16 +156,16 @@ func TestWaitingCodesStandAFlood(t *testing.T) {
 	}
 	second := d.waiting[clientkey.Parse(victim)][1]
 	second.polled = now // by a program that keeps what it has
-	if _, ok := ask(victim); !ok || !waits(first) || d.byUser[second.userCode] != nil || len(d.waiting[clientkey.Parse(victim)]) != devicesPerSource {
+	if _, ok := ask(victim); !ok || !waits(first) || d.byUser[second.userCode] != nil || len(d.waiting[clientkey.Parse(victim)]) != fewDevices.source {
 		t.Error("codes that nobody types in keep others out, or one goes that is typed in")
 	}
-	for i := range maxDevices + 100 {
+	for i := range fewDevices.all + 100 {
 		ask(fmt.Sprintf("203.%d.%d.1", i/250, i%250))
-		if i%1000 == 0 {
+		if i%100 == 0 {
 			waits(first)
 		}
 	}
-	if !waits(first) || d.byDigest.Len() != maxDevices || len(d.byUser) != maxDevices {
+	if !waits(first) || d.byDigest.Len() != fewDevices.all || len(d.byUser) != fewDevices.all {
 		t.Errorf("%d codes; one that is asked about is gone", d.byDigest.Len())
 	}
 	now = now.Add(deviceLife)
@@ -175,13 +178,13 @@ func TestWaitingCodesStandAFlood(t *testing.T) {
 // One program takes all codes that its machine may have, asks about each of them all the
 // time and types them in; others of that machine get one all the same.
 func TestCodesThatAreHeldKeepNobodyOut(t *testing.T) {
-	d, err := newDeviceCodes()
+	d, err := newDeviceCodes(fewDevices)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	held := map[string]string{}
-	for range devicesLoopback {
+	for range fewDevices.machine {
 		code, userCode, ok := d.add(device{clientID: "c", from: clientkey.Key{}, began: now})
 		if !ok {
 			t.Fatal("refused")
@@ -217,7 +220,7 @@ func TestCodesThatAreHeldKeepNobodyOut(t *testing.T) {
 	if !d.decide(mine, &midas.User{}, now) {
 		t.Fatal("the code is gone though it was typed in")
 	}
-	for range devicesLoopback {
+	for range fewDevices.machine {
 		comes()
 	}
 	if d.byUser[mine] == nil {
@@ -225,10 +228,10 @@ func TestCodesThatAreHeldKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// One program on a machine asks for a thousand codes a second and waits for none of them; a
-// program that does wait gets its code and keeps it.
+// One program on a machine asks for as many codes in 22 seconds as may wait, on and on, and waits
+// for none of them; a program that does wait gets its code and keeps it.
 func TestCodesThatNobodyWaitsForKeepNobodyOut(t *testing.T) {
-	d, err := newDeviceCodes()
+	d, err := newDeviceCodes(fewDevices)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +243,7 @@ func TestCodesThatNobodyWaitsForKeepNobodyOut(t *testing.T) {
 	var mine string
 	for second := range int(spared.Seconds()) {
 		now = now.Add(time.Second)
-		for range 900 {
+		for range fewDevices.machine / 22 {
 			comes()
 		}
 		switch {
@@ -260,19 +263,19 @@ func TestCodesThatNobodyWaitsForKeepNobodyOut(t *testing.T) {
 // The customer of a provider asks from each of the networks that it may choose among; the
 // code of somebody else, whose program asks about it now and then, stays.
 func TestCodesOfOneProvidersCustomerPushOutNobody(t *testing.T) {
-	d, err := newDeviceCodes()
+	d, err := newDeviceCodes(fewDevices)
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	mine, _, _ := d.add(device{clientID: "c", from: clientkey.Parse("198.51.100.7"), began: now})
-	for i := range maxDevices + 1 {
+	for i := range fewDevices.all + 1 {
 		d.add(device{clientID: "c", from: clientkey.Parse(fmt.Sprintf("2a00:1:2:%x::1", i)), began: now})
 	}
 	if _, e := d.poll(mine, "c", now); e.code != "authorization_pending" {
 		t.Error(e.text)
 	}
-	if got := d.byDigest.Len(); got != devicesPerNetwork+1 {
+	if got := d.byDigest.Len(); got != fewDevices.network+1 {
 		t.Errorf("%d codes wait", got)
 	}
 }

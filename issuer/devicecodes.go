@@ -21,14 +21,6 @@ const (
 	deviceLife = 15 * time.Minute
 	// devicePoll is how often the program may ask whether the person is done.
 	devicePoll = 5 * time.Second
-	// maxDevices is how many codes wait at once; when there are more, those go that were
-	// longest not asked about.
-	maxDevices = 40_000
-	// A source's own limit keeps it from pushing out everybody else's codes. A provider's
-	// customer chooses among the 65,536 sources of an IPv6 network, which has one of its own.
-	devicesPerSource  = 50
-	devicesPerNetwork = 1000
-	devicesLoopback   = 20_000
 	// spared is how long a code stays, though others of its source need the room: long
 	// enough to be typed in. Asking about it prolongs nothing, or one program could keep
 	// everybody else on its machine out.
@@ -45,6 +37,18 @@ const (
 	userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 	userCodeLength  = 9
 )
+
+// deviceLimits are how many codes wait at once. A source's own limit keeps it from pushing out
+// everybody else's. A provider's customer chooses among the 65,536 sources of an IPv6 network,
+// which has one of its own.
+type deviceLimits struct {
+	all     int // when there are more, those go that were longest not asked about
+	source  int
+	network int
+	machine int // the programs of this one
+}
+
+var usualDevices = deviceLimits{all: 40_000, source: 50, network: 1000, machine: 20_000}
 
 // codeFailures are wrong user codes. There are many more codes than passwords that people
 // choose, none lives long, and somebody who has one still needs a password: what counts is
@@ -73,23 +77,25 @@ type device struct {
 // deviceCodes are the codes that wait. They live in memory: a restart ends them, and
 // their program asks for another.
 type deviceCodes struct {
+	limits deviceLimits
+
 	mu       sync.Mutex
 	byDigest *lru.Cache[[32]byte, *device] // by when their program last asked
 	byUser   map[string]*device
 	waiting  map[clientkey.Key][]*device // of a source and of its network, the oldest first
 }
 
-func newDeviceCodes() (*deviceCodes, error) {
-	d := &deviceCodes{byUser: map[string]*device{}, waiting: map[clientkey.Key][]*device{}}
+func newDeviceCodes(limits deviceLimits) (*deviceCodes, error) {
+	d := &deviceCodes{limits: limits, byUser: map[string]*device{}, waiting: map[clientkey.Key][]*device{}}
 	var err error
-	d.byDigest, err = lru.NewWithEvict(maxDevices, func(_ [32]byte, gone *device) { d.forget(gone) })
+	d.byDigest, err = lru.NewWithEvict(limits.all, func(_ [32]byte, gone *device) { d.forget(gone) })
 	return d, err
 }
 
 // forget is called for each code that goes. The lock is held.
 func (d *deviceCodes) forget(gone *device) {
 	delete(d.byUser, gone.userCode)
-	for _, b := range bounds(gone.from) {
+	for _, b := range d.limits.bounds(gone.from) {
 		left := slices.DeleteFunc(d.waiting[b.of], func(n *device) bool { return n == gone })
 		if d.waiting[b.of] = left; len(left) == 0 {
 			delete(d.waiting, b.of)
@@ -104,7 +110,7 @@ func (d *deviceCodes) add(n device) (deviceCode, userCode string, ok bool) {
 	for _, old, some := d.byDigest.GetOldest(); some && n.began.Sub(old.began) >= deviceLife; _, old, some = d.byDigest.GetOldest() {
 		d.byDigest.RemoveOldest()
 	}
-	for _, b := range bounds(n.from) {
+	for _, b := range d.limits.bounds(n.from) {
 		if !d.room(b, n.began) {
 			return "", "", false
 		}
@@ -114,7 +120,7 @@ func (d *deviceCodes) add(n device) (deviceCode, userCode string, ok bool) {
 	deviceCode = opaque(32)
 	d.byUser[n.userCode] = &n
 	n.digest = sha256.Sum256([]byte(deviceCode))
-	for _, b := range bounds(n.from) {
+	for _, b := range d.limits.bounds(n.from) {
 		d.waiting[b.of] = append(d.waiting[b.of], &n)
 	}
 	d.byDigest.Add(n.digest, &n)
@@ -128,14 +134,14 @@ type bound struct {
 }
 
 // bounds are those that a code from there counts against.
-func bounds(from clientkey.Key) []bound {
+func (l deviceLimits) bounds(from clientkey.Key) []bound {
 	switch {
 	case from.Local():
-		return []bound{{from, devicesLoopback}}
+		return []bound{{from, l.machine}}
 	case from.Network.IsValid():
-		return []bound{{from, devicesPerSource}, {clientkey.Key{Network: from.Network}, devicesPerNetwork}}
+		return []bound{{from, l.source}, {clientkey.Key{Network: from.Network}, l.network}}
 	}
-	return []bound{{from, devicesPerSource}}
+	return []bound{{from, l.source}}
 }
 
 // room makes room for one more code: the oldest goes that its program asks about no more, or

@@ -166,7 +166,7 @@ func New(cfg Config) (*Issuer, error) {
 		return nil, err
 	}
 	i.seen = newReplays()
-	if i.devices, err = newDeviceCodes(); err != nil {
+	if i.devices, err = newDeviceCodes(usualDevices); err != nil {
 		return nil, err
 	}
 	i.attempts = newAttempts()

@@ -2,10 +2,10 @@ package output
 
 import (
 	"errors"
+	"flag"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -60,16 +60,14 @@ func TestCostlyQueriesEnd(t *testing.T) {
 			}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			began := time.Now()
 			found, err := q.search(decode(t, mixedAnswer))
-			took := time.Since(began)
 			runtime.ReadMemStats(&after)
 			made := (after.TotalAlloc - before.TotalAlloc) >> 20
 			if midas.CodeOf(err) != midas.Invalid || !errors.Is(err, errCostly) && !strings.Contains(err.Error(), "nested deeper") {
 				t.Errorf("%v, an answer: %v", err, found != nil)
 			}
-			if made > 2048 || took > time.Minute {
-				t.Errorf("made %d MiB in %s", made, took)
+			if made > 2048 {
+				t.Errorf("made %d MiB", made)
 			}
 		})
 	}
@@ -118,8 +116,10 @@ func TestQueriesOfLargeAnswers(t *testing.T) {
 
 // A query means what it means without the meter.
 func FuzzQuery(f *testing.F) {
-	for _, text := range costly {
-		f.Add(text)
+	if flag.Lookup("test.fuzz").Value.String() != "" { // else TestCostlyQueriesEnd has them
+		for _, text := range costly {
+			f.Add(text)
+		}
 	}
 	f.Add("[].{b: name, a: n} | [?a > `1`].b | sort(@)")
 	f.Add("&a")

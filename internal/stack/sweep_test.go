@@ -48,6 +48,9 @@ func (w *accountsWorld) number(user, password string) uint16 {
 	db := sql.OpenDB(connector)
 	defer db.Close()
 	err = db.PingContext(w.Context())
+	for errors.Is(err, mysql.ErrInvalidConn) { // it was ended as one that a changed password may have made
+		err = db.PingContext(w.Context())
+	}
 	var refused *mysql.MySQLError
 	if err != nil && !errors.As(err, &refused) {
 		w.Fatal(err)
