@@ -8,6 +8,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/keyfile"
+	"github.com/midas-mysql/midas/internal/stack"
 	"github.com/midas-mysql/midas/internal/usage"
 )
 
@@ -19,6 +20,11 @@ const passwordVariable = envPrefix + "BACKEND_PASSWORD"
 type backendFlags struct {
 	choice       string // --backend
 	passwordFile string // --backend-password-file
+	max          int    // --max-servers; of midas up alone
+}
+
+func (b *backendFlags) addMax(flags *pflag.FlagSet) {
+	flags.IntVar(&b.max, "max-servers", stack.DefaultMaxServers, "how many servers may have a database that midas runs itself: each is a process, a data folder and some 60 MB of memory for anyone who may create a server")
 }
 
 func (b *backendFlags) add(flags *pflag.FlagSet, choice string) {

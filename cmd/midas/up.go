@@ -13,6 +13,7 @@ import (
 
 	"github.com/midas-mysql/midas/internal/output"
 	"github.com/midas-mysql/midas/internal/stack"
+	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/midas-mysql/midas/internal/workload"
 )
 
@@ -67,6 +68,7 @@ the Microsoft Entra administrator of servers that are created without one.`,
 	flags.StringVar(&cfg.Ops, "ops", "127.0.0.1:7090", "address of metrics and health; empty for none")
 	flags.StringVar(&cfg.Proxy, "proxy", "", "address of the proxy for Azure's public names; empty for none")
 	behind.add(flags, "auto")
+	behind.addMax(flags)
 	tokens.add(flags)
 	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments to create")
 	endpoint.add(flags)
@@ -82,6 +84,9 @@ func completeConfig(cfg *stack.Config, behind *backendFlags, tokens *issuerFlags
 	}
 	if cfg.BackendPassword, err = behind.password(); err != nil {
 		return err
+	}
+	if cfg.MaxServers = behind.max; behind.max < 1 {
+		return usage.Errorf("--max-servers %d is less than 1", behind.max)
 	}
 	if cfg.Issuer, err = tokens.settings(); err != nil {
 		return err

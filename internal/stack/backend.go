@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"database/sql"
@@ -27,6 +28,9 @@ type Backend interface {
 	Close() error
 }
 
+// DefaultMaxServers is more than a laptop serves well, and leaves its memory and disk to others.
+const DefaultMaxServers = 50
+
 // HasEmbedded reports whether this build has the embedded engine.
 func HasEmbedded() bool { return openEmbedded != nil }
 
@@ -41,7 +45,7 @@ func (s *Stack) openBindings(ctx context.Context) error {
 		return err
 	}
 	s.bindings, err = NewBindings(BindingsConfig{
-		Kind: kind, First: first, State: s.config.State, External: s.declaredBackends(), Servers: s.directory.ServersByAge,
+		Kind: kind, Max: cmp.Or(s.config.MaxServers, DefaultMaxServers), First: first, State: s.config.State, External: s.declaredBackends(), Servers: s.directory.ServersByAge,
 		Password: s.master.servicePassword, Options: s.privateOptions,
 		Embedded: func(ctx context.Context) (Backend, error) { return openEmbedded(ctx, s) }, Log: s.log,
 	})

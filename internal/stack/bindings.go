@@ -32,6 +32,9 @@ type BindingsConfig struct {
 	State string // directory of the state
 	// External are declared, by the server's name in lower case.
 	External map[string]ExternalBackend
+	// Max is how many servers without a declaration may be made: each is a process, a data folder
+	// and some 60 MB of memory, at the word of anyone who may create a server.
+	Max int
 	// First is for the oldest server without a declaration (--backend URL); nil for none. Then
 	// all others need one.
 	First *ExternalBackend

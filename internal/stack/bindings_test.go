@@ -104,6 +104,20 @@ func TestEachServerHasABackendOfItsOwn(t *testing.T) {
 	}
 }
 
+// Who may create a server must not use up the machine: the next one is refused, and one that is
+// there or is declared is not.
+func TestServersAreNotWithoutNumber(t *testing.T) {
+	b := bindings(t, BindingsConfig{
+		Kind: PrivateBackends, Max: 2, State: t.TempDir(), External: map[string]ExternalBackend{"elsewhere": {URL: "mysql://db"}},
+	})
+	for name, want := range map[string]midas.Code{"third": midas.Conflict, "Younger": "", "elsewhere": ""} {
+		err := b.Admit(t.Context(), name)
+		if (err == nil) != (want == "") || err != nil && (midas.CodeOf(err) != want || !strings.Contains(midas.HintOf(err), "--max-servers")) {
+			t.Errorf("%s: %v (%s)", name, err, midas.HintOf(err))
+		}
+	}
+}
+
 // What a former midas had at one private server for all, the oldest server keeps, with its data;
 // the other one begins with none. What comes of their accounts is tested in package account.
 func TestBackendOfAFormerMidasIsDivided(t *testing.T) {

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/midas-mysql/midas"
@@ -109,26 +110,24 @@ func (b *Bindings) IsFirst(ctx context.Context, s midas.Server) (bool, error) {
 }
 
 // Admit tells why a server of that name that is to be made could have no backend: Invalid, with
-// the way to declare one.
+// the way to declare one, or Conflict where midas runs as many as it may.
 func (b *Bindings) Admit(ctx context.Context, name string) error {
-	switch {
-	case b.declared(name):
+	if b.declared(name) {
 		return nil
-	case b.cfg.First == nil && b.cfg.Kind != NoBackends:
-		return nil
-	case b.cfg.First == nil:
-		return unbound(name)
 	}
 	all, err := b.cfg.Servers(ctx)
-	for _, one := range all {
-		if strings.EqualFold(one.Name, name) {
-			return err // it is there, and has what it has
-		}
+	if err != nil || slices.ContainsFunc(all, func(one midas.Server) bool { return strings.EqualFold(one.Name, name) }) {
+		return err // it is there, and has what it has
 	}
-	for _, one := range all {
-		if !b.declared(one.Name) {
-			return unbound(name)
-		}
+	others := len(slices.DeleteFunc(all, func(one midas.Server) bool { return b.declared(one.Name) }))
+	switch {
+	case b.cfg.First != nil && others == 0:
+		return nil
+	case b.cfg.First != nil, b.cfg.Kind == NoBackends:
+		return unbound(name)
+	case others >= b.cfg.Max:
+		return midas.Errorf(midas.Conflict, "there are %d servers whose database midas runs itself, and no more are allowed", others).
+			WithHint("delete one that nobody needs, or give midas up a higher --max-servers")
 	}
-	return err
+	return nil
 }

@@ -50,7 +50,8 @@ type Config struct {
 	Proxy      string // address of the proxy for Azure's public names, http; "" for none
 	// Backend is what servers without a declaration get: auto, embedded, mysqld (one each), or
 	// mysql://…, unix:PATH, which the oldest of them has alone.
-	Backend string
+	Backend    string
+	MaxServers int // that may have a database which midas runs; 0 for DefaultMaxServers
 	// BackendPassword is for a server that somebody else runs, when Backend holds none.
 	BackendPassword string
 	Servers         []ServerSettings // what is declared of servers, whether they are made yet or not
