@@ -63,11 +63,11 @@ func serveForever(path string) error {
 	return http.Serve(ln, api)
 }
 
-// TestStormsWithKills_slow lets many clients create, assign and delete at once, some in
+// TestStormsWithKills lets many clients create, assign and delete at once, some in
 // names of their own and some in each other's, and kills the server at whatever it is
 // doing then. After each kill the store must obey every rule, and each client must find
 // what was acknowledged to it, with the one change that was under way made or not.
-func TestStormsWithKills_slow(t *testing.T) {
+func TestStormsWithKills(t *testing.T) {
 	const rounds, workers, vandals, readers = 5, 6, 4, 2
 	path := filepath.Join(t.TempDir(), "directory.db")
 	all := make([]*stormWorker, workers)

@@ -68,7 +68,7 @@ func TestFeedAcrossProcesses(t *testing.T) {
 }
 
 // A reader that reads after a change was acknowledged sees it, while others read all the time.
-func TestFeedAmongMany_slow(t *testing.T) {
+func TestFeedAmongMany(t *testing.T) {
 	for name, alone := range map[string]bool{"shared": false, "alone": true} {
 		t.Run(name, func(t *testing.T) { feedAmongMany(t, alone) })
 	}
@@ -137,7 +137,7 @@ func TestRolledBackChangeIsNotInTheFeed(t *testing.T) {
 
 // The history is bounded. A consumer that is further behind, or ahead of the last change,
 // is told to drop everything, once.
-func TestFeedIsCompacted_slow(t *testing.T) {
+func TestFeedIsCompacted(t *testing.T) {
 	for name, alone := range map[string]bool{"shared": false, "alone": true} {
 		t.Run(name, func(t *testing.T) {
 			d, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "directory.db"), Alone: alone})

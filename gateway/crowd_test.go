@@ -131,8 +131,8 @@ func TestManySignInsAtOnceFromOneAddress_slow(t *testing.T) {
 	}
 }
 
-// TestManySignInsAtOnceFromSeveralAddresses_slow: each from an account of its own.
-func TestManySignInsAtOnceFromSeveralAddresses_slow(t *testing.T) {
+// TestManySignInsAtOnceFromSeveralAddresses: each from an account of its own.
+func TestManySignInsAtOnceFromSeveralAddresses(t *testing.T) {
 	w := roomy(t, "mariadb")
 	w.asAdmin()
 	var natives []string
@@ -270,8 +270,8 @@ func TestSignInsThatAreWorkedOnKeepTheirPlace(t *testing.T) {
 	w.allIn("those that were worked on", wait())
 }
 
-// TestOneSourceLeavesRoomForOthers_slow: however slow what it waits for.
-func TestOneSourceLeavesRoomForOthers_slow(t *testing.T) {
+// TestOneSourceLeavesRoomForOthers: however slow what it waits for.
+func TestOneSourceLeavesRoomForOthers(t *testing.T) {
 	w, b := onSlowBackend(t)
 	user, id := w.user("app")
 	token := w.token(id)
