@@ -1,10 +1,10 @@
 # midas: everything a developer does has one word here.
 #
-#   make demo    the whole sign-in on one machine, nothing to install
-#   make test    install what the tests need (as root), then run them, but for the slow ones
-#   make test-all  run those: floods, crashes at every step, each word of Azure's own az
-#   make bench   speed, as ratios against a direct connection in the same run
-#   make lint    format, vet, staticcheck, deadcode
+#   make demo      the whole sign-in on one machine, nothing to install
+#   make test      install what the tests need (as root), then run them, but for the slow ones
+#   make test-all  those: floods, crashes at every step, each word of Azure's own az
+#   make bench     speed, as ratios against a direct connection in the same run
+#   make lint      format, vet, staticcheck, deadcode
 
 TAGS    := gms_pure_go
 GO      ?= go
