@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/wire"
 )
@@ -19,15 +20,22 @@ import (
 // connectionIDs are the ids that clients know, with those that the backends gave.
 type connectionIDs struct {
 	mu  sync.Mutex
-	ids map[uint32]uint32
+	ids map[uint32]backendID
 }
 
-func newConnectionIDs() *connectionIDs { return &connectionIDs{ids: map[uint32]uint32{}} }
+// backendID is the id of a connection at the backend of a server. It means another connection, or
+// none, at the backend of any other.
+type backendID struct {
+	server string // unique id
+	id     uint32
+}
 
-func (c *connectionIDs) set(id, ofBackend uint32) {
+func newConnectionIDs() *connectionIDs { return &connectionIDs{ids: map[uint32]backendID{}} }
+
+func (c *connectionIDs) set(id uint32, as signedIn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ids[id] = ofBackend
+	c.ids[id] = backendID{as.server.UniqueID, as.conn.id}
 }
 
 func (c *connectionIDs) forget(id uint32) {
@@ -36,13 +44,14 @@ func (c *connectionIDs) forget(id uint32) {
 	delete(c.ids, id)
 }
 
-// ofBackend is the backend's id for a connection that this gateway greeted with id.
-// An id that the backend gave itself (CONNECTION_ID(), SHOW PROCESSLIST) stays.
-func (c *connectionIDs) ofBackend(id uint32) uint32 {
+// ofBackend is the backend's id for a connection to server that this gateway greeted with id.
+// An id that the backend gave itself (CONNECTION_ID(), SHOW PROCESSLIST) stays, and so does that
+// of another server's connection: the backend knows it as little as its clients may.
+func (c *connectionIDs) ofBackend(id uint32, server midas.Server) uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known, ok := c.ids[id]; ok {
-		return known
+	if known, ok := c.ids[id]; ok && known.server == server.UniqueID {
+		return known.id
 	}
 	return id
 }
@@ -56,7 +65,7 @@ func looksLikeKill(sql []byte) bool {
 // kill passes KILL [HARD | SOFT] [CONNECTION | QUERY] id on with the backend's id.
 //
 // https://dev.mysql.com/doc/refman/9.7/en/kill.html
-func kill(x *exchange, ids *connectionIDs, payload []byte) error {
+func kill(x *exchange, ids *connectionIDs, server midas.Server, payload []byte) error {
 	query, err := wire.ParseQuery(payload, x.client.caps())
 	if err != nil {
 		return x.sendReplacement(payload)
@@ -67,12 +76,12 @@ func kill(x *exchange, ids *connectionIDs, payload []byte) error {
 	if err != nil || last > 3 {
 		return x.sendReplacement(payload)
 	}
-	words[last] = strconv.FormatUint(uint64(ids.ofBackend(uint32(id))), 10)
+	words[last] = strconv.FormatUint(uint64(ids.ofBackend(uint32(id), server)), 10)
 	return x.sendReplacement(append(payload[:query.Offset:query.Offset], strings.Join(words, " ")...))
 }
 
 // processKill is the same for the command that older clients send.
-func processKill(x *exchange, ids *connectionIDs, length int) (bool, error) {
+func processKill(x *exchange, ids *connectionIDs, server midas.Server, length int) (bool, error) {
 	if length != 5 {
 		return false, nil
 	}
@@ -84,6 +93,6 @@ func processKill(x *exchange, ids *connectionIDs, length int) (bool, error) {
 	if err != nil {
 		return true, x.fail(answerf(mysqlerr.MalformedPacket, "%v", err))
 	}
-	binary.LittleEndian.PutUint32(payload[1:], ids.ofBackend(id))
+	binary.LittleEndian.PutUint32(payload[1:], ids.ofBackend(id, server))
 	return true, x.sendReplacement(payload)
 }

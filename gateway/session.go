@@ -58,7 +58,7 @@ func (s *session) open(ctx context.Context) {
 // enter makes a sign-in the session's.
 func (s *session) enter(as signedIn) {
 	s.as = as
-	s.ids.set(s.id, as.conn.id)
+	s.ids.set(s.id, as)
 	s.handle.attach(as)
 	// What was there to sign in with is a secret, and may be long.
 	s.client.login.AuthData, s.client.login.Attributes = nil, nil
@@ -219,7 +219,7 @@ func (s *session) command(ctx context.Context, c wire.Command, length int) (hand
 	case wire.ComChangeUser:
 		return true, s.changeUser(ctx)
 	case wire.ComProcessKill:
-		return processKill(s.x, s.ids, length)
+		return processKill(s.x, s.ids, s.as.server, length)
 	case wire.ComSetOption:
 		return false, s.setOption(length)
 	case wire.ComResetConnection:
@@ -288,7 +288,7 @@ func (s *session) statement(ctx context.Context, c wire.Command, length int) (bo
 	}
 	switch {
 	case kills:
-		return true, kill(s.x, s.ids, payload)
+		return true, kill(s.x, s.ids, s.as.server, payload)
 	case kept:
 		return true, s.x.failInTurn(errKeptSchema)
 	case own:

@@ -201,39 +201,6 @@ func (c *rawClient) value(sql string) string {
 	return string(row[1:])
 }
 
-// TestKillByTheIDOfTheGreeting is what the mysql client does at Ctrl-C.
-func TestKillByTheIDOfTheGreeting(t *testing.T) {
-	for _, name := range []string{"MariaDB", "MySQL 9.7"} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, backends[name](t))
-			user, id := w.user("app")
-			sleeper, killer := w.signIn(user, w.token(id)), w.signIn(user, w.token(id))
-			for n, kill := range []string{"KILL QUERY %d", " kill  query\n%d ;"} {
-				lock := fmt.Sprintf("%s_%d", w.name("sleeper"), n)
-				sleeper.query("SELECT GET_LOCK('" + lock + "', 0), SLEEP(30)")
-				w.awaitLock(lock, true)
-				began := time.Now()
-				killer.query(fmt.Sprintf(kill, sleeper.greeting.ConnectionID))
-				killer.wantOK()
-				// MySQL answers 1, MariaDB an error; either comes at once.
-				for !wire.IsERR(sleeper.read()) && sleeper.seq < 7 {
-				}
-				if took := time.Since(began); took > 20*time.Second {
-					t.Errorf("the query went on for %v", took)
-				}
-			}
-			// The id of nobody, and one that the backend gave, go through.
-			killer.query("KILL QUERY 4294967295")
-			if e := killer.readERR(); e.Code != 1094 {
-				t.Errorf("got %v", e)
-			}
-			killer.query("KILL " + sleeper.value("SELECT CONNECTION_ID()"))
-			killer.wantOK()
-			sleeper.wantClosed()
-		})
-	}
-}
-
 // awaitLock returns when a session of the backend has the lock, or none. A lock tells
 // what a session does without the process list, reading which has crashed MariaDB 10.11.
 func (w *world) awaitLock(name string, held bool) {
