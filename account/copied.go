@@ -16,6 +16,8 @@ type copied struct {
 	rows    map[string]keptRow // by mapping
 	dropped []droppedRow       // the oldest first
 	ended   bool               // the server is no more
+	// tookOver tells that the rows of others at this backend were kept for their servers.
+	tookOver bool
 
 	// What index derives.
 	users map[string][]Account
@@ -49,7 +51,7 @@ func (d droppedRow) refuses(a Account) bool {
 func (d droppedRow) isLost(user, host string) bool { return d.Lost && d.User == user && d.Host == host }
 
 func (c *copied) clone() *copied {
-	next := &copied{key: c.key, rows: maps.Clone(c.rows), dropped: slices.Clone(c.dropped), gone: c.gone, ended: c.ended}
+	next := &copied{key: c.key, rows: maps.Clone(c.rows), dropped: slices.Clone(c.dropped), gone: c.gone, ended: c.ended, tookOver: c.tookOver}
 	if next.rows == nil {
 		next.rows = map[string]keptRow{}
 	}

@@ -39,6 +39,10 @@ type copies interface {
 	// rekey keeps rows in place of all others, under a key, and goes on knowing what was
 	// given up.
 	rekey(key ServerKey, rows []Account) error
+	// tookOver tells whether noteTookOver was called: the rows that a former midas kept at this
+	// backend for other servers are kept for them.
+	tookOver() bool
+	noteTookOver() error
 	// end removes all that is kept, for a server that is no more.
 	end() error
 }
@@ -67,6 +71,9 @@ func (noCopies) state(string) (Account, bool, droppedRow) {
 
 func (noCopies) sealedUnder() ServerKey           { return ServerKey{} }
 func (noCopies) rekey(ServerKey, []Account) error { return nil }
+
+func (noCopies) tookOver() bool      { return false }
+func (noCopies) noteTookOver() error { return nil }
 
 func (noCopies) sum() fingerprint { return fingerprint{} }
 func (noCopies) end() error       { return nil }

@@ -242,10 +242,22 @@ func (f *copyFile) look() *copied {
 // It is one write of the file: a crash leaves the copy under one key or under the other.
 func (f *copyFile) rekey(key ServerKey, rows []Account) error {
 	return f.change(func(c *copied) error {
-		*c = copied{key: key, rows: map[string]keptRow{}, dropped: c.dropped}
+		*c = copied{key: key, rows: map[string]keptRow{}, dropped: c.dropped, tookOver: c.tookOver}
 		for _, a := range rows {
 			c.keep(a)
 		}
+		return nil
+	})
+}
+
+func (f *copyFile) tookOver() bool { return f.look().tookOver }
+
+func (f *copyFile) noteTookOver() error {
+	if now := f.look(); now.tookOver || now.ended {
+		return nil
+	}
+	return f.change(func(c *copied) error {
+		c.tookOver = true
 		return nil
 	})
 }

@@ -35,6 +35,7 @@ type copyDocument struct {
 	Server     string       `json:"server"`
 	Rows       []copyRow    `json:"rows"`
 	Dropped    []droppedRow `json:"dropped"`
+	TookOver   bool         `json:"tookOver,omitempty"`
 	MAC        string       `json:"mac"`
 }
 
@@ -96,6 +97,9 @@ func (k ServerKey) documentSeal(doc copyDocument) string {
 			add(row.Host)
 		}
 	}
+	if doc.TookOver {
+		add("took over")
+	}
 	mac.Write(buffer)
 	return hex.EncodeToString(mac.Sum(nil))
 }
@@ -104,7 +108,7 @@ func (k ServerKey) documentSeal(doc copyDocument) string {
 func (c *copied) sealed(server string) ([]byte, error) {
 	doc := copyDocument{
 		Format: c.key.copyFormat(), KeyVersion: c.key.version, Server: server,
-		Rows: make([]copyRow, 0, len(c.rows)), Dropped: append([]droppedRow{}, c.dropped...),
+		Rows: make([]copyRow, 0, len(c.rows)), Dropped: append([]droppedRow{}, c.dropped...), TookOver: c.tookOver,
 	}
 	for _, a := range c.rows {
 		doc.Rows = append(doc.Rows, copyRow{
@@ -147,7 +151,7 @@ func (r keyring) openCopy(server string, data []byte) (*copied, error) {
 	if !ok {
 		return nil, errCopySeal
 	}
-	c := &copied{key: key, rows: make(map[string]keptRow, len(doc.Rows)), dropped: doc.Dropped}
+	c := &copied{key: key, rows: make(map[string]keptRow, len(doc.Rows)), dropped: doc.Dropped, tookOver: doc.TookOver}
 	for _, row := range doc.Rows {
 		a := row.account(server)
 		c.keep(a)

@@ -54,3 +54,40 @@ func TestFormerMidasGoesElsewhereFirst(t *testing.T) {
 		}
 	})
 }
+
+// An administrator of the backend that servers shared kept the row of another server's AADUSER,
+// which was dropped before the upgrade. Put back after it, the row makes no account.
+func TestFormerRowsAreTakenOnce(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		dir := w.copyDir()
+		firstBefore, secondBefore := w.formerConfig("first", dir), w.formerConfig("second", dir)
+		firstBefore.Copies, secondBefore.Copies = nil, nil // it kept none
+		w.create(w.formerStore(firstBefore), w.name("app"), idA)
+		second := w.formerStore(secondBefore)
+		revoked := w.create(second, w.name("revoked"), idA)
+		stolen := w.save()
+		w.exec("DROP USER " + quoteAccount(revoked.User, "%"))
+		w.sweep(second)
+
+		cfg := w.upgraded("second", dir)
+		cfg.Former.Elsewhere = true
+		s := w.open(cfg)
+		first := func() {
+			cfg := w.upgraded("first", dir)
+			cfg.Former.TakesOver = true
+			w.open(cfg)
+		}
+		first()
+		w.sweep(s)
+		stolen.restore()
+		w.exec("DROP USER " + quoteAccount(revoked.User, "%")) // of the backend that it was at
+		first()
+		w.sweep(s)
+		if got := w.lookup(s, revoked.User); len(got) != 0 || len(w.hosts(revoked.User)) != 0 {
+			t.Errorf("an account that was dropped is back: %v, %v", got, w.hosts(revoked.User))
+		}
+		if rows := w.rows(revoked.User); len(rows) != 0 {
+			t.Errorf("the row that was put back stays: %v", rows)
+		}
+	})
+}

@@ -174,7 +174,9 @@ func (s *Store) makeElsewhere(ctx context.Context, q querier, a Account) (Accoun
 // expelOthers locks the accounts that other servers had at this backend, under a former midas
 // by which they shared it. They have their grants still, for the operator to read, and are this
 // server's administrators' to drop. Their rows are kept first: the accounts are to be
-// made anew elsewhere.
+// made anew elsewhere. That is done once for each backend: those who can write to it would else
+// have an account made again that another server's administrator had dropped, by putting back a
+// row that they kept from the days when the table was shared.
 func (s *Store) expelOthers(ctx context.Context) error {
 	shared := slices.IndexFunc(s.before.Keys, func(k ServerKey) bool { return k.version == 0 })
 	if shared < 0 {
@@ -183,8 +185,11 @@ func (s *Store) expelOthers(ctx context.Context) error {
 	key := s.before.Keys[shared]
 	isTheirs := func(r mappingRow) bool { return r.ServerID != s.server && r.sealedUnder(key) }
 	rows, err := readRows(ctx, s.db, "`server` <> ?", s.server)
-	if err != nil || !slices.ContainsFunc(rows, isTheirs) {
+	if err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(rows, isTheirs) {
+		return s.copies.noteTookOver()
 	}
 	return s.locked(ctx, lockWait, func(conn *sql.Conn) error {
 		rows, err := readRows(ctx, conn, "`server` <> ?", s.server)
@@ -192,8 +197,13 @@ func (s *Store) expelOthers(ctx context.Context) error {
 			return err
 		}
 		rows = slices.DeleteFunc(rows, func(r mappingRow) bool { return !isTheirs(r) })
-		if err := s.keepOthers(key, rows); err != nil {
-			return err
+		if !s.copies.tookOver() {
+			if err := s.keepOthers(key, rows); err != nil {
+				return err
+			}
+			if err := s.copies.noteTookOver(); err != nil {
+				return err
+			}
 		}
 		for _, r := range rows {
 			if err := s.expelOther(ctx, conn, key, r.Account); err != nil {
