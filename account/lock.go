@@ -22,7 +22,7 @@ import (
 // Any user may take an advisory lock of any name, and the holder of this one stops all
 // changes of accounts. So its name is derived from the server key and nobody can guess
 // it. A user who reads it in the list of statements or locks (PROCESS, performance_schema) knows it
-// from then on: a connection of another user than midas's own that has the lock is ended. A row
+// from then on: a connection that has the lock and is none of a gateway is ended. A row
 // lock would need a second connection, as CREATE USER commits, and a user who may write to schema
 // midas could take it.
 func (k ServerKey) lockName() string { return "midas." + hex.EncodeToString(k.key("lock")[:16]) }
@@ -135,16 +135,22 @@ func getLock(ctx context.Context, conn *sql.Conn, name string, wait time.Duratio
 	return got.Int64 == 1, err
 }
 
-// endHolder ends the connection that has the lock of that name, if it is of another user than
-// midas's own, and tells whether it was.
+// endHolder ends the connection that has the lock of that name, unless it may be another
+// gateway's, and tells whether it was ended. Its user alone does not tell: a stored program or an
+// event has the name of its definer, and an administrator may be able to give it midas's.
 func (s *Store) endHolder(ctx context.Context, q querier, name string) (ended bool, err error) {
 	holders, err := readIDs(ctx, q, "SELECT COALESCE(IS_USED_LOCK(?), 0)", name)
 	if err != nil || len(holders) == 0 || holders[0] == 0 {
 		return false, err
 	}
 	user, known, err := userOf(ctx, q, holders[0])
-	if err != nil || !known || slices.Contains(s.service, user) {
+	if err != nil || !known {
 		return false, err
+	}
+	if !s.alone && slices.Contains(s.service, user) {
+		if event, err := isEvent(ctx, q, holders[0]); err != nil || !event {
+			return false, err
+		}
 	}
 	if err := kill(ctx, q, holders); err != nil {
 		return false, err
@@ -154,6 +160,12 @@ func (s *Store) endHolder(ctx context.Context, q querier, name string) (ended bo
 		s.log.WarnContext(ctx, "a session had the lock that midas takes to change accounts, and was ended", "user", user)
 	}
 	return true, nil
+}
+
+// isEvent tells an event that runs from a client's session. That has another command as soon as it
+// is signed in.
+func isEvent(ctx context.Context, q querier, id uint64) (bool, error) {
+	return anyRow(ctx, q, "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = ? AND COMMAND = 'Connect'", id)
 }
 
 // userOf returns the user that a connection signed in as: see connectionsOf.

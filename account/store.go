@@ -63,6 +63,9 @@ type StoreConfig struct {
 	// Copies keeps the rows of the table outside the backend, too, and brings them back
 	// when they are lost there; nil for a table without a copy.
 	Copies *Copies
+	// Alone tells that no other gateway changes accounts of this backend, such as that of a
+	// private server.
+	Alone bool
 	// CacheTTL is how long Lookup may answer from memory: 3 s when zero. It bounds how
 	// long a dropped account can still be matched at this gateway.
 	CacheTTL time.Duration
@@ -78,6 +81,7 @@ type Store struct {
 	server    string
 	keys      atomic.Pointer[keyring]
 	before    Former
+	alone     bool
 	issuer    string
 	tenant    string
 	directory Directory
@@ -137,7 +141,7 @@ func open(ctx context.Context, cfg StoreConfig) (*Store, error) {
 		return nil, midas.Errorf(midas.Invalid, "the server id begins or ends with a space")
 	}
 	s := &Store{
-		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), before: cfg.Former, issuer: cfg.Issuer, tenant: cfg.Tenant,
+		db: cfg.DB, dialect: d, server: strings.ToLower(cfg.ServerID), before: cfg.Former, alone: cfg.Alone, issuer: cfg.Issuer, tenant: cfg.Tenant,
 		directory: cfg.Directory, now: cfg.Now, log: cfg.Log,
 		turn: make(chan struct{}, 1), nativeTurns: make(chan struct{}, nativesAtOnce), copies: noCopies{},
 		administers: cfg.Administrator, reasserted: newRecent(), marked: newRecent(), locks: newRecent(),

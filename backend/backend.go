@@ -83,6 +83,9 @@ func (b *Backend) Dialect() string { return b.facts.Load().dialect }
 // Version is the server's own VERSION().
 func (b *Backend) Version() string { return b.facts.Load().version }
 
+// IsPrivate tells a server that Private started: no process but this one connects to it.
+func (b *Backend) IsPrivate() bool { return b.private != nil }
+
 // Describe is one line for people; it holds no secret.
 func (b *Backend) Describe() string { return b.facts.Load().describe }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/backend"
 	"github.com/midas-mysql/midas/directory"
 )
 
@@ -61,10 +62,11 @@ func (s *Stack) openStore(ctx context.Context, behind Backend, server midas.Serv
 		return nil, err
 	}
 	tenant, _ := s.directory.Tenant()
+	own, known := behind.(*backend.Backend)
 	return account.New(ctx, account.StoreConfig{
 		DB: behind.DB(), Dialect: behind.Dialect(), ServerID: server.UniqueID, AdoptUnsealed: unsealed,
 		Key: key, Former: account.Former{Keys: former, TakesOver: there, Elsewhere: there}, Issuer: account.OwnIssuer, Tenant: tenant,
-		Copies: s.copiesAt(behind), Directory: s.directory, Log: s.log,
+		Alone: known && own.IsPrivate(), Copies: s.copiesAt(behind), Directory: s.directory, Log: s.log,
 		Administrator: s.administratorOf(server.Name, server.UniqueID),
 	})
 }
