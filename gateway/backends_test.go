@@ -67,6 +67,14 @@ func TestServersHaveBackendsOfTheirOwn(t *testing.T) {
 	w.refused(w.open(admin+"@mydb", w.token(w.admin), over(address)).Ping(), 1045, "this address is for server 'other' alone")
 	w.refused(w.open(admin+"@other", w.token(w.admin)).Ping(), 1045, "server 'other' has an address of its own", address)
 
+	verifies := func(server string) func(*mysql.Config) {
+		return func(c *mysql.Config) {
+			c.Addr, c.TLS.ServerName, c.TLS.InsecureSkipVerify = address, server+".mysql.database.azure.com", true // the certificate here names none
+		}
+	}
+	w.must(w.open(admin, w.token(w.admin), verifies("other")).Ping())
+	w.refused(w.open(admin, w.token(w.admin), verifies("mydb")).Ping(), 1045, "this address is for server 'other' alone")
+
 	shared, own := w.dial().greeting, w.dialAt(address).greeting
 	if !strings.Contains(shared.Version, "MariaDB") || !strings.HasPrefix(own.Version, "9.7") {
 		t.Errorf("greetings: %s and %s", shared.Version, own.Version)

@@ -19,7 +19,7 @@ type serverChoice struct {
 // server) and returns the name without it. A name with an @ that is followed by no server is
 // a name: user principal names have one too. Without a suffix it is the server whose name the
 // client gave to TLS, or the only one there is. On a listener of one server it is that one,
-// and a suffix can but say so.
+// and the suffix and the name given to TLS can but say so.
 func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, user string, err error) {
 	user, found := c.login.User, false
 	if at := strings.LastIndexByte(user, '@'); at >= 0 {
@@ -31,7 +31,7 @@ func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, u
 	case err != nil:
 		return server, user, err
 	case c.listener != "":
-		server, err = s.ofListener(ctx, c.listener, server)
+		server, err = s.ofListener(ctx, c, server)
 		return server, user, err
 	case !found:
 		if server, found, err = s.find(ctx, c.serverName()); err != nil {
@@ -61,16 +61,25 @@ func (s serverChoice) find(ctx context.Context, name string) (server midas.Serve
 	return server, err == nil, err
 }
 
-// ofListener returns the server of a listener, unless the client has named another one.
-func (s serverChoice) ofListener(ctx context.Context, listener string, named midas.Server) (midas.Server, error) {
-	server, found, err := s.find(ctx, listener)
+// ofListener returns the server of the client's listener, unless the client has named another one.
+// One that named another to TLS has verified the certificate of that: those who lead its
+// connection here must not have it speak to this server, whose administrator may be another.
+func (s serverChoice) ofListener(ctx context.Context, c *client, suffix midas.Server) (midas.Server, error) {
+	server, found, err := s.find(ctx, c.listener)
 	switch {
 	case err != nil:
 		return midas.Server{}, err
 	case !found:
-		return midas.Server{}, publicly("server '%s', which this address is for, does not exist", listener)
-	case named.UniqueID != "" && named.UniqueID != server.UniqueID:
-		return midas.Server{}, publicly("this address is for server '%s' alone", server.Name)
+		return midas.Server{}, publicly("server '%s', which this address is for, does not exist", c.listener)
+	}
+	verified, _, err := s.find(ctx, c.serverName())
+	if err != nil {
+		return midas.Server{}, err
+	}
+	for _, named := range []midas.Server{suffix, verified} {
+		if named.UniqueID != "" && named.UniqueID != server.UniqueID {
+			return midas.Server{}, publicly("this address is for server '%s' alone", server.Name)
+		}
 	}
 	return server, nil
 }
