@@ -20,8 +20,8 @@ const (
 
 // Backends are the databases behind the servers, one of its own for each.
 type Backends interface {
-	// Admit tells why a server of that name that is to be made could have no backend.
-	Admit(ctx context.Context, name string) error
+	// Admit tells why a server of that name that is to be made in a group could have no backend.
+	Admit(ctx context.Context, group, name string) error
 	// Bind gives a server that was made its backend, and starts it.
 	Bind(ctx context.Context, s midas.Server) error
 	// Stopped tells whether a server was stopped.
@@ -51,7 +51,7 @@ func (a *API) admitServer(c *call) error {
 	if a.Backends == nil {
 		return nil
 	}
-	return hinted(a.Backends.Admit(c.Context(), c.vars["name"]))
+	return hinted(a.Backends.Admit(c.Context(), c.vars["group"], c.vars["name"]))
 }
 
 // hinted puts the way out of an error into its message: an answer has no place for hints.

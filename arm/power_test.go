@@ -19,7 +19,7 @@ type engines struct {
 	did     []string
 }
 
-func (e *engines) Admit(_ context.Context, name string) error {
+func (e *engines) Admit(_ context.Context, _, name string) error {
 	if e.full {
 		return midas.Errorf(midas.Invalid, "server %s has no backend", name).WithHint("declare one")
 	}

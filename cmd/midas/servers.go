@@ -19,6 +19,7 @@ import (
 //
 //	servers:
 //	- name: mydb
+//	  resourceGroup: myResourceGroup
 //	  backend: {url: 'mysql://midas@db1:3306', passwordFile: /etc/midas/db.pw, ca: /etc/midas/db-ca.pem}
 //	  listen: ['127.0.0.1:7307']
 //
@@ -67,7 +68,7 @@ type declaration struct{ path string }
 
 func (d declaration) wrong(at *yaml.Node, field, format string, args ...any) error {
 	return usage.Errorf("settings file %s, line %d: %s %s", d.path, at.Line, field, fmt.Sprintf(format, args...)).
-		WithHint("servers: [{name: mydb, backend: {url: 'mysql://user@host:port', passwordFile: PATH, ca: PATH}, listen: ['address:port']}]")
+		WithHint("servers: [{name: mydb, resourceGroup: myResourceGroup, backend: {url: 'mysql://user@host:port', passwordFile: PATH, ca: PATH}, listen: ['address:port']}]")
 }
 
 // fields reads a mapping, each field by the function of its name.
@@ -109,7 +110,7 @@ func (d declaration) text(into *string) func(*yaml.Node, string) error {
 
 func (d declaration) server(node *yaml.Node, field string) (one stack.ServerSettings, err error) {
 	err = d.fields(node, field, map[string]func(*yaml.Node, string) error{
-		"name": d.text(&one.Name),
+		"name": d.text(&one.Name), "resourceGroup": d.text(&one.Group),
 		"backend": func(at *yaml.Node, field string) (err error) {
 			one.Backend, err = d.backend(at, field)
 			return err

@@ -36,12 +36,13 @@ servers:
   backend: {url: 'mysql://midas@db1:3306?tls=verify-identity', passwordFile: `+file+`, ca: /etc/my ca.pem}
   listen: ['127.0.0.1:7307', '[::1]:7307']
 - name: other
+  resourceGroup: rg
   backend: {url: 'unix:/run/mysqld.sock'}
 - {name: third, listen: ['127.0.0.1:7308']}
 `)
 	want := []stack.ServerSettings{
 		{Name: "mydb", Backend: &stack.ExternalBackend{URL: "mysql://midas@db1:3306?tls=verify-identity&ca=%2Fetc%2Fmy+ca.pem", Password: "hush"}, Listen: []string{"127.0.0.1:7307", "[::1]:7307"}},
-		{Name: "other", Backend: &stack.ExternalBackend{URL: "unix:/run/mysqld.sock"}},
+		{Name: "other", Group: "rg", Backend: &stack.ExternalBackend{URL: "unix:/run/mysqld.sock"}},
 		{Name: "third", Listen: []string{"127.0.0.1:7308"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {

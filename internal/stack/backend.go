@@ -45,7 +45,7 @@ func (s *Stack) openBindings(ctx context.Context) error {
 		return err
 	}
 	s.bindings, err = NewBindings(BindingsConfig{
-		Kind: kind, Max: cmp.Or(s.config.MaxServers, DefaultMaxServers), First: first, State: s.config.State, External: s.declaredBackends(), Servers: s.directory.ServersByAge,
+		Kind: kind, Max: cmp.Or(s.config.MaxServers, DefaultMaxServers), First: first, State: s.config.State, External: s.declaredBackends(), Groups: s.declaredGroups(), Servers: s.directory.ServersByAge,
 		Password: s.master.servicePassword, Options: s.privateOptions,
 		Embedded: func(ctx context.Context) (Backend, error) { return openEmbedded(ctx, s) }, Log: s.log,
 	})
@@ -91,6 +91,15 @@ func (s *Stack) declaredBackends() map[string]ExternalBackend {
 		if server.Backend != nil {
 			all[strings.ToLower(server.Name)] = *server.Backend
 		}
+	}
+	return all
+}
+
+// declaredGroups are the resource groups that Config.Servers says, by the server's name.
+func (s *Stack) declaredGroups() map[string]string {
+	all := map[string]string{}
+	for _, server := range s.config.Servers {
+		all[strings.ToLower(server.Name)] = server.Group
 	}
 	return all
 }

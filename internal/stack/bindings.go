@@ -35,6 +35,8 @@ type BindingsConfig struct {
 	// Max is how many servers without a declaration may be made: each is a process, a data folder
 	// and some 60 MB of memory, at the word of anyone who may create a server.
 	Max int
+	// Groups are those that servers must be in, by name in lower case; "" for any.
+	Groups map[string]string
 	// First is for the oldest server without a declaration (--backend URL); nil for none. Then
 	// all others need one.
 	First *ExternalBackend

@@ -11,11 +11,24 @@ import (
 	"github.com/midas-mysql/midas/internal/statedir"
 )
 
+// ServerSettings are what the configuration file declares of a server.
+type ServerSettings struct {
+	Name string
+	// Group is the resource group that the server must be in; "" for any. Without it those who may
+	// make servers in any group can have what is declared, with the data that is there.
+	Group   string
+	Backend *ExternalBackend // nil: what Config.Backend says
+	Listen  []string         // addresses that are this server's alone; none: it is reached at Config.MySQL
+}
+
 // ExternalBackend is a database that somebody else runs.
 type ExternalBackend struct{ URL, Password string }
 
 // externalOf tells by which name the database of a server is declared, if it is somebody else's.
 func (b *Bindings) externalOf(ctx context.Context, s midas.Server) (key string, external bool, err error) {
+	if err := b.admitsGroup(s.Name, groupOf(s)); err != nil {
+		return "", false, err
+	}
 	if b.declared(s.Name) {
 		return strings.ToLower(s.Name), true, nil
 	}
@@ -32,6 +45,25 @@ func (b *Bindings) externalOf(ctx context.Context, s midas.Server) (key string, 
 func (b *Bindings) declared(name string) bool {
 	_, declared := b.cfg.External[strings.ToLower(name)]
 	return declared
+}
+
+// groupOf is the resource group in a server's ARM id.
+func groupOf(s midas.Server) string {
+	if parts := strings.Split(s.ResourceID, "/"); len(parts) > 4 {
+		return parts[4]
+	}
+	return ""
+}
+
+// admitsGroup tells why a server of that name cannot be in a resource group: what the operator
+// declared for the one would else be had by all who may make servers in some other group.
+func (b *Bindings) admitsGroup(name, group string) error {
+	declared := b.cfg.Groups[strings.ToLower(name)]
+	if declared == "" || strings.EqualFold(declared, group) {
+		return nil
+	}
+	return midas.Errorf(midas.Invalid, "the name %s is kept for a server in another resource group", name).
+		WithHint("give the server another name, or make it in the group that the configuration file of midas up says: servers: [{name: %s, resourceGroup: …}]", name)
 }
 
 func unbound(name string) error {
@@ -109,9 +141,12 @@ func (b *Bindings) IsFirst(ctx context.Context, s midas.Server) (bool, error) {
 	return false, err
 }
 
-// Admit tells why a server of that name that is to be made could have no backend: Invalid, with
-// the way to declare one, or Conflict where midas runs as many as it may.
-func (b *Bindings) Admit(ctx context.Context, name string) error {
+// Admit tells why a server of that name that is to be made in a group could have no backend:
+// Invalid, with the way to declare one, or Conflict where midas runs as many as it may.
+func (b *Bindings) Admit(ctx context.Context, group, name string) error {
+	if err := b.admitsGroup(name, group); err != nil {
+		return err
+	}
 	if b.declared(name) {
 		return nil
 	}

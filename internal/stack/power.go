@@ -110,8 +110,8 @@ func (b *Bindings) ownPrivate(s midas.Server) (*binding, error) {
 type powers struct{ stack *Stack }
 
 // Admit implements arm.Backends.
-func (p powers) Admit(ctx context.Context, name string) error {
-	return p.stack.bindings.Admit(ctx, name)
+func (p powers) Admit(ctx context.Context, group, name string) error {
+	return p.stack.bindings.Admit(ctx, group, name)
 }
 
 // Bind implements arm.Backends.

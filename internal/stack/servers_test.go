@@ -32,7 +32,7 @@ func declaredWorld(t *testing.T, servers ...ServerSettings) (*accountsWorld, *my
 // made makes a server as arm does.
 func (w *accountsWorld) made(name string) (midas.Server, error) {
 	w.Helper()
-	if err := (powers{w.Stack}).Admit(w.Context(), name); err != nil {
+	if err := (powers{w.Stack}).Admit(w.Context(), "rg", name); err != nil {
 		return midas.Server{}, err
 	}
 	s, _, err := w.directory.PutServer(w.Context(), nil, "rg", name, directory.ServerChange{Change: directory.Change{Location: "eastus"}})
@@ -116,6 +116,30 @@ func TestServersAreBoundAsDeclared(t *testing.T) {
 	w.must(err)
 	if n, m := counted(t, first, "app"), counted(t, same, "app"); n != 1 || m != 0 {
 		t.Errorf("%d and %d accounts at the end", n, m)
+	}
+}
+
+// What is declared for a server of one resource group is not to be had by those who make one of
+// its name in another, before it or after it was deleted.
+func TestDeclaredServersAreOfTheirGroup(t *testing.T) {
+	theirs := mysqltest.Fresh(t, "mariadb")
+	w, _ := declaredWorld(t, ServerSettings{Name: "Payroll", Group: "RG", Backend: &ExternalBackend{URL: theirs.URL}},
+		ServerSettings{Name: "elsewhere", Group: "other", Backend: &ExternalBackend{URL: theirs.URL}})
+	w.refuses("elsewhere", "the name elsewhere is kept", "resourceGroup:")
+	if err := (powers{w.Stack}).Admit(t.Context(), "other", "payroll"); midas.CodeOf(err) != midas.Invalid {
+		t.Errorf("payroll in another group: %v", err)
+	}
+	// One that was there before the group was declared gets nothing either.
+	s, _, err := w.directory.PutServer(t.Context(), nil, "rg", "elsewhere", directory.ServerChange{Change: directory.Change{Location: "eastus"}})
+	w.must(err)
+	if _, err := w.bindings.Backend(t.Context(), s.Server()); midas.CodeOf(err) != midas.Invalid {
+		t.Errorf("elsewhere has a backend: %v", err)
+	}
+	own, err := w.made("payroll")
+	w.must(err)
+	w.create(w.store(own), "app")
+	if n := counted(t, theirs, "app"); n != 1 {
+		t.Errorf("%d accounts at the declared database", n)
 	}
 }
 

@@ -70,13 +70,6 @@ type Config struct {
 	Now func() time.Time
 }
 
-// ServerSettings are what the configuration file declares of a server.
-type ServerSettings struct {
-	Name    string
-	Backend *ExternalBackend // nil: what Config.Backend says
-	Listen  []string         // addresses that are this server's alone; none: it is reached at Config.MySQL
-}
-
 // Stack is everything that `midas up` runs. Open makes one that is ready and listening, Run
 // serves until its context ends, Close gives all back.
 type Stack struct {
