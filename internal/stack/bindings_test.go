@@ -111,7 +111,7 @@ func TestServersAreNotWithoutNumber(t *testing.T) {
 		Kind: PrivateBackends, Max: 2, State: t.TempDir(), External: map[string]ExternalBackend{"elsewhere": {URL: "mysql://db"}},
 	})
 	for name, want := range map[string]midas.Code{"third": midas.Conflict, "Younger": "", "elsewhere": ""} {
-		err := b.Admit(t.Context(), name)
+		err := b.Admit(t.Context(), "rg", name)
 		if (err == nil) != (want == "") || err != nil && (midas.CodeOf(err) != want || !strings.Contains(midas.HintOf(err), "--max-servers")) {
 			t.Errorf("%s: %v (%s)", name, err, midas.HintOf(err))
 		}
