@@ -39,13 +39,16 @@ var shells = map[string]shellDialect{
 	},
 	"powershell": {
 		set: "$env:%s = %s", unset: "Remove-Item -ErrorAction SilentlyContinue Env:%s",
-		quote: func(s string) string { return `'` + strings.ReplaceAll(s, `'`, `''`) + `'` },
+		quote: func(s string) string { return `'` + powershellQuotes.Replace(s) + `'` },
 		run:   "& (Get-Command -ErrorAction Stop -CommandType Application -TotalCount 1 %s)",
 		first: "%s", next: powershellCheck + "%s", last: powershellCheck,
 		fail: "throw 'midas env failed'\n",
 		use:  "%s | Out-String | Invoke-Expression",
 	},
 }
+
+// powershellQuotes doubles what ends a text in PowerShell: it takes these for apostrophes, too.
+var powershellQuotes = strings.NewReplacer(`'`, `''`, "‘", "‘‘", "’", "’’", "‚", "‚‚", "‛", "‛‛")
 
 const powershellCheck = "\nif ($LASTEXITCODE -ne 0) { throw 'midas env: az failed' }\n"
 

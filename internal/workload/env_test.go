@@ -115,6 +115,14 @@ func TestCommandsAreNobodysAlias(t *testing.T) {
 	}
 }
 
+// PowerShell's own rule (about_Quoting_Rules): of two single quotation marks, of whatever form, it
+// reads the first.
+func TestTypographicQuotesDoNotEndATextInPowerShell(t *testing.T) {
+	if got := shells["powershell"].quote("a’; calc; ‘b‚c‛d'"); got != "'a’’; calc; ‘‘b‚‚c‛‛d'''" {
+		t.Errorf("quoted as %s", got)
+	}
+}
+
 func TestAFailedCommandOfEnvThrowsInPowerShell(t *testing.T) {
 	script := exports(shells["powershell"], envRequest{shell: "powershell"}, nil, [][]string{{"az", "a"}, {"az", "b"}})
 	const az, check = "& (Get-Command -ErrorAction Stop -CommandType Application -TotalCount 1 az) ", "\nif ($LASTEXITCODE -ne 0) { throw 'midas env: az failed' }\n"
