@@ -8,6 +8,7 @@ package connections
 
 import (
 	"container/list"
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -23,7 +24,10 @@ func Share(ports int) int {
 	return int(max(8, min(most, descriptors()/2/uint64(max(ports, fewestPorts)))))
 }
 
-type connKey struct{}
+type (
+	connKey  struct{}
+	worksKey struct{}
+)
 
 // limiter follows the states of one server's connections. Nothing is put around them: the
 // server looks at their types.
@@ -34,13 +38,16 @@ type limiter struct {
 	opens uint64 // how many there were
 	open  map[net.Conn]*connection
 	held  map[netip.Prefix]int // by subscriber and by network; the zero prefix is this machine
-	idle  list.List            // of net.Conn, the longest idle first
+	// silent is those, of net.Conn, whose next move is the client's, the longest waited for first.
+	silent list.List
 }
 
 type connection struct {
 	number uint64 // the order of opening
 	from   clientkey.Key
-	idle   *list.Element // nil while there is a request
+	silent *list.Element // nil while the port works on a request
+	asks   bool          // there is a request, if not all of it
+	works  int           // on so many requests
 }
 
 func newLimiter(total int) *limiter {
@@ -56,13 +63,35 @@ func (l *limiter) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _ := r.Context().Value(connKey{}).(net.Conn)
 		l.mu.Lock()
-		_, open := l.open[conn]
+		c, open := l.open[conn]
 		l.mu.Unlock()
 		if !open {
 			panic(http.ErrAbortHandler)
 		}
-		next.ServeHTTP(w, r)
+		works := func(more int) { l.work(conn, c, more) }
+		works(1)
+		defer works(-1)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), worksKey{}, works)))
 	})
+}
+
+// work notes that the port works on more requests of a connection, or on fewer. On none of them it
+// waits for the client.
+func (l *limiter) work(conn net.Conn, c *connection, more int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.works += more
+	if l.open[conn] == c {
+		l.order(conn, c)
+	}
+}
+
+// order puts a connection behind those whose clients are waited for, or takes it from among them.
+func (l *limiter) order(conn net.Conn, c *connection) {
+	l.busy(c)
+	if c.works == 0 {
+		c.silent = l.silent.PushBack(conn)
+	}
 }
 
 // changed is called by the server, for StateNew before it accepts the next.
@@ -72,12 +101,10 @@ func (l *limiter) changed(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		out = l.enter(conn)
-	case http.StateActive:
-		l.busy(l.open[conn])
-	case http.StateIdle:
+	case http.StateActive, http.StateIdle:
 		if c := l.open[conn]; c != nil {
-			l.busy(c)
-			c.idle = l.idle.PushBack(conn)
+			c.asks = state == http.StateActive
+			l.order(conn, c)
 		}
 	case http.StateClosed, http.StateHijacked:
 		l.forget(conn)
@@ -94,11 +121,12 @@ func (l *limiter) enter(conn net.Conn) (out net.Conn) {
 	from := clientkey.OfConn(conn)
 	switch {
 	case !from.Local() && l.held[from.Subscriber] >= l.ofSubscriber:
-		out = l.longestIdle(func(c *connection) bool { return c.from.Subscriber == from.Subscriber })
+		out = l.longestSilent(func(c *connection) bool { return c.from.Subscriber == from.Subscriber })
 	case from.Network.IsValid() && l.held[from.Network] >= l.ofNetwork:
-		out = l.longestIdle(func(c *connection) bool { return c.from.Network == from.Network })
+		out = l.longestSilent(func(c *connection) bool { return c.from.Network == from.Network })
 	case len(l.open) >= l.total:
-		if out = l.longestIdle(func(*connection) bool { return true }); out == nil {
+		out = l.longestSilent(func(c *connection) bool { return !c.asks || c.from.Party() == from.Party() })
+		if out == nil {
 			out = l.oldestOfMost(from)
 		}
 	default:
@@ -115,7 +143,7 @@ func (l *limiter) enter(conn net.Conn) (out net.Conn) {
 
 func (l *limiter) count(conn net.Conn, from clientkey.Key) {
 	l.opens++
-	l.open[conn] = &connection{number: l.opens, from: from, idle: l.idle.PushBack(conn)}
+	l.open[conn] = &connection{number: l.opens, from: from, silent: l.silent.PushBack(conn)}
 	l.add(from, 1)
 }
 
@@ -131,8 +159,8 @@ func (l *limiter) add(from clientkey.Key, n int) {
 	}
 }
 
-func (l *limiter) longestIdle(of func(*connection) bool) net.Conn {
-	for e := l.idle.Front(); e != nil; e = e.Next() {
+func (l *limiter) longestSilent(of func(*connection) bool) net.Conn {
+	for e := l.silent.Front(); e != nil; e = e.Next() {
 		if conn := e.Value.(net.Conn); of(l.open[conn]) {
 			return conn
 		}
@@ -152,10 +180,11 @@ func (l *limiter) oldestOfMost(newcomer clientkey.Key) (out net.Conn) {
 	return out
 }
 
+// busy takes a connection from among those whose clients are waited for.
 func (l *limiter) busy(c *connection) {
-	if c != nil && c.idle != nil {
-		l.idle.Remove(c.idle)
-		c.idle = nil
+	if c.silent != nil {
+		l.silent.Remove(c.silent)
+		c.silent = nil
 	}
 }
 

@@ -81,6 +81,7 @@ func serve(t *testing.T) listener {
 		if r.URL.Path == "/slow" {
 			time.Sleep(time.Minute)
 		}
+		_, _ = io.Copy(io.Discard, r.Body)
 	})}
 	limit(server, 8)
 	go server.Serve(l)

@@ -52,7 +52,8 @@ type holding struct {
 	party   any   // a netip.Prefix, or the id of a principal
 	most    int64 // that the party may hold
 	bytes   int64
-	waits   func() // ends the wait for the client; nil while there is none
+	waits   func()         // ends the wait for the client; nil while there is none
+	works   func(more int) // see limiter.work
 	control *http.ResponseController
 	// ending is held while waits is called from elsewhere: the server's ResponseWriter must
 	// not be touched once the handler has returned.
@@ -73,7 +74,10 @@ func (a *holdings) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, _ := r.Context().Value(connKey{}).(net.Conn)
 		from := clientkey.OfConn(conn)
-		h := &holding{of: a, party: from.Subscriber, most: a.strangers.limit / 4, control: http.NewResponseController(w)}
+		h := &holding{of: a, party: from.Subscriber, most: a.strangers.limit / 4, control: http.NewResponseController(w), works: func(int) {}}
+		if works, counted := r.Context().Value(worksKey{}).(func(int)); counted {
+			h.works = works
+		}
 		if from.Local() {
 			h.most = a.strangers.limit // all programs of this machine are one party
 		}
@@ -200,7 +204,9 @@ func (h *holding) awaiting(setDeadline func(time.Time) error) (over func()) {
 		h.of.mu.Unlock()
 	}
 	set(func() { _ = setDeadline(time.Unix(1, 0)) })
+	h.works(-1)
 	return func() {
+		h.works(1)
 		set(nil)
 		h.awaitEnd()
 	}

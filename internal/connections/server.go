@@ -62,9 +62,10 @@ func NewServer(ctx context.Context, cfg Config) *http.Server {
 }
 
 // limit has server hold at most total connections, a quarter of them from one subscriber of
-// a network and half from one customer of a provider. When there are more, that which has
-// been idle longest is closed; when none is idle, the oldest of the party with most; and the
-// newest where that party opened it.
+// a network and half from one customer of a provider. When there are more, the one closed is that
+// whose client has let the port wait longest: an idle one, or one of the newcomer's own party that
+// has begun a request and does not end it, or does not take the answer. When there is none, it is
+// the oldest of the party with most; and the newest where that party opened it.
 //
 // It wraps the handler and takes ConnState and ConnContext, so all else is set before.
 func limit(server *http.Server, total int) {
