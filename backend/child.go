@@ -126,7 +126,7 @@ func (c *child) run(ready func()) error {
 	go func() { died <- cmd.Wait() }()
 	if err := c.answering(died); err != nil {
 		_ = cmd.Process.Kill()
-		if !errors.Is(err, errDied) {
+		if !errors.Is(err, ErrDied) {
 			<-died
 		}
 		if errors.Is(err, errStopped) {
@@ -192,10 +192,7 @@ func (c *child) startProcess() (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-var (
-	errDied    = errors.New("it ended")
-	errStopped = errors.New("stopped before it was ready")
-)
+var errStopped = errors.New("stopped before it was ready")
 
 // answering waits until the service account gets an answer.
 func (c *child) answering(died <-chan error) error {
@@ -210,7 +207,7 @@ func (c *child) answering(died <-chan error) error {
 		}
 		select {
 		case err := <-died:
-			return fmt.Errorf("%w: %w", errDied, ended(err))
+			return fmt.Errorf("%w: %w", ErrDied, ended(err))
 		case <-c.stop:
 			return errStopped
 		case <-ctx.Done():

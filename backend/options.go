@@ -31,6 +31,10 @@ var parameters = []string{
 	"sql_mode", "table_open_cache", "tmp_table_size", "transaction_isolation", "wait_timeout",
 }
 
+// ErrDied is why a private server did not start that ended by itself: a parameter keeps it from
+// starting, for one. The hint says what its log ends with.
+var ErrDied = errors.New("it ended")
+
 // maxParameter bounds the value of a parameter; the longest sensible one is an sql_mode.
 const maxParameter = 1024
 

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/midas-mysql/midas"
@@ -79,7 +80,7 @@ func (b *Bindings) start(ctx context.Context, s midas.Server, how func(*backend.
 	if opened {
 		var o backend.PrivateOptions
 		if o, err = b.cfg.Options(ctx, s); err == nil {
-			err = how(running, ctx, o)
+			err = b.startTill(ctx, one, func(ctx context.Context) error { return how(running, ctx, o) })
 		}
 	}
 	if err == nil {
@@ -90,6 +91,26 @@ func (b *Bindings) start(ctx context.Context, s midas.Server, how func(*backend.
 		_, err = b.Backend(ctx, s)
 	}
 	return err
+}
+
+// startTill ends a start that hangs when the server is deleted or midas goes down, though its caller
+// waits on: else an administrator who has their server recover for minutes would keep midas from
+// ending, and the next one from starting.
+func (b *Bindings) startTill(ctx context.Context, one *binding, start func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	defer context.AfterFunc(one.life, cancel)()
+	return explained(start(ctx))
+}
+
+// explained says to those who start a server why it does not run, which nobody mends by trying
+// again: parameters that a running server takes one by one can keep it from starting.
+func explained(err error) error {
+	if !errors.Is(err, backend.ErrDied) {
+		return err
+	}
+	return midas.Errorf(midas.Conflict, "%w; %s", err, midas.HintOf(err)).
+		WithHint("if a parameter of it is the reason, set that back and start the server: midas mysql flexible-server parameter set --name NAME --value default --source system-default")
 }
 
 // isPrivate tells whether midas runs the database of a server.
