@@ -63,7 +63,10 @@ func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
 		if err != nil {
 			return "", err
 		}
-		return s.Backends(), nil
+		if detail, err = s.Backends(ctx); err != nil {
+			s.Close()
+		}
+		return detail, err
 	})
 	if err != nil {
 		return err

@@ -151,11 +151,15 @@ const maxServersSaid = 10
 // welcome says what runs where and what to do next.
 func welcome(w io.Writer, s *stack.Stack) {
 	at := s.Running()
+	backends, err := s.Backends(context.Background())
+	if err != nil {
+		backends = err.Error()
+	}
 	lines := [][2]string{
 		{"control", at.Control},
 		{"metadata", at.Metadata},
 		{"mysql", at.MySQL + "  (TLS; midas ca --path prints the authority)"},
-		{"backend", s.Backends()},
+		{"backend", backends},
 		{"state", s.State()},
 	}
 	for i, one := range s.Bound(context.Background()) {

@@ -37,8 +37,8 @@ func HasEmbedded() bool { return openEmbedded != nil }
 // openEmbedded starts the embedded engine; nil in a build without it.
 var openEmbedded func(ctx context.Context, s *Stack) (Backend, error)
 
-// openBindings decides which backend servers get. One that --backend names by its URL must
-// answer now; the others are opened when they are first needed.
+// openBindings decides which backend servers get. One that --backend names by its URL is looked at
+// now, since it may be the wrong one; the others are opened when they are first needed.
 func (s *Stack) openBindings(ctx context.Context) error {
 	kind, first, err := s.chooseKind()
 	if err != nil {
@@ -54,8 +54,12 @@ func (s *Stack) openBindings(ctx context.Context) error {
 	}
 	s.onClose(func() { _ = s.bindings.Close() })
 	if first != nil {
-		if _, err := s.bindings.External(ctx, ""); err != nil {
+		_, err := s.bindings.External(ctx, "")
+		if err != nil && midas.CodeOf(err) != midas.Unavailable {
 			return err
+		}
+		if err != nil { // it may start later than midas, whose tokens others wait for
+			s.log.WarnContext(ctx, "the database does not answer; midas goes on, and tries it again at each sign-in", "error", err, midas.HintAttr(err))
 		}
 	}
 	return s.warnUnbound(ctx)
@@ -136,19 +140,19 @@ func (s *Stack) Backend(ctx context.Context, name string) (Backend, error) {
 	return s.bindings.Backend(ctx, server)
 }
 
-// Backends says in a line which backend servers get.
-func (s *Stack) Backends() string {
+// Backends says in a line which backend servers get. It fails when that is one which does not answer.
+func (s *Stack) Backends(ctx context.Context) (string, error) {
 	switch {
 	case s.bindings.cfg.First != nil:
-		one, err := s.bindings.External(context.Background(), "")
+		one, err := s.bindings.External(ctx, "")
 		if err != nil {
-			return err.Error()
+			return "", err
 		}
-		return one.Describe()
+		return one.Describe(), nil
 	case s.bindings.cfg.Kind == EmbeddedBackends:
-		return "an embedded engine for each server, whose data is in memory and gone when midas ends"
+		return "an embedded engine for each server, whose data is in memory and gone when midas ends", nil
 	}
-	return fmt.Sprintf("a private server for each server, %s", backend.Installed())
+	return fmt.Sprintf("a private server for each server, %s", backend.Installed()), nil
 }
 
 // Bound says of each server, by name, what its backend is, if that is open, and where it is
