@@ -13,6 +13,8 @@ SERVERS := test/servers/install.sh
 # SQLite is C that was translated to Go. To have the race detector watch every word that it touches
 # takes four times as long, and it would find no race of ours there.
 RACE    := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
+# Tests mostly wait for servers: one package more than there are processors keeps these busy.
+AT_ONCE := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 SOURCES := \( -name '*.go' -o -name go.mod -o -name '*.sql' -o -name '*.json' -o -name '*.html' -o -name '*.css' \) \
 	! -name '*_test.go' ! -path './test/*' ! -path './tools/*'
 
@@ -44,11 +46,11 @@ servers:
 # and say in one line what was left out. What is slow, and about what is rare, says so in its name.
 test: build lean
 	@if [ -n "$$CI" ]; then $(SERVERS); else $(SERVERS) --optional; fi
-	$(GO) test $(RACE) -timeout 20m -tags $(TAGS) -skip '_slow$$' ./...
+	$(GO) test $(RACE) -p $(AT_ONCE) -timeout 20m -tags $(TAGS) -skip '_slow$$' ./...
 
 test-all: build lean
 	@if [ -n "$$CI" ]; then $(SERVERS); else $(SERVERS) --optional; fi
-	$(GO) test $(RACE) -timeout 30m -tags $(TAGS) -run '_slow$$' \
+	$(GO) test $(RACE) -p $(AT_ONCE) -timeout 30m -tags $(TAGS) -run '_slow$$' \
 		$$(grep -rlE '^func Test[A-Za-z0-9]+_slow\(' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 
 # Without cgo, as it is built: on a machine with cold caches that saves a third of the time.
