@@ -90,6 +90,7 @@ A server with ` + "`listen`" + ` is refused at the common address; ` + "`midas u
 ` + "```yaml" + `
 servers:
 - name: mydb
+  resourceGroup: myResourceGroup   # where the server must be: else the first one of its name has what is declared
   backend: {url: 'mysql://midas@db1:3306', passwordFile: /etc/midas/db.pw, ca: /etc/midas/db-ca.pem}
   listen: ['127.0.0.1:7307']   # its alone: needed where one server is MySQL and another MariaDB
 ` + "```" + `
