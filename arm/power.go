@@ -60,7 +60,7 @@ func hinted(err error) error {
 	if hint == "" {
 		return err
 	}
-	return midas.Errorf(midas.CodeOf(err), "%w; %s", err, hint).WithHint("%s", hint)
+	return midas.Errorf(midas.CodeOf(err), "%w; %s", err, hint)
 }
 
 // bindServer gives a server that was made its backend. One that gets none is not there afterwards.
