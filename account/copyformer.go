@@ -58,9 +58,9 @@ func (c *Copies) endFormer(server string) error {
 	return nil
 }
 
-// settle makes the accounts anew here that the server had at another backend under a former
+// renewFormer makes the accounts anew here that the server had at another backend under a former
 // midas, but those that it has already or that were dropped since.
-func (s *Store) settle(ctx context.Context) error {
+func (s *Store) renewFormer(ctx context.Context) error {
 	if !s.before.Elsewhere || s.folder == nil {
 		return nil
 	}

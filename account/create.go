@@ -103,7 +103,7 @@ func cannot(a Account, why string, args ...any) *Error {
 }
 
 // clear prepares for making a: it returns the account if there is one already, refuses
-// names that others have, and settles the row of an account that is gone.
+// names that others have, and reconciles the row of an account that is gone.
 func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Account, found bool, err error) {
 	users, err := s.dialect.byName(ctx, q, a.User)
 	if err != nil {

@@ -50,8 +50,8 @@ func (s *Store) find(ctx context.Context, user, verb string, ask func(*Store, co
 	flight := s.flights.DoChan(verb+" "+user, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 		defer cancel()
-		found, settled, err := ask(s, ctx, user)
-		if err == nil && settled {
+		found, final, err := ask(s, ctx, user)
+		if err == nil && final {
 			s.cache.put(user, found, epoch)
 		}
 		return found, err
@@ -78,7 +78,7 @@ func (s *Store) sighted(ctx context.Context, user string) (sight, error) {
 }
 
 // look asks the backend and changes nothing.
-func (s *Store) look(ctx context.Context, user string) (live []Account, settled bool, err error) {
+func (s *Store) look(ctx context.Context, user string) (live []Account, final bool, err error) {
 	seen, err := s.sighted(ctx, user)
 	if err == nil && seen.doubted() {
 		return nil, false, unavailable(verbLookUp+" '"+user+"'", ErrDoubtful)
@@ -86,9 +86,9 @@ func (s *Store) look(ctx context.Context, user string) (live []Account, settled 
 	return seen.answer(err)
 }
 
-// reconcileDoubts asks the backend and settles what is doubtful. The answer is not settled, and not to be
+// reconcileDoubts asks the backend and reconciles doubtful rows. The answer is not final, and not to be
 // cached, while another's change keeps the lock.
-func (s *Store) reconcileDoubts(ctx context.Context, user string) (live []Account, settled bool, err error) {
+func (s *Store) reconcileDoubts(ctx context.Context, user string) (live []Account, final bool, err error) {
 	seen, err := s.sighted(ctx, user)
 	if err != nil || !seen.doubted() {
 		return seen.answer(err)
@@ -130,7 +130,7 @@ func (s *Store) reconcileDoubts(ctx context.Context, user string) (live []Accoun
 // sight is what rows, their copy and accounts say together about a user name.
 type sight struct {
 	live []Account // the rows whose account is there
-	// doubtful are the rows to settle, because their account is gone or has lost its
+	// doubtful are the rows to reconcile, because their account is gone or has lost its
 	// marker, or one of that name carries the marker or label of a row with another name.
 	// An unproven account that is locked already is left to Sweep.
 	doubtful []Account
@@ -248,7 +248,7 @@ func (s *Store) reconcileRowBy(ctx context.Context, q querier, row Account, proo
 }
 
 // move writes a row under the name that its account has now. A row that has that name
-// already gives way and is settled in turn: names may have gone round.
+// already gives way and is moved in turn: names may have gone round.
 func (s *Store) move(ctx context.Context, q querier, row Account, before string) error {
 	there, err := readRows(ctx, q, "`user` = ? AND `host` = ?", row.User, row.Host)
 	if err != nil {

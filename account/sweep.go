@@ -52,7 +52,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 	// Those who may write to schema midas can keep rows from being written, by a trigger or the
 	// lock of a row. That must not keep accounts from being locked.
 	mending, stop := context.WithTimeout(ctx, sweepTableTimeout)
-	unmended := errors.Join(s.sweepTable(mending), s.settle(mending))
+	unmended := errors.Join(s.sweepTable(mending), s.renewFormer(mending))
 	stop()
 	rows, users, err := s.takeInventory(ctx)
 	if err != nil {

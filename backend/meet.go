@@ -74,7 +74,7 @@ func (t target) noGreeting(err error) error {
 		WithHint("check host and port in the backend URL; MySQL's classic protocol is usually on port 3306")
 }
 
-// recognise settles by what the server at a local address is known, at the first contact
+// recognise decides by what the server at a local address is known, at the first contact
 // and from then on, and with that whether the hop has TLS.
 func (t *target) recognise(m met, file string, log *slog.Logger) error {
 	all, err := readKnown(file)
