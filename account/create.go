@@ -35,7 +35,7 @@ type Created struct {
 }
 
 // Create makes an AADUSER: an account of the backend without privileges, and its
-// mapping. Errors carry MySQL error numbers (NumberOf): Invalid for names and ids that
+// mapping. Errors carry MySQL error numbers (Error): Invalid for names and ids that
 // cannot be; NotFound with 9102 when the directory does not know the identity; Conflict
 // when an account of that name exists; Unavailable when the backend fails. After an
 // error nothing is left behind; should the backend be gone by then, what is left opens

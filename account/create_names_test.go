@@ -101,7 +101,7 @@ func TestCreateRefusesNames(t *testing.T) {
 			tt.r.SkipValidation = tt.r.ID != ""
 			_, err := s.Create(t.Context(), tt.r, true)
 			var public *midas.Error
-			if n, _ := NumberOf(err); n != tt.number || !errors.As(err, &public) || !public.Public || public.Code != midas.Invalid {
+			if n, _ := numberOf(err); n != tt.number || !errors.As(err, &public) || !public.Public || public.Code != midas.Invalid {
 				t.Errorf("%s: number %d, error %v", tt.what, n, err)
 			}
 			if err != nil && (!utf8.ValidString(err.Error()) || strings.Contains(err.Error(), "hunter2")) {

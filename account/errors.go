@@ -1,8 +1,6 @@
 package account
 
 import (
-	"errors"
-
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
@@ -25,16 +23,6 @@ func (e *Error) Unwrap() error { return e.Reason }
 func (e *Error) WithHint(format string, args ...any) *Error {
 	e.Reason.WithHint(format, args...)
 	return e
-}
-
-// NumberOf returns the MySQL error number and SQLSTATE to answer err with: its own if
-// it has one, else 1105 (unknown error).
-func NumberOf(err error) (number uint16, sqlState string) {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Number, e.SQLState
-	}
-	return mysqlerr.Unknown, mysqlerr.General
 }
 
 // refuse makes an error that may be told: everything here answers somebody whose token

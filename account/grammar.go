@@ -110,7 +110,7 @@ func (s *scanner) scope(t token) (verb, bool) {
 // Parse reads the first statement of sql if it is one of ours: CREATE AADUSER, or SET
 // of aad_auth_validate_oids_in_tenant. ok is false, and cheaply so, when it is not.
 // rest is the text after the statement's semicolon, "" when no other statement follows.
-// err (Invalid, with a MySQL error number, see NumberOf) means that the statement is ours
+// err (Invalid, with a MySQL error number, see Error) means that the statement is ours
 // and cannot be run as written.
 func Parse(sql string, opts Options) (st Statement, rest string, ok bool, err error) {
 	s := newScanner([]byte(sql[:min(len(sql), MaxStatement)]), opts)

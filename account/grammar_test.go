@@ -144,7 +144,7 @@ func TestParseErrors(t *testing.T) {
 			if !ok || err == nil {
 				t.Fatalf("ok %v, err %v", ok, err)
 			}
-			if n, _ := NumberOf(err); n != tt.number || midas.CodeOf(err) != midas.Invalid {
+			if n, _ := numberOf(err); n != tt.number || midas.CodeOf(err) != midas.Invalid {
 				t.Errorf("number %d, code %q", n, midas.CodeOf(err))
 			}
 			if text := err.Error() + " / " + midas.HintOf(err); !strings.Contains(text, tt.message) {

@@ -75,7 +75,7 @@ func TestAdmit(t *testing.T) {
 			if err == nil {
 				t.Fatal("admitted")
 			}
-			number, _ := NumberOf(err)
+			number, _ := numberOf(err)
 			var public *midas.Error
 			if number != tt.number || !errors.As(err, &public) || !public.Public || public.Code != midas.Forbidden {
 				t.Errorf("number %d, error %#v", number, public)
@@ -89,11 +89,11 @@ func TestAdmit(t *testing.T) {
 
 func TestNumberOf(t *testing.T) {
 	for number, state := range map[uint16]string{mysqlerr.AccessDenied: "28000", mysqlerr.AADTokenNotValid: "HY000", mysqlerr.AADValidateUser: "HY000", mysqlerr.Parse: "42000"} {
-		if n, s := NumberOf(errors.Join(errors.New("x"), refuse(number, midas.Invalid, "y"))); n != number || s != state {
-			t.Errorf("NumberOf = %d %s, want %d %s", n, s, number, state)
+		if n, s := numberOf(errors.Join(errors.New("x"), refuse(number, midas.Invalid, "y"))); n != number || s != state {
+			t.Errorf("numberOf = %d %s, want %d %s", n, s, number, state)
 		}
 	}
-	if n, s := NumberOf(errors.New("x")); n != 1105 || s != "HY000" {
+	if n, s := numberOf(errors.New("x")); n != 1105 || s != "HY000" {
 		t.Errorf("unknown: %d %s", n, s)
 	}
 }

@@ -19,8 +19,8 @@ type Former struct {
 	TakesOver bool
 	// Elsewhere is for a server that a former midas had at another backend, which this one shows
 	// by none of its rows: its accounts are made anew here from the copy of their rows, or from
-	// what the store of the other backend kept of them, without what was granted to them. It may be set for ever, and of every server: what SharedKey sealed
-	// is made anew once.
+	// what the store of the other backend kept of them, without what was granted to them. It may
+	// be set for ever, and of every server: what SharedKey sealed is made anew once.
 	Elsewhere bool
 }
 

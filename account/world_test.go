@@ -15,6 +15,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/mysqltest"
 )
 
@@ -257,7 +258,7 @@ func (w *world) lookup(s *Store, user string) []Account {
 // expect checks class and number of an error.
 func expect(t *testing.T, err error, code midas.Code, number uint16) {
 	t.Helper()
-	if n, _ := NumberOf(err); err == nil || midas.CodeOf(err) != code || n != number {
+	if n, _ := numberOf(err); err == nil || midas.CodeOf(err) != code || n != number {
 		t.Fatalf("error %v (%s, %d), want %s, %d", err, midas.CodeOf(err), n, code, number)
 	}
 }
@@ -301,4 +302,14 @@ func (s *Store) found(ctx context.Context, user string) ([]Account, error) {
 		accounts, err = s.Mend(ctx, user)
 	}
 	return accounts, err
+}
+
+// numberOf returns the MySQL error number and SQLSTATE to answer err with: its own if
+// it has one, else 1105 (unknown error).
+func numberOf(err error) (number uint16, sqlState string) {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Number, e.SQLState
+	}
+	return mysqlerr.Unknown, mysqlerr.General
 }

@@ -43,11 +43,3 @@ func newCache(size int) (*cache, error) {
 func (c *cache) get(d digest) (*verdict, bool) { return c[d[0]%shards].Get(d) }
 func (c *cache) put(d digest, v *verdict)      { c[d[0]%shards].Add(d, v) }
 func (c *cache) drop(d digest)                 { c[d[0]%shards].Remove(d) }
-
-func (c *cache) len() int {
-	n := 0
-	for _, shard := range c {
-		n += shard.Len()
-	}
-	return n
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
 	"github.com/midas-mysql/midas/internal/statedir"
 )
@@ -69,8 +70,11 @@ func (s *Stack) Installed(ctx context.Context) bool {
 // midas's own schema, too. A server that the directory does not have has none.
 func (s *Stack) Uninstall(ctx context.Context, name string, all bool) error {
 	server, err := s.directory.Server(ctx, name)
-	if err != nil {
+	switch {
+	case midas.CodeOf(err) == midas.NotFound:
 		return nil
+	case err != nil:
+		return err
 	}
 	store, err := s.account(ctx, server)
 	if err != nil {
