@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -34,9 +35,9 @@ func TestScripts_slow(t *testing.T) {
 	testscript.Run(t, scripts("slow", "auto", built(t), func() string { return "auto" }))
 }
 
-// TestScriptsOnEachBackend runs test/script/each-backend on the embedded engine, on
-// private servers of MariaDB, and of MySQL 9.7 what is about more than one, and on a MySQL 9.7
-// that is named by its URL.
+// TestScriptsOnEachBackend runs test/script/each-backend on the embedded engine, on private
+// servers of MariaDB, and on a MySQL 9.7 that is named by its URL; what is about more than one
+// server also on private servers of MySQL 9.7, and on databases that the settings file declares.
 func TestScriptsOnEachBackend(t *testing.T) {
 	clearEnvironment(t)
 	program := built(t)
@@ -60,6 +61,21 @@ func TestScriptsOnEachBackend(t *testing.T) {
 		all.Dir, all.Files = "", []string{filepath.Join(all.Dir, "apart.txtar")}
 		testscript.Run(t, all)
 	})
+	for _, dialect := range []string{"mariadb", "mysql"} {
+		t.Run("declared "+dialect, func(t *testing.T) {
+			all := scripts("each-backend", "declared", program, func() string { return "embedded" })
+			all.Dir, all.Files = "", []string{filepath.Join(all.Dir, "apart.txtar")}
+			setUp := all.Setup
+			all.Setup = func(e *testscript.Env) error {
+				path := filepath.Join(e.WorkDir, "declared.yaml")
+				e.Setenv("MIDAS_CONFIG", path)
+				text := fmt.Sprintf("servers: [{name: one, backend: {url: '%s'}}, {name: two, backend: {url: '%s'}}]\n",
+					mysqltest.Fresh(t, dialect).URL, mysqltest.Fresh(t, dialect).URL)
+				return errors.Join(setUp(e), os.WriteFile(path, []byte(text), 0o600))
+			}
+			testscript.Run(t, all)
+		})
+	}
 	t.Run("MySQL 9.7 by URL", func(t *testing.T) {
 		mysqltest.Require(t, mysqltest.MySQLServer)
 		// One for each script: two midases cannot both have their administrator on it.
@@ -96,7 +112,7 @@ func scripts(dir, kind, program string, backend func() string) testscript.Params
 		RequireUniqueNames: true,
 		Setup:              func(e *testscript.Env) error { return setUpScript(e, program, backend()) },
 		Condition: func(condition string) (bool, error) {
-			if slices.Contains([]string{"embedded", "private", "url"}, condition) {
+			if slices.Contains([]string{"embedded", "private", "url", "declared"}, condition) {
 				return condition == kind, nil
 			}
 			return have(condition)
@@ -231,7 +247,7 @@ func scriptUp(ts *testscript.TestScript, args []string) {
 		ts.Fatalf("midas is up already")
 	}
 	var environ []string
-	for _, name := range []string{"PATH", "HOME", "XDG_STATE_HOME", "TMPDIR"} {
+	for _, name := range []string{"PATH", "HOME", "XDG_STATE_HOME", "TMPDIR", "MIDAS_CONFIG"} {
 		environ = append(environ, name+"="+ts.Getenv(name))
 	}
 	for _, name := range addresses {
