@@ -196,6 +196,8 @@ func (c *client) errorPacket(err error, proved bool) wire.ERR {
 		return e
 	case errors.As(err, &reason) && reason.Public:
 		return wire.NewERR(mysqlerr.AccessDenied, "%s", c.worded(mysqlerr.AccessDenied, reason))
+	case errors.Is(err, ErrStopped) && proved: // on purpose: another try does not help, and nothing failed
+		return wire.NewERR(mysqlerr.Unknown, "%s", withHint(err))
 	case midas.CodeOf(err) == midas.Unavailable && proved:
 		c.refusals.Error(c.remote(), "sign-in could not be decided", "user", c.login.User, "error", err, midas.HintAttr(err))
 		return wire.NewERR(mysqlerr.Unknown, "midas could not decide this sign-in, try again (%s)", withHint(err))

@@ -138,5 +138,9 @@ func serverKeyPath(ctx context.Context, a *armclient.Client, name, below string)
 		}
 		known = append(known, s.Name)
 	}
-	return "", midas.Errorf(midas.NotFound, "there is no server %q", name).WithHint("there are: %s", strings.Join(known, ", "))
+	missing := midas.Errorf(midas.NotFound, "there is no server %q", name)
+	if len(known) == 0 {
+		return "", missing.WithHint("there are none yet; for one: midas mysql flexible-server create --resource-group myResourceGroup --name mydb")
+	}
+	return "", missing.WithHint("there are: %s", strings.Join(known, ", "))
 }
