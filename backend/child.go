@@ -198,6 +198,13 @@ var errStopped = errors.New("stopped before it was ready")
 func (c *child) answering(died <-chan error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
 	defer cancel()
+	go func() { // a server that hangs lets a question wait for as long as it may
+		select {
+		case <-c.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -211,9 +218,21 @@ func (c *child) answering(died <-chan error) error {
 		case <-c.stop:
 			return errStopped
 		case <-ctx.Done():
+			if c.stopping() {
+				return errStopped
+			}
 			return fmt.Errorf("no answer within %v: %w", readyTimeout, err)
 		case <-tick.C:
 		}
+	}
+}
+
+func (c *child) stopping() bool {
+	select {
+	case <-c.stop:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -3,6 +3,7 @@
 package backend_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -233,4 +234,24 @@ func TestPrivateErrors(t *testing.T) {
 	}
 	_, err = backend.Private(t.Context(), backend.PrivateConfig{Dir: dir, Binary: mariadb, Password: "x"})
 	expect(t, err, midas.Unavailable, "did not start")
+}
+
+// The administrator of a MariaDB may alter midas's own account, with all others for one. A restart
+// leads back, or nobody could sign in at that server any more.
+func TestRestartUndoesConditionsOfTheServiceAccount(t *testing.T) {
+	binary := mysqltest.Require(t, mysqltest.MariaDBServer)
+	b := open(t, prepared(t, binary), binary)
+	for _, condition := range []string{"REQUIRE SSL", "REQUIRE X509", "WITH MAX_QUERIES_PER_HOUR 1 MAX_USER_CONNECTIONS 1", "PASSWORD EXPIRE INTERVAL 1 DAY"} {
+		run(t, b.DB(), "ALTER USER midas@localhost "+condition)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		err := b.Restart(ctx, backend.PrivateOptions{})
+		cancel()
+		if err != nil {
+			t.Fatalf("%s: %v", condition, err)
+		}
+		var left string
+		if err := b.DB().QueryRow("SHOW CREATE USER midas@localhost").Scan(&left); err != nil || strings.Contains(left, "REQUIRE") || strings.Contains(left, "MAX_") || strings.Contains(left, "INTERVAL") {
+			t.Errorf("%s: %s, %v", condition, left, err)
+		}
+	}
 }

@@ -55,14 +55,29 @@ func (s *Stack) openBindings(ctx context.Context) error {
 	s.onClose(func() { _ = s.bindings.Close() })
 	if first != nil {
 		_, err := s.bindings.External(ctx, "")
-		if err != nil && midas.CodeOf(err) != midas.Unavailable {
+		if err != nil && !s.waitsFor(ctx, err) {
 			return err
 		}
-		if err != nil { // it may start later than midas, whose tokens others wait for
-			s.log.WarnContext(ctx, "the database does not answer; midas goes on, and tries it again at each sign-in", "error", err, midas.HintAttr(err))
+		if err != nil {
+			s.log.WarnContext(ctx, "the database is of no use for now; midas goes on, and tries it again at each sign-in", "error", err, midas.HintAttr(err))
 		}
 	}
 	return s.warnUnbound(ctx)
+}
+
+// waitsFor tells whether midas starts without the database of --backend. It may start later than
+// midas, whose tokens others wait for. While it is down any user of the machine can answer in its
+// place, and it may refuse midas until it has been restored: once there are servers, neither
+// keeps those of other servers out.
+func (s *Stack) waitsFor(ctx context.Context, err error) bool {
+	switch midas.CodeOf(err) {
+	case midas.Unavailable:
+		return true
+	case midas.Forbidden, midas.Unauthenticated:
+		servers, failed := s.directory.ServersByAge(ctx)
+		return failed == nil && len(servers) > 0
+	}
+	return false
 }
 
 // chooseKind reads Config.Backend.

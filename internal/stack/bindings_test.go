@@ -118,6 +118,17 @@ func TestServersAreNotWithoutNumber(t *testing.T) {
 	}
 }
 
+// Of servers that are made at once Admit lets all pass, and the oldest are left.
+func TestServersMadeAtOnceAreNotWithoutNumber(t *testing.T) {
+	b := bindings(t, BindingsConfig{Kind: PrivateBackends, Max: 1, State: t.TempDir()})
+	if err := b.AdmitMade(t.Context(), older); err != nil {
+		t.Errorf("the older: %v", err)
+	}
+	if err := b.AdmitMade(t.Context(), younger); midas.CodeOf(err) != midas.Conflict || !strings.Contains(midas.HintOf(err), "--max-servers") {
+		t.Errorf("the younger: %v (%s)", err, midas.HintOf(err))
+	}
+}
+
 // What a former midas had at one private server for all, the oldest server keeps, with its data;
 // the other one begins with none. What comes of their accounts is tested in package account.
 func TestBackendOfAFormerMidasIsDivided(t *testing.T) {

@@ -154,14 +154,40 @@ func (b *Bindings) Admit(ctx context.Context, group, name string) error {
 	if err != nil || slices.ContainsFunc(all, func(one midas.Server) bool { return strings.EqualFold(one.Name, name) }) {
 		return err // it is there, and has what it has
 	}
-	others := len(slices.DeleteFunc(all, func(one midas.Server) bool { return b.declared(one.Name) }))
+	return b.room(name, b.undeclared(all))
+}
+
+// AdmitMade tells why a server that was made since Admit is one too many: of those that are made
+// at once Admit lets all pass. The oldest stay.
+func (b *Bindings) AdmitMade(ctx context.Context, s midas.Server) error {
+	if b.declared(s.Name) {
+		return nil
+	}
+	all, err := b.cfg.Servers(ctx)
+	if err != nil {
+		return err
+	}
+	older := b.undeclared(all)
+	if at := slices.IndexFunc(older, func(one midas.Server) bool { return one.UniqueID == s.UniqueID }); at >= 0 {
+		older = older[:at]
+	}
+	return b.room(s.Name, older)
+}
+
+// undeclared takes the servers that a declaration is for from among all.
+func (b *Bindings) undeclared(all []midas.Server) []midas.Server {
+	return slices.DeleteFunc(all, func(one midas.Server) bool { return b.declared(one.Name) })
+}
+
+// room tells why a server without a declaration has no place beside others of that kind.
+func (b *Bindings) room(name string, others []midas.Server) error {
 	switch {
-	case b.cfg.First != nil && others == 0:
+	case b.cfg.First != nil && len(others) == 0:
 		return nil
 	case b.cfg.First != nil, b.cfg.Kind == NoBackends:
 		return unbound(name)
-	case others >= b.cfg.Max:
-		return midas.Errorf(midas.Conflict, "there are %d servers whose database midas runs itself, and no more are allowed", others).
+	case len(others) >= b.cfg.Max:
+		return midas.Errorf(midas.Conflict, "there are %d servers whose database midas runs itself, and no more are allowed", len(others)).
 			WithHint("delete one that nobody needs, or give midas up a higher --max-servers")
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/mysqltest"
 	"github.com/midas-mysql/midas/internal/workload"
 )
@@ -45,4 +46,28 @@ func TestDatabaseMayStartLater(t *testing.T) {
 	if _, err := w.made("one"); err != nil {
 		t.Error(err)
 	}
+}
+
+// A database that refuses midas, as one does in whose place somebody else answers, ends the first
+// start: it may be the wrong one. Later others have servers, and are not kept out.
+func TestDatabaseThatRefusesKeepsNobodyElseOut(t *testing.T) {
+	database := mysqltest.Fresh(t, "mariadb")
+	w := &accountsWorld{T: t, state: filepath.Join(t.TempDir(), "state"), mysql: database}
+	open := func(password string) (*Stack, error) {
+		return Open(t.Context(), Config{
+			State: w.state, Control: "127.0.0.1:0", Metadata: "127.0.0.1:0", MySQL: "127.0.0.1:0",
+			Backend: "mysql://" + database.User + "@" + database.Addr, BackendPassword: password, AdminLogin: OperatorLogin,
+		})
+	}
+	if _, err := open("wrong"); midas.CodeOf(err) != midas.Unauthenticated {
+		t.Fatalf("the first start: %v", err)
+	}
+	w.open()
+	_, _, err := w.directory.PutGroup(t.Context(), nil, "rg", "eastus", nil)
+	w.must(err)
+	w.server()
+	w.Close()
+	s, err := open("wrong")
+	w.must(err)
+	s.Close()
 }

@@ -137,6 +137,9 @@ func (p powers) Admit(ctx context.Context, group, name string) error {
 
 // Bind implements arm.Backends.
 func (p powers) Bind(ctx context.Context, s midas.Server) error {
+	if err := p.stack.bindings.AdmitMade(ctx, s); err != nil {
+		return err
+	}
 	p.stack.dropBefore(ctx, s.Name)
 	one, err := p.stack.bindings.Backend(ctx, s)
 	if err != nil {
