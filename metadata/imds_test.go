@@ -180,6 +180,19 @@ func TestTokensAreCached(t *testing.T) {
 	}
 }
 
+// A clock that was a day ahead and is put right leaves no token that is refused for that day.
+func TestTokenOfAClockThatWasAheadIsNotKept(t *testing.T) {
+	w := newWorld(t)
+	w.identity("myManagedIdentity")
+	right := w.now
+	w.now = right.Add(24 * time.Hour)
+	ahead := w.token(w.imds())
+	w.now = right
+	if again := w.token(w.imds()); again["access_token"] == ahead["access_token"] || again["not_before"] > strconv.FormatInt(right.Unix(), 10) {
+		t.Errorf("a token that counts from %s on", again["not_before"])
+	}
+}
+
 func TestEachResourceHasItsToken(t *testing.T) {
 	w := newWorld(t)
 	w.identity("myManagedIdentity")

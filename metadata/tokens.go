@@ -34,6 +34,12 @@ type signedToken struct {
 	basis *feed.Basis
 }
 
+// halfLeft tells whether more than half of a token's life is left. One that was made while the clock
+// was ahead has not begun, and everybody would refuse it until then.
+func (t signedToken) halfLeft(now time.Time) bool {
+	return !now.Before(t.NotBefore) && t.Expiry.Sub(now) > now.Sub(t.NotBefore)
+}
+
 // tokenKey is what makes two requests want the same token. A principal id is never
 // used again, so a recreated identity finds nothing of its predecessor's.
 type tokenKey struct{ principalID, resource string }
@@ -52,7 +58,7 @@ func (t *tokens) get(ctx context.Context, now time.Time, state feedState, id mid
 	t.mu.Lock()
 	known, ok := t.minted.Get(key)
 	t.mu.Unlock()
-	if ok && !fresh && known.Expiry.Sub(now) > now.Sub(known.NotBefore) && state.holds(known.basis) && t.stands(ctx, known) {
+	if ok && !fresh && known.halfLeft(now) && state.holds(known.basis) && t.stands(ctx, known) {
 		return known.Token, nil
 	}
 	// Two requests at once may both mint: both tokens are good, and neither waits.

@@ -66,7 +66,7 @@ func (l *leaves) certificate(serverName string) (*tls.Certificate, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e, have := l.kept[key]; have {
-		if one := e.Value.(*leaf); l.ca.now().Before(one.cert.Leaf.NotAfter.Add(-renewBefore)) {
+		if one := e.Value.(*leaf); one.servesAt(l.ca.now()) {
 			l.used.MoveToBack(e)
 			return &one.cert, nil
 		}
@@ -82,6 +82,13 @@ func (l *leaves) certificate(serverName string) (*tls.Certificate, error) {
 		l.forget(l.used.Front())
 	}
 	return &next.cert, nil
+}
+
+// servesAt tells whether clients take the certificate, and will for a while. A clock that was ahead
+// when it was made, and was put right, leaves one that begins later.
+func (l *leaf) servesAt(now time.Time) bool {
+	cert := l.cert.Leaf
+	return !now.Before(cert.NotBefore) && now.Before(cert.NotAfter.Add(-renewBefore))
 }
 
 func (l *leaves) forget(e *list.Element) {
