@@ -27,10 +27,19 @@ type backendUser struct {
 // is tells whether u has the name and host of a.
 func (u backendUser) is(a Account) bool { return u.user == a.User && u.host == a.Host }
 
-// dialect is what differs between backends: how an account is marked as ours.
+// dialect is what differs between backends: how an account is marked as ours, and all that
+// follows from it.
 type dialect interface {
-	// ready tells whether the backend can mark accounts.
-	ready(ctx context.Context, q querier) error
+	reading
+	marking
+	secrets
+	locking
+	connected
+	granting
+}
+
+// reading tells what accounts the backend has.
+type reading interface {
 	// byName lists the accounts of that name, with any host.
 	byName(ctx context.Context, q querier, user string) ([]backendUser, error)
 	// all lists the accounts that carry a marker or label, those that have the name of a row of
@@ -38,46 +47,68 @@ type dialect interface {
 	all(ctx context.Context, q querier, server, self string) ([]backendUser, error)
 	// byMarker lists the accounts that carry the id as marker or as label.
 	byMarker(ctx context.Context, q querier, mapping string) ([]backendUser, error)
+	// native lists the accounts of that name, with any host.
+	native(ctx context.Context, q querier, user string) ([]nativeUser, error)
+	// requiresTLS tells whether an account of that name is let in over TLS alone.
+	requiresTLS(ctx context.Context, q querier, user string) (bool, error)
+}
+
+// marking makes accounts that can be told as midas's.
+type marking interface {
+	// ready tells whether the backend can mark accounts.
+	ready(ctx context.Context, q querier) error
 	// create makes the account, marked, without privileges. It fails if it exists.
 	create(ctx context.Context, q querier, a Account, secret string) error
 	// mark gives u the marker, if its password is still what it was when it was read.
 	mark(ctx context.Context, q querier, u backendUser, mapping string) error
+	// load makes the backend know an account that is in its tables.
+	load(ctx context.Context, q querier, a Account) error
+}
+
+// secrets are the passwords of the accounts, which midas alone knows.
+type secrets interface {
 	// holds tells whether secret opens u, and nothing else does.
 	holds(u backendUser, secret string) bool
 	// setSecret gives the account its secret again, and no expiry. The
 	// caller has checked that it carries the marker and checks again afterwards.
 	setSecret(ctx context.Context, q querier, a Account, secret string) error
+	// armour is setSecret for an account whose password is changed over and over: where the
+	// backend can, further changes do not reach the secret.
+	armour(ctx context.Context, q querier, a Account, secret string) error
 	// bind keeps the owner of the account from setting a password, or lets it be told, and
 	// keeps the password from expiring.
 	bind(ctx context.Context, q querier, a Account) error
+	// remembers tells whether the backend goes on letting in a password that it found right, in
+	// a sign-in that began before the password was changed, until it is changed again.
+	remembers() bool
+}
+
+// locking closes accounts, and opens them again.
+type locking interface {
 	// lock locks the account of that name and host, no matter who made it.
 	lock(ctx context.Context, q querier, a Account) error
 	// suspend locks u, and notes on it that midas did.
 	suspend(ctx context.Context, q querier, u backendUser, mapping string) error
 	// resume takes back suspend.
 	resume(ctx context.Context, q querier, u backendUser, mapping string) error
+}
+
+// connected is about the connections that accounts have at the backend.
+type connected interface {
 	// endSessions ends the connections of the account at the backend.
 	endSessions(ctx context.Context, q querier, a Account) error
-	// remembers tells whether the backend goes on letting in a password that it found right, in
-	// a sign-in that began before the password was changed, until it is changed again.
-	remembers() bool
 	// busy tells whether the connection of that id is there and doing something.
 	busy(ctx context.Context, q querier, id uint32) (bool, error)
-	// armour is setSecret for an account whose password is changed over and over: where the
-	// backend can, further changes do not reach the secret.
-	armour(ctx context.Context, q querier, a Account, secret string) error
-	// load makes the backend know an account that is in its tables.
-	load(ctx context.Context, q querier, a Account) error
+}
+
+// granting is for administrators.
+type granting interface {
 	// grant gives privileges on everything, with the right to pass them on. It fails if
 	// there is no such account.
 	grant(ctx context.Context, q querier, a Account, privileges string) error
 	// confined tells whether grant has kept a from writing where accounts are kept, as far
 	// as the backend can.
 	confined(ctx context.Context, q querier, a Account) (bool, error)
-	// requiresTLS tells whether an account of that name is let in over TLS alone.
-	requiresTLS(ctx context.Context, q querier, user string) (bool, error)
-	// native lists the accounts of that name, with any host.
-	native(ctx context.Context, q querier, user string) ([]nativeUser, error)
 }
 
 // rowNames are the names of a server's rows, or of all for the server "".

@@ -74,15 +74,8 @@ func TestServerKey(t *testing.T) {
 	if key != serverKey(t, master, "0B1C", 3) || key.Version() != 3 {
 		t.Error("the case of the id makes a difference")
 	}
-	again, err := ParseServerKey(key.Text() + "\n")
-	if err != nil || again != key {
-		t.Errorf("%v, %v", again, err)
-	}
-	text := key.Text()
-	for _, damaged := range []string{"", text[1:], text[:len(text)-1], text + "00", strings.Replace(text, ":3:", ":0:", 1), strings.Replace(text, ":3:", ":x:", 1), strings.Replace(text, ":3:", ":", 1)} {
-		if _, err := ParseServerKey(damaged); midas.CodeOf(err) != midas.Invalid || strings.Contains(fmt.Sprint(err, midas.HintOf(err)), text[20:30]) {
-			t.Errorf("%q: %v", damaged, err)
-		}
+	if text := key.Text(); text != fmt.Sprintf("%s:3:%x", serverKeyPrefix, key.root) {
+		t.Error("the text is another")
 	}
 	for what, derive := range map[string]func() (ServerKey, error){
 		"a short master key": func() (ServerKey, error) { return DeriveServerKey(master[:31], "s", 1) },

@@ -61,20 +61,6 @@ func shortMaster(master []byte) error {
 	return midas.Errorf(midas.Invalid, "the master key has %d bytes, at least %d are needed", len(master), minMaster)
 }
 
-// ParseServerKey reads what Text wrote. Its errors hold nothing of the text.
-func ParseServerKey(text string) (ServerKey, error) {
-	parts := strings.Split(strings.TrimSpace(text), ":")
-	if len(parts) == 3 && parts[0] == serverKeyPrefix {
-		version, err := strconv.Atoi(parts[1])
-		root, rootErr := hex.DecodeString(parts[2])
-		if err == nil && rootErr == nil && version >= 1 && len(root) == sha256.Size {
-			return ServerKey{version, string(root)}, nil
-		}
-	}
-	return ServerKey{}, midas.Errorf(midas.Invalid, "this is no server key").
-		WithHint("it is one line, %s:VERSION:HEX: midas server-key derive --server NAME prints it", serverKeyPrefix)
-}
-
 // Text is the key in one line, for a file that only a gateway of the server may read.
 func (k ServerKey) Text() string {
 	return serverKeyPrefix + ":" + strconv.Itoa(k.version) + ":" + hex.EncodeToString([]byte(k.root))

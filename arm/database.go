@@ -51,7 +51,7 @@ func (a *API) listDatabases(c *call) (answer, error) {
 		return answer{}, err
 	}
 	all, err := a.Databases.List(c.Context(), s.Server())
-	return list(all, func(d Database) any { return showDatabase(s, d) }), err
+	return list(all, func(d Database) any { return showDatabase(s, d) }), hinted(err)
 }
 
 func (a *API) getDatabase(c *call) (answer, error) {
@@ -61,7 +61,7 @@ func (a *API) getDatabase(c *call) (answer, error) {
 	}
 	all, err := a.Databases.List(c.Context(), s.Server())
 	if err != nil {
-		return answer{}, err
+		return answer{}, hinted(err)
 	}
 	for _, d := range all {
 		if strings.EqualFold(d.Name, c.vars["database"]) {
@@ -91,7 +91,7 @@ func (a *API) putDatabase(c *call) (answer, error) {
 	}
 	_, before := a.getDatabase(c)
 	if err := a.Databases.Create(c.Context(), s.Server(), d); err != nil {
-		return answer{}, err
+		return answer{}, hinted(err)
 	}
 	ans, err := a.getDatabase(c)
 	ans.status = http.StatusCreated

@@ -2,6 +2,7 @@ package arm
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/midas-mysql/midas"
@@ -54,8 +55,17 @@ func (a *API) admitServer(c *call) error {
 	return hinted(a.Backends.Admit(c.Context(), c.vars["group"], c.vars["name"]))
 }
 
-// hinted puts the way out of an error into its message: an answer has no place for hints.
+// errSilentBackend is for those who may know of a server, not where its database is.
+var errSilentBackend = &armError{
+	status: http.StatusServiceUnavailable, code: "ServiceUnavailable",
+	message: "The database behind the server does not answer. Retry when it runs; the log of midas says what it met there.",
+}
+
+// hinted puts the way out of a backend's error into its message: an answer has no place for hints.
 func hinted(err error) error {
+	if midas.CodeOf(err) == midas.Unavailable {
+		return errors.Join(errSilentBackend, err)
+	}
 	hint := midas.HintOf(err)
 	if hint == "" {
 		return err

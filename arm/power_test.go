@@ -14,6 +14,7 @@ import (
 type engines struct {
 	full    bool   // no server gets one any more
 	broken  string // the server that gets none though it was admitted
+	silent  string // the server whose database does not answer
 	cannot  bool   // no other version
 	stopped map[string]bool
 	did     []string
@@ -29,6 +30,9 @@ func (e *engines) Admit(_ context.Context, _, name string) error {
 func (e *engines) Bind(_ context.Context, s midas.Server) error {
 	if s.Name == e.broken {
 		return midas.Errorf(midas.Conflict, "servers %s and mydb have the same backend", s.Name)
+	}
+	if s.Name == e.silent {
+		return midas.Errorf(midas.Unavailable, "nothing listens at backend 10.1.2.3:3306")
 	}
 	return nil
 }
@@ -73,6 +77,17 @@ func TestServerWithoutABackendIsRefused(t *testing.T) {
 		t.Errorf("%d %s", resp.StatusCode, text)
 	}
 	w.want(t, http.StatusNotFound, "owner", "GET", servers+"more"+api, "")
+}
+
+// Who may create a server learns that its database is down, and not where that is.
+func TestServerOfASilentDatabaseIsRefused(t *testing.T) {
+	w, e := poweredWorld(t)
+	e.silent = "down"
+	resp, text := w.do(t, "owner", "PUT", servers+"down"+api, `{"location":"eastus"}`)
+	if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(text, "The database behind the server does not answer.") || strings.Contains(text, "10.1.2.3") {
+		t.Errorf("%d %s", resp.StatusCode, text)
+	}
+	w.want(t, http.StatusNotFound, "owner", "GET", servers+"down"+api, "")
 }
 
 func TestServerIsStoppedAndStarted(t *testing.T) {

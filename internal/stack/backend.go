@@ -3,29 +3,31 @@ package stack
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"database/sql"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
+	"github.com/midas-mysql/midas/gateway"
 )
 
 // Backend is what a stack needs of the MySQL behind a server: an embedded engine, a private
 // server or an external one.
 type Backend interface {
-	Dial(ctx context.Context) (net.Conn, error)
-	TLS() *tls.Config
-	Verified() bool
+	gateway.Backend
+	described
 	DB() *sql.DB
+	Wait() error
+	Close() error
+}
+
+// described tells an operator, and the parts that differ between databases, which one it is.
+type described interface {
 	Dialect() string
 	Version() string
 	Describe() string
-	Wait() error
-	Close() error
 }
 
 // DefaultMaxServers is more than a laptop serves well, and leaves its memory and disk to others.

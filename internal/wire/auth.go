@@ -7,7 +7,6 @@ const (
 	PluginNative      = "mysql_native_password"
 	PluginCachingSHA2 = "caching_sha2_password"
 	PluginClear       = "mysql_clear_password"
-	PluginOpenID      = "authentication_openid_connect_client"
 	PluginOld         = "mysql_old_password" // before 4.1; never use it
 )
 
@@ -93,10 +92,6 @@ func copyOf(b []byte) []byte {
 	return bytes.Clone(b)
 }
 
-// openIDCapability is the first byte of what authentication_openid_connect_client
-// sends.
-const openIDCapability = 0x01
-
 // CutToken returns what a client sent as a clear password without the NUL behind it.
 // Exactly one is cut: most clients send one, MySql.Data and older PHP none, and
 // nothing else may be taken off a credential.
@@ -105,24 +100,4 @@ func CutToken(payload []byte) []byte {
 		return payload[: n-1 : n-1]
 	}
 	return payload
-}
-
-// ParseOpenIDToken returns the token in the answer of MySQL's
-// authentication_openid_connect_client plugin; it aliases the payload.
-func ParseOpenIDToken(payload []byte) ([]byte, error) {
-	c := &cursor{packet: "OpenID Connect token", b: payload}
-	c.header(openIDCapability)
-	token := c.lenBytes("token")
-	if c.err == nil && c.left() > 0 {
-		c.fail("something follows the token")
-	}
-	if c.err != nil {
-		return nil, c.err
-	}
-	return token, nil
-}
-
-// AppendOpenIDToken appends the payload that ParseOpenIDToken reads.
-func AppendOpenIDToken(dst []byte, token string) []byte {
-	return appendLenBytes(append(dst, openIDCapability), token)
 }

@@ -96,20 +96,3 @@ func TestCutToken(t *testing.T) {
 		}
 	}
 }
-
-func TestOpenIDToken(t *testing.T) {
-	token := strings.Repeat("e", 2188)
-	payload := AppendOpenIDToken(nil, token)
-	if !bytes.HasPrefix(payload, []byte("\x01\xfc\x8c\x08ee")) {
-		t.Errorf("begins %x, want 01 fc 8c 08 as MySQL's client sends for 2,188 bytes", payload[:6])
-	}
-	got, err := ParseOpenIDToken(payload)
-	if err != nil || string(got) != token {
-		t.Errorf("got %d bytes, %v", len(got), err)
-	}
-	for _, bad := range []string{"", "\x01", "\x00\x01a", "\x01\x02a", "\x01\x01ab", "\x01\x01a\x00", "eyJ\x00"} {
-		if got, err := ParseOpenIDToken([]byte(bad)); err == nil {
-			t.Errorf("%q accepted as %q", bad, got)
-		}
-	}
-}

@@ -229,16 +229,6 @@ func FuzzProcessKill(f *testing.F) {
 	})
 }
 
-func FuzzOpenIDToken(f *testing.F) {
-	f.Add([]byte("\x01\x05eyJ.."))
-	f.Add([]byte("\x01\xfc\x05\x00eyJ.."))
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		roundTrip(t, payload, ParseOpenIDToken, func(token, dst []byte) []byte {
-			return AppendOpenIDToken(dst, string(token))
-		})
-	})
-}
-
 func FuzzCutToken(f *testing.F) {
 	f.Add([]byte("token\x00"))
 	f.Add([]byte("token\x00\x00"))
