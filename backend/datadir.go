@@ -3,6 +3,7 @@
 package backend
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"os"
@@ -55,10 +56,10 @@ func (c *child) initialise(ctx context.Context) error {
 		}
 		args = c.common("--datadir="+fresh, "--auth-root-authentication-method=normal", "--skip-test-db")
 	}
-	out, err := runGroup(ctx, path, args)
+	out, err := runGroup(ctx, dir, path, args)
 	if err != nil {
 		return midas.Errorf(midas.Unavailable, "initialise the backend with %s: %w", path, err).
-			WithHint("it said: %s", lastLines(out, 3))
+			WithHint("it said: %s", reason(out))
 	}
 	if err := os.Rename(fresh, c.data); err != nil {
 		return midas.Errorf(midas.Unavailable, "initialise the backend: %w", err)
@@ -68,9 +69,12 @@ func (c *child) initialise(ctx context.Context) error {
 }
 
 // runGroup runs a program in a process group of its own and ends the whole group when
-// ctx ends: MariaDB's installer is a script with children.
-func runGroup(ctx context.Context, path string, args []string) ([]byte, error) {
+// ctx ends: MariaDB's installer is a script with children. They have a temporary folder of their
+// own: a MariaDB that starts takes the temporary tables of others in its folder for leftovers, and
+// removes them.
+func runGroup(ctx context.Context, temporary, path string, args []string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
@@ -108,6 +112,20 @@ const unbounded = " REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOU
 // quote makes a string literal in the servers' default SQL mode.
 func quote(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`, "\n", `\n`, "\x00", `\0`).Replace(s) + "'"
+}
+
+// reason is what an installer met: MariaDB's goes on to say where bugs are reported.
+func reason(out []byte) string {
+	var errors []byte
+	for line := range bytes.Lines(out) {
+		if bytes.Contains(line, []byte("ERROR")) {
+			errors = append(errors, line...)
+		}
+	}
+	if len(errors) == 0 {
+		errors = out
+	}
+	return lastLines(errors, 3)
 }
 
 func lastLines(out []byte, n int) string {

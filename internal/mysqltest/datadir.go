@@ -32,7 +32,7 @@ func (f flavour) args(more ...string) []string {
 
 // startArgs trade every durability for speed: the data dies with the test.
 func (f flavour) startArgs(data string) []string {
-	args := f.args("--datadir="+data, "--bind-address=127.0.0.1", "--skip-name-resolve", "--performance-schema=OFF",
+	args := f.args("--datadir="+data, "--tmpdir="+filepath.Dir(data), "--bind-address=127.0.0.1", "--skip-name-resolve", "--performance-schema=OFF",
 		"--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite", "--innodb-buffer-pool-size=24M",
 		"--max-connections=500", "--skip-log-bin")
 	if f.dialect == "mysql" {
@@ -99,6 +99,8 @@ func (f flavour) initialise(path string) error {
 		}
 		cmd = exec.Command(install, f.args("--datadir="+path, "--auth-root-authentication-method=normal", "--skip-test-db")...)
 	}
+	// A MariaDB that starts removes the temporary tables of others in its folder for them.
+	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(path))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initialise %s: %w\n%s", f.dialect, err, tail(out, 2000))
 	}
