@@ -64,8 +64,11 @@ func (s *Store) confirm(ctx context.Context, q querier, r mappingRow, v verdict)
 		err := s.deleteRow(ctx, before)
 		return Restored{Account: before, Reason: "the backend has no such account that midas made for this row; the row is deleted"}, err
 	}
-	kept, _, dropped := s.copies.state(before.Mapping)
+	kept, known, dropped := s.copies.state(before.Mapping)
 	after := before
+	if known { // those who knew a former key could have sealed another principal's row
+		after.Kind, after.ID, after.DirectoryName, after.Admin = kept.Kind, kept.ID, kept.DirectoryName, kept.Admin
+	}
 	after.Issuer, after.Tenant = s.issuer, s.tenant // a row of a former midas has none
 	after.Generation = max(before.Generation, kept.Generation, dropped.Generation) + 1
 	if err := s.giveSecret(ctx, q, before, after); err != nil {

@@ -278,3 +278,22 @@ func TestRowNewerThanItsCopy(t *testing.T) {
 		}
 	})
 }
+
+// Those who know a key that the server had before can seal a row as another's. The operator who
+// confirms it gives the account back to its owner alone.
+func TestRestoreGoesByTheCopyForPrincipals(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		cfg := w.copied(w.copyDir())
+		s := w.open(cfg)
+		app := w.create(s, w.name("app"), idA)
+		if err := s.Rekey(t.Context(), w.key(cfg.ServerID, 2)); err != nil {
+			t.Fatal(err)
+		}
+		forged := app
+		forged.ID = idB
+		w.exec(`UPDATE midas.aaduser SET principal = ?, generation = ?, seal = ? WHERE mapping = ?`, forged.ID, forged.Generation, cfg.Key.seal(forged), forged.Mapping)
+		w.advance(time.Minute)
+		w.restores(s, "", app.User)
+		w.opens(s, app.User, idA)
+	})
+}
