@@ -91,3 +91,40 @@ func TestFormerRowsAreTakenOnce(t *testing.T) {
 		}
 	})
 }
+
+// A server that is made at the backend after another one, which took over what was there, takes
+// nothing over: its administrator may have put the row back.
+func TestFormerRowsAreTakenByOneServer(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		dir := w.copyDir()
+		secondBefore := w.formerConfig("second", dir)
+		secondBefore.Copies = nil // it kept none
+		before := w.formerStore(secondBefore)
+		revoked := w.create(before, w.name("revoked"), idA)
+		stolen := w.save()
+		w.exec("DROP USER " + quoteAccount(revoked.User, "%"))
+		w.sweep(before)
+
+		cfg := w.upgraded("second", dir)
+		cfg.Former.Elsewhere = true
+		s := w.open(cfg)
+		first := func(server string, takenOver bool) *Store {
+			cfg := w.upgraded(server, dir)
+			cfg.Former.TakesOver, cfg.Former.TakenOver = true, takenOver
+			return w.open(cfg)
+		}
+		if err := first("first", false).Uninstall(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		stolen.restore()
+		w.exec("DROP USER " + quoteAccount(revoked.User, "%")) // of the backend that it was at
+		first("again", true)
+		w.sweep(s)
+		if got := w.lookup(s, revoked.User); len(got) != 0 || len(w.hosts(revoked.User)) != 0 {
+			t.Errorf("an account that was dropped is back: %v, %v", got, w.hosts(revoked.User))
+		}
+		if rows := w.rows(revoked.User); len(rows) != 0 {
+			t.Errorf("the row that was put back stays: %v", rows)
+		}
+	})
+}

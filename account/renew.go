@@ -17,6 +17,10 @@ type Former struct {
 	// TakesOver is for a server that has its backend to itself: the accounts that others had
 	// there, which a former midas let share it, are locked, and their rows deleted.
 	TakesOver bool
+	// TakenOver tells that another server had the backend before this one, and took over what a
+	// former midas left there. Rows of others were put back since: they are deleted, and nothing is
+	// made anew for them.
+	TakenOver bool
 	// Elsewhere is for a server that a former midas had at another backend, which this one shows
 	// by none of its rows: its accounts are made anew here from the copy of their rows, or from
 	// what the store of the other backend kept of them, without what was granted to them. It may
@@ -197,7 +201,7 @@ func (s *Store) expelOthers(ctx context.Context) error {
 			return err
 		}
 		rows = slices.DeleteFunc(rows, func(r mappingRow) bool { return !isTheirs(r) })
-		if !s.copies.tookOver() {
+		if !s.before.TakenOver && !s.copies.tookOver() {
 			if err := s.keepOthers(key, rows); err != nil {
 				return err
 			}

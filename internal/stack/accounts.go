@@ -45,6 +45,10 @@ func (s *Stack) account(ctx context.Context, server midas.Server) (*account.Stor
 			s.stores.Delete(server.UniqueID)
 			return nil, err
 		}
+		if err := s.noteTakenOver(ctx, server); err != nil {
+			s.stores.Delete(server.UniqueID)
+			return nil, err
+		}
 		return store, nil
 	})
 	if err != nil {
@@ -61,11 +65,17 @@ func (s *Stack) openStore(ctx context.Context, behind Backend, server midas.Serv
 	if err != nil {
 		return nil, err
 	}
+	takenOver := false
+	if there {
+		if takenOver, err = s.takenOver(ctx, server); err != nil {
+			return nil, err
+		}
+	}
 	tenant, _ := s.directory.Tenant()
 	own, known := behind.(*backend.Backend)
 	return account.New(ctx, account.StoreConfig{
 		DB: behind.DB(), Dialect: behind.Dialect(), ServerID: server.UniqueID, AdoptUnsealed: unsealed,
-		Key: key, Former: account.Former{Keys: former, TakesOver: there, Elsewhere: there}, Issuer: account.OwnIssuer, Tenant: tenant,
+		Key: key, Former: account.Former{Keys: former, TakesOver: there, TakenOver: takenOver, Elsewhere: there}, Issuer: account.OwnIssuer, Tenant: tenant,
 		Alone: known && own.IsPrivate(), Copies: s.copiesAt(behind), Directory: s.directory, Log: s.log,
 		Administrator: s.administratorOf(server.Name, server.UniqueID),
 	})

@@ -185,3 +185,28 @@ func TestSharedDatabaseOfAFormerMidasIsTheOldestServers(t *testing.T) {
 		s.Close()
 	}
 }
+
+// What a former midas left in a database is taken over by the first server that has it: a later one
+// is of those who could delete the first, and put rows back.
+func TestFormerAccountsAreTakenOverOnceOfADatabase(t *testing.T) {
+	w, _ := declaredWorld(t, ServerSettings{Name: "declared", Backend: &ExternalBackend{URL: mysqltest.Fresh(t, "mariadb").URL}})
+	want := func(server midas.Server, want bool) {
+		t.Helper()
+		if got, err := w.takenOver(t.Context(), server); err != nil || got != want {
+			t.Errorf("%s: %v, %v", server.Name, got, err)
+		}
+	}
+	for _, names := range [][2]string{{"one", "two"}, {"declared", "declared"}} {
+		first, err := w.made(names[0])
+		w.must(err)
+		want(first, false)
+		w.store(first)
+		want(first, true)
+		_, err = w.directory.DeleteServer(t.Context(), nil, "rg", names[0])
+		w.must(err)
+		w.dropDeparted(t.Context())
+		next, err := w.made(names[1])
+		w.must(err)
+		want(next, true)
+	}
+}

@@ -107,7 +107,8 @@ type Stack struct {
 	stores            sync.Map           // unique id of a server → *account.Store
 	opening, dropping singleflight.Group // by unique id
 
-	rotating sync.Mutex // held while a server key changes
+	rotating   sync.Mutex // held while a server key changes
+	takingOver sync.Mutex // held while what was taken over of a former midas is noted
 
 	draining atomic.Bool
 	closers  []func()
