@@ -16,7 +16,7 @@ import (
 // below it.
 var gatewayOrder = []string{
 	// A connection's life.
-	"gateway.go", "config.go", "connection.go", "greeting.go", "receive.go",
+	"gateway.go", "config.go", "connection.go", "greeting.go", "listenertls.go", "receive.go",
 	"signin.go", "native.go", "chooseserver.go", "admit.go", "enter.go", "login.go",
 	"session.go", "changeuser.go", "statements.go", "parse.go", "kill.go", "sslstatus.go", "follow.go",
 	"recheck.go", "drain.go",

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"time"
 
 	"github.com/midas-mysql/midas/internal/throttledlog"
@@ -19,7 +18,7 @@ type connection struct {
 
 // gate is what all connections pass.
 type gate struct {
-	tls       *tls.Config
+	tls       listenerTLS
 	greetings *greetings
 	signIns   *signIns
 	changer   changer
@@ -76,7 +75,7 @@ func (c *connection) signIn(ctx context.Context) (signedIn, error) {
 	if err != nil {
 		return signedIn{}, err
 	}
-	if err := c.client.secure(ctx, c.gate.tls); err != nil {
+	if err := c.client.secure(ctx, c.gate.tls.of(c.client.listener)); err != nil {
 		return signedIn{}, err
 	}
 	secret, err := c.client.receive(nonce)

@@ -74,7 +74,7 @@ func newGate(cfg Config, draining context.Context) *gate {
 	}
 	signInLog, all := signInLog{record: cfg.Audit, now: cfg.Now}, newSessions()
 	return &gate{
-		tls: cfg.TLS, greetings: newGreetings(choice, behind, cfg.SignInTimeout, cfg.Now), signIns: ins,
+		tls: newListenerTLS(cfg.TLS, cfg.Listeners), greetings: newGreetings(choice, behind, cfg.SignInTimeout, cfg.Now), signIns: ins,
 		changer: changer{signIns: ins, log: signInLog, timeout: cfg.SignInTimeout},
 		log:     signInLog, refusals: told, sessions: all, ids: newConnectionIDs(),
 		recheck: &recheck{sessions: all, plane: p, feed: cfg.Feed, every: cfg.Recheck, log: cfg.Log},

@@ -33,10 +33,12 @@ type serverList interface {
 // certificateNames are the names of servers in the gateway's certificate. A client that
 // gives TLS the name of a server is shown that server alone, and one that gives a name of
 // no server is shown none. Most clients of MySQL give none and verify a name all the same:
-// they are shown as many as fit, of the oldest servers.
+// they are shown as many as fit, of the oldest servers that the common address is for: those who
+// lead a client here from another address must not have it sign in here.
 type certificateNames struct {
 	servers serverList
-	timeout time.Duration // of a list; a handshake waits for it
+	apart   func(server string) bool // whether a server is reached at an address of its own alone; nil: none is
+	timeout time.Duration            // of a list; a handshake waits for it
 	now     func() time.Time
 	log     *throttledlog.Log
 
@@ -119,14 +121,18 @@ func (c *certificateNames) readAfter(ctx context.Context, known namesAt) (namesA
 	slices.SortStableFunc(servers, func(a, b directory.Server) int {
 		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.FQDN, b.FQDN))
 	})
-	next := namesAt{read: true, revision: upTo, byName: make(map[string][]string, 2*len(servers)), servers: len(servers)}
+	next := namesAt{read: true, revision: upTo, byName: make(map[string][]string, 2*len(servers))}
 	size := 0
 	for _, server := range servers {
 		names := []string{server.Name, server.FQDN}
 		for _, name := range names {
 			next.byName[strings.ToLower(name)] = names
-			size += len(name) + len("\x82\x7f") // tag and length
 		}
+		if c.apart != nil && c.apart(server.Name) {
+			continue
+		}
+		next.servers++
+		size += len(server.Name) + len(server.FQDN) + 2*len("\x82\x7f") // tag and length
 		if size > maxNameBytes {
 			next.left++
 		} else {

@@ -121,6 +121,22 @@ func TestNamesStayWhenTheListFails(t *testing.T) {
 	}
 }
 
+// A server with an address of its own is not in what a client at the common address is shown that
+// gives no name: it would sign in to another one there.
+func TestServerApartIsShownByItsNameAlone(t *testing.T) {
+	w := newNamesWorld(t)
+	w.apart = func(server string) bool { return server == "own" }
+	w.add(t, "mydb")
+	w.add(t, "own")
+	mydb, own := []string{"mydb", "mydb.mysql.database.azure.com"}, w.of("own")
+	if len(own) != 2 || own[0] != "own" {
+		t.Errorf("by its name: %q", own)
+	}
+	if got := w.of(""); !slices.Equal(got, mydb) || w.leftOut() != "" {
+		t.Errorf("without a name: %q, %s", got, w.leftOut())
+	}
+}
+
 // A thousand servers make no certificate that is longer than what TLS sends at once, and
 // strangers are not told all names; each server can be verified by its name.
 func TestCertificateOfManyServers(t *testing.T) {

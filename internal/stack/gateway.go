@@ -24,7 +24,7 @@ func (s *Stack) openGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.names = &certificateNames{servers: s.directory, timeout: listTimeout, now: s.now, log: s.refusals}
+	s.names = &certificateNames{servers: s.directory, apart: s.listensApart, timeout: listTimeout, now: s.now, log: s.refusals}
 	s.gateway, err = gateway.New(ctx, gateway.Config{
 		Verifier: verifier, Servers: s.directory, Backends: bound{s}, Listeners: s.ownMySQL,
 		MaxSigningIn: s.config.Gateway.MaxSigningIn, MaxSigningInPerSource: s.config.Gateway.MaxSigningInPerSource, WriteTimeout: s.config.Gateway.WriteTimeout,
