@@ -21,7 +21,7 @@ var gatewayOrder = []string{
 	"session.go", "changeuser.go", "statements.go", "parse.go", "kill.go", "sslstatus.go", "follow.go",
 	"recheck.go", "drain.go",
 	// What several states use.
-	"exchange.go", "fence.go", "stream.go", "sessions.go", "signedin.go", "client.go", "limits.go",
+	"exchange.go", "fence.go", "stream.go", "sessions.go", "signedin.go", "client.go", "limits.go", "shares.go",
 	"backends.go", "lane.go", "plane.go", "errors.go", "doc.go",
 }
 

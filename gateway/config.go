@@ -41,6 +41,9 @@ type Config struct {
 	SignInTimeout         time.Duration // from accept to OK; default 10 s
 	MaxSigningIn          int           // connections signing in at once; default 2048
 	MaxSigningInPerSource int           // the same from one source; default half of MaxSigningIn
+	// MaxSessions is how many sessions all servers have at once; default 16384. A server has
+	// half of those at most that no other server has.
+	MaxSessions int
 	// WriteTimeout is how long a session may take nothing of what it is sent before it is
 	// ended; default 10 min, which is what JDBC drivers ask of a server for results that
 	// are read slowly.
@@ -53,6 +56,7 @@ type Config struct {
 // The settings of a Config that are left zero.
 const (
 	DefaultMaxSigningIn = 2048
+	DefaultMaxSessions  = 16384
 	DefaultWriteTimeout = 10 * time.Minute
 )
 
@@ -64,6 +68,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.SignInTimeout = orDefault(c.SignInTimeout, 10*time.Second)
 	c.MaxSigningIn = orDefault(c.MaxSigningIn, DefaultMaxSigningIn)
 	c.MaxSigningInPerSource = orDefault(c.MaxSigningInPerSource, max(1, c.MaxSigningIn/2))
+	c.MaxSessions = orDefault(c.MaxSessions, DefaultMaxSessions)
 	c.WriteTimeout = orDefault(c.WriteTimeout, DefaultWriteTimeout)
 	c.Recheck = orDefault(c.Recheck, 2*time.Second)
 	if c.Now == nil {

@@ -27,6 +27,15 @@ type backendConn struct {
 	id     uint32      // the backend's connection id
 	ok     []byte      // the payload of its OK, for the client
 	status wire.Status // of that OK
+	share  func()      // gives the session's place back; nil before it has one
+}
+
+// Close gives up the session's place, too.
+func (b *backendConn) Close() error {
+	if b.share != nil {
+		b.share()
+	}
+	return b.Conn.Close()
 }
 
 // proved tells whether the client's token held.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
+	"github.com/midas-mysql/midas/internal/throttledlog"
 )
 
 // signIns signs clients in, with a token or a password, to the backend of the server that
@@ -19,16 +20,30 @@ type signIns struct {
 	backends  *backends
 	tokens    *lane[netip.Prefix] // the sign-ins by token under way
 	passwords *passwords
+	shares    *shares // of the sessions that sign-ins come to
+	refusals  *throttledlog.Log
 	timeout   time.Duration
 }
 
 // run signs a client in with what it sent for a password. When it fails, the value says how
 // far the sign-in came, for the audit log.
-func (s *signIns) run(ctx context.Context, c *client, secret []byte) (signedIn, error) {
-	if !looksLikeToken(secret) {
-		return s.passwords.run(ctx, c, string(secret))
+func (s *signIns) run(ctx context.Context, c *client, secret []byte) (in signedIn, err error) {
+	if looksLikeToken(secret) {
+		in, err = s.withToken(ctx, c, secret)
+	} else {
+		in, err = s.passwords.run(ctx, c, string(secret))
 	}
-	return s.withToken(ctx, c, secret)
+	if err != nil {
+		return in, err
+	}
+	give, ok := s.shares.take(in.server.UniqueID)
+	if !ok {
+		in.conn.Close()
+		s.refusals.Warn("", "sign-ins are refused at server '"+in.server.Name+"': it has its share of the sessions that midas serves at once", "setting", "--max-sessions")
+		return in, answerf(mysqlerr.ConCount, "Too many connections: server '%s' has its share of the sessions that midas serves at once", in.server.Name)
+	}
+	in.conn.share = give
+	return in, nil
 }
 
 // withToken signs in with a token when its turn has come.

@@ -94,6 +94,7 @@ type world struct {
 	signInTimeout         time.Duration
 	maxSigningIn          int
 	maxSigningInPerSource int
+	maxSessions           int
 	writeTimeout          time.Duration
 	wrapAccounts          func(gateway.Accounts) gateway.Accounts
 	wrapVerifier          func(midas.Verifier) midas.Verifier
@@ -187,7 +188,7 @@ func (w *world) startGateway() {
 			return stores[s.UniqueID], nil
 		}},
 		Now: w.now, SignInTimeout: w.signInTimeout, MaxSigningIn: w.maxSigningIn,
-		MaxSigningInPerSource: w.maxSigningInPerSource, WriteTimeout: w.writeTimeout, Recheck: w.recheck, Exists: w.exists, Groups: w.groups, Feed: w.feed,
+		MaxSigningInPerSource: w.maxSigningInPerSource, MaxSessions: w.maxSessions, WriteTimeout: w.writeTimeout, Recheck: w.recheck, Exists: w.exists, Groups: w.groups, Feed: w.feed,
 		Audit: func(r midas.SignIn) { w.mu.Lock(); w.signIns = append(w.signIns, r); w.mu.Unlock() },
 		Log:   slog.New(slog.NewTextHandler(io.MultiWriter(w.Output(), w.log), &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

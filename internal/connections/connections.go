@@ -9,6 +9,7 @@ package connections
 import (
 	"container/list"
 	"context"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -23,6 +24,10 @@ func Share(ports int) int {
 	const most, fewestPorts = 4096, 4
 	return int(max(8, min(most, descriptors()/2/uint64(max(ports, fewestPorts)))))
 }
+
+// Pairs is how many pairs of descriptors are half of the process's: what the HTTP ports leave,
+// where they have all of theirs.
+func Pairs() int { return int(max(8, min(descriptors()/4, math.MaxInt32))) }
 
 type (
 	connKey  struct{}

@@ -14,6 +14,7 @@ import (
 type GatewaySettings struct {
 	MaxSigningIn          int // connections
 	MaxSigningInPerSource int
+	MaxSessions           int
 	WriteTimeout          time.Duration
 	// DrainTime is how long sessions may finish their transactions when midas is stopped.
 	DrainTime time.Duration
@@ -27,7 +28,8 @@ func (s *Stack) openGateway(ctx context.Context) error {
 	s.names = &certificateNames{servers: s.directory, apart: s.listensApart, timeout: listTimeout, now: s.now, log: s.refusals}
 	s.gateway, err = gateway.New(ctx, gateway.Config{
 		Verifier: verifier, Servers: s.directory, Backends: bound{s}, Listeners: s.ownMySQL,
-		MaxSigningIn: s.config.Gateway.MaxSigningIn, MaxSigningInPerSource: s.config.Gateway.MaxSigningInPerSource, WriteTimeout: s.config.Gateway.WriteTimeout,
+		MaxSigningIn: s.config.Gateway.MaxSigningIn, MaxSigningInPerSource: s.config.Gateway.MaxSigningInPerSource,
+		MaxSessions: s.config.Gateway.MaxSessions, WriteTimeout: s.config.Gateway.WriteTimeout,
 		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Feed: s.directory, Audit: s.auditSignIn, Log: s.log, Now: s.now,
 	})
 	return err
