@@ -157,3 +157,16 @@ func TestNoBackendAnswersAtTheStart(t *testing.T) {
 	b.dead.Store(false)
 	w.must(w.open(user, w.token(id)).Ping())
 }
+
+// TestServerNamedLocalhostGetsNobodyElsesClients: localhost is a name of the machine, and clients
+// that give it to TLS ask for whatever server is there. One of that name would have those of
+// others.
+func TestServerNamedLocalhostGetsNobodyElsesClients(t *testing.T) {
+	w, address := twoServers(t, true)
+	admin, token := w.name("admin"), w.token(w.admin) // TLS is asked for localhost
+	w.must(w.open(admin, token).Ping())
+	w.newServer("localhost")
+	w.refused(w.open(admin, token).Ping(), 1045, "2 servers are behind this address")
+	w.must(w.open(admin+"@mydb", token).Ping())
+	w.must(w.open(w.name("other"), token, over(address)).Ping())
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -232,10 +233,13 @@ func (c *client) denied() string {
 	return "Access denied for user '" + c.login.User + "'@'" + c.address().String() + "'"
 }
 
-// serverName is the server that the client named to TLS, or "".
+// serverName is the server that the client named to TLS, or "". localhost names the machine: a server
+// that somebody gave that name must not get the clients of others.
 func (c *client) serverName() string {
 	if secured, ok := c.conn.(*tls.Conn); ok {
-		return secured.ConnectionState().ServerName
+		if name := secured.ConnectionState().ServerName; !strings.EqualFold(name, "localhost") {
+			return name
+		}
 	}
 	return ""
 }
