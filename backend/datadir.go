@@ -84,12 +84,12 @@ func runGroup(ctx context.Context, temporary, path string, args []string) ([]byt
 // firstStatements run at every start, before the server takes a connection: the
 // service account gets the password of this start, and what the initialisation left
 // open is closed. No one knows root's password, and root is locked as well. An administrator
-// of MariaDB may alter the service account, with all others for one: a restart undoes that,
-// or nobody could sign in at the server any more.
+// of MariaDB may alter the service account, with all others for one, or make it a role in the
+// server's own table: it is made anew, or nobody could sign in at the server any more.
 func (c *child) firstStatements() string {
 	var b strings.Builder
 	if c.program.dialect == MariaDB {
-		b.WriteString("DELETE FROM mysql.global_priv WHERE User='' OR (User='root' AND Host<>'localhost');\n")
+		b.WriteString("DELETE FROM mysql.global_priv WHERE User IN ('','" + ServiceUser + "') OR (User='root' AND Host<>'localhost');\n")
 		b.WriteString("FLUSH PRIVILEGES;\n")
 	}
 	password := quote(c.password)
@@ -97,17 +97,13 @@ func (c *child) firstStatements() string {
 		"CREATE USER IF NOT EXISTS root@localhost",
 		"ALTER USER root@localhost IDENTIFIED BY " + quote(rand.Text()) + " ACCOUNT LOCK",
 		"CREATE USER IF NOT EXISTS " + ServiceUser + "@localhost IDENTIFIED BY " + password,
-		"ALTER USER " + ServiceUser + "@localhost IDENTIFIED BY " + password + unbounded,
+		"ALTER USER " + ServiceUser + "@localhost IDENTIFIED BY " + password + " ACCOUNT UNLOCK",
 		"GRANT ALL PRIVILEGES ON *.* TO " + ServiceUser + "@localhost WITH GRANT OPTION",
 	} {
 		b.WriteString(statement + ";\n")
 	}
 	return b.String()
 }
-
-// unbounded is an account without any condition or limit.
-const unbounded = " REQUIRE NONE WITH MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0 MAX_CONNECTIONS_PER_HOUR 0" +
-	" MAX_USER_CONNECTIONS 0 PASSWORD EXPIRE NEVER ACCOUNT UNLOCK"
 
 // quote makes a string literal in the servers' default SQL mode.
 func quote(s string) string {

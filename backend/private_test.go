@@ -241,8 +241,13 @@ func TestPrivateErrors(t *testing.T) {
 func TestRestartUndoesConditionsOfTheServiceAccount(t *testing.T) {
 	binary := mysqltest.Require(t, mysqltest.MariaDBServer)
 	b := open(t, prepared(t, binary), binary)
-	for _, condition := range []string{"REQUIRE SSL", "REQUIRE X509", "WITH MAX_QUERIES_PER_HOUR 1 MAX_USER_CONNECTIONS 1", "PASSWORD EXPIRE INTERVAL 1 DAY"} {
-		run(t, b.DB(), "ALTER USER midas@localhost "+condition)
+	const alter = "ALTER USER midas@localhost "
+	for _, condition := range []string{
+		alter + "REQUIRE SSL", alter + "REQUIRE X509", alter + "WITH MAX_QUERIES_PER_HOUR 1 MAX_USER_CONNECTIONS 1",
+		alter + "PASSWORD EXPIRE INTERVAL 1 DAY", alter + "WITH MAX_STATEMENT_TIME 0.5",
+		`UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.is_role', true) WHERE User = 'midas'`,
+	} {
+		run(t, b.DB(), condition)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		err := b.Restart(ctx, backend.PrivateOptions{})
 		cancel()
