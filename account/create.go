@@ -147,7 +147,8 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 	return Account{}, false, nil
 }
 
-// unshadowed refuses a, if accounts of its name with other hosts are not this server's own.
+// unshadowed refuses a, if accounts of its name with other hosts are not this server's own, or
+// one of them or a is the administrator's.
 // The backend sees the gateway's address, not the client's, and signs each sign-in of the
 // name in to the account with the most specific host that matches: 'x'@'localhost' would
 // keep everybody out of 'x'@'%', a native account.
@@ -160,6 +161,12 @@ func (s *Store) unshadowed(ctx context.Context, q querier, users []backendUser, 
 	rows, err := s.rows(ctx, q, "`server` = ? AND `user` = ?", s.server, a.User)
 	if err != nil {
 		return err
+	}
+	for _, row := range rows {
+		if row.Admin != a.Admin && row.Host != a.Host {
+			return cannot(a, "the server's administrator and an AADUSER with another host would have that name; one would keep out the other").
+				WithHint("%s", otherName(a))
+		}
 	}
 	for _, u := range others {
 		if !slices.ContainsFunc(rows, func(row Account) bool { return s.madeFor(u, row) }) {

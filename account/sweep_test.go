@@ -261,9 +261,11 @@ func TestShadows(t *testing.T) {
 		admin := w.admin(second, login, idB)
 		w.exec("CREATE USER " + quoteAccount(native, "%") + " IDENTIFIED BY 'Its-0wn'")
 		for _, host := range []string{"localhost", "127.0.0.1", "::1", "10.%"} {
-			for _, user := range []string{login, native} {
-				_, err := first.Create(t.Context(), CreateRequest{Name: user, Host: host, ID: idA, SkipValidation: true}, true)
-				expect(t, err, midas.Conflict, 1396)
+			for user, stores := range map[string][]*Store{login: {first, second}, native: {first}} {
+				for _, s := range stores {
+					_, err := s.Create(t.Context(), CreateRequest{Name: user, Host: host, ID: idA, SkipValidation: true}, true)
+					expect(t, err, midas.Conflict, 1396)
+				}
 			}
 		}
 		if a, b := w.signIn(login, w.secret(second, admin)), w.signIn(native, "Its-0wn"); a != 0 || b != 0 {
@@ -286,6 +288,9 @@ func TestShadows(t *testing.T) {
 		if !strings.Contains(midas.HintOf(err), "another login") {
 			t.Errorf("hint %q", midas.HintOf(err))
 		}
+		// The server's own administrator is not kept out either.
+		_, err = first.EnsureAdministrator(t.Context(), early, idB)
+		expect(t, err, midas.Conflict, 1396)
 		// A server's own AADUSERs may differ by host.
 		_, err = first.Create(t.Context(), CreateRequest{Name: early, Host: "10.%", ID: idA, SkipValidation: true}, false)
 		if err != nil {
