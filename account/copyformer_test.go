@@ -113,7 +113,11 @@ func TestFormerRowsAreTakenByOneServer(t *testing.T) {
 			cfg.Former.TakesOver, cfg.Former.TakenOver = true, takenOver
 			return w.open(cfg)
 		}
-		if err := first("first", false).Uninstall(t.Context(), false); err != nil {
+		one := first("first", false)
+		if one.TookOthers() {
+			t.Error("it took over accounts, and there were none")
+		}
+		if err := one.Uninstall(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		stolen.restore()

@@ -18,8 +18,8 @@ type Former struct {
 	// there, which a former midas let share it, are locked, and their rows deleted.
 	TakesOver bool
 	// TakenOver tells that another server had the backend before this one, and took over what a
-	// former midas left there. Rows of others were put back since: they are deleted, and nothing is
-	// made anew for them.
+	// former midas left there, or that what it left was taken over at another backend. Rows of
+	// others were put here since: they are deleted, and nothing is made anew for them.
 	TakenOver bool
 	// Elsewhere is for a server that a former midas had at another backend, which this one shows
 	// by none of its rows: its accounts are made anew here from the copy of their rows, or from
@@ -178,7 +178,7 @@ func (s *Store) makeElsewhere(ctx context.Context, q querier, a Account) (Accoun
 // expelOthers locks the accounts that other servers had at this backend, under a former midas
 // by which they shared it. They have their grants still, for the operator to read, and are this
 // server's administrators' to drop. Their rows are kept first: the accounts are to be
-// made anew elsewhere. That is done once for each backend: those who can write to it would else
+// made anew elsewhere. That is done once: those who can write to a backend would else
 // have an account made again that another server's administrator had dropped, by putting back a
 // row that they kept from the days when the table was shared.
 func (s *Store) expelOthers(ctx context.Context) error {
@@ -205,6 +205,7 @@ func (s *Store) expelOthers(ctx context.Context) error {
 			if err := s.keepOthers(key, rows); err != nil {
 				return err
 			}
+			s.tookOthers.Store(true)
 			if err := s.copies.noteTookOver(); err != nil {
 				return err
 			}
@@ -217,6 +218,10 @@ func (s *Store) expelOthers(ctx context.Context) error {
 		return nil
 	})
 }
+
+// TookOthers tells whether New found accounts here that other servers had under a former midas, and
+// kept them to be made anew elsewhere.
+func (s *Store) TookOthers() bool { return s.tookOthers.Load() }
 
 // keepOthers keeps the rows of other servers until their stores make them anew.
 func (s *Store) keepOthers(key ServerKey, rows []mappingRow) error {

@@ -100,6 +100,7 @@ type Store struct {
 	folder      *Copies // of copies, also those of other servers; nil for none
 	copies      copies
 	unconfirmed atomic.Int64 // how many rows were said to be
+	tookOthers  atomic.Bool  // see TookOthers
 
 	administers func(ctx context.Context) (*midas.Administrator, error)
 	reasserted  *recent // by mapping, as the next ones

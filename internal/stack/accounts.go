@@ -45,7 +45,7 @@ func (s *Stack) account(ctx context.Context, server midas.Server) (*account.Stor
 			s.stores.Delete(server.UniqueID)
 			return nil, err
 		}
-		if err := s.noteTakenOver(ctx, server); err != nil {
+		if err := s.noteTakenOver(ctx, server, store.TookOthers()); err != nil {
 			s.stores.Delete(server.UniqueID)
 			return nil, err
 		}

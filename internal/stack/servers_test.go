@@ -210,3 +210,19 @@ func TestFormerAccountsAreTakenOverOnceOfADatabase(t *testing.T) {
 		want(next, true)
 	}
 }
+
+// The one database of a former midas was the only one: a row that somebody kept from then, and puts
+// in a database of their own, is of no account there.
+func TestFormerAccountsAreTakenOverOfOneDatabase(t *testing.T) {
+	w, _ := declaredWorld(t, ServerSettings{Name: "own", Backend: &ExternalBackend{URL: mysqltest.Fresh(t, "mariadb").URL}})
+	own, err := w.made("own")
+	w.must(err)
+	first, err := w.made("first")
+	w.must(err)
+	for _, found := range []bool{false, true} {
+		w.must(w.noteTakenOver(t.Context(), first, found))
+		if got, err := w.takenOver(t.Context(), own); err != nil || got != found {
+			t.Errorf("taken over: %v, %v, want %v", got, err, found)
+		}
+	}
+}

@@ -3,7 +3,8 @@ package statedir
 import "github.com/midas-mysql/midas"
 
 // takenOverFile lists the databases of others from which accounts of a former midas were taken
-// over, by the name under which they are declared. It outlives the servers that had them.
+// over, by the name under which they are declared, and "*" once there were any. It outlives the
+// servers that had them.
 const takenOverFile = "taken-over.json"
 
 // TakenOver tells whether NoteTakenOver was called for a database.
