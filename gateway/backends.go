@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -121,7 +122,10 @@ type learned struct {
 
 	requireTLS  *requireTLS
 	reasserting singleflight.Group
-	entering    *lane[accountAt] // the sign-ins by token under way
+	// The sign-ins under way: by password, and by token, first those that look for their account.
+	checking  *lane[netip.Prefix]
+	admitting *lane[netip.Prefix]
+	entering  *lane[accountAt]
 }
 
 // backends are those of all servers.
@@ -157,8 +161,11 @@ func (b *backends) about(s midas.Server) *learned {
 	defer b.mu.Unlock()
 	known := b.learned[s.UniqueID]
 	if known == nil {
-		known = &learned{requireTLS: newRequireTLS(), entering: newLane[accountAt](enteringAtOnce)}
-		known.entering.most = b.mostWaiting
+		known = &learned{
+			requireTLS: newRequireTLS(), checking: newLane[netip.Prefix](passwordsAtOnce),
+			admitting: newLane[netip.Prefix](tokensAtOnce), entering: newLane[accountAt](enteringAtOnce),
+		}
+		known.admitting.most, known.entering.most = b.mostWaiting, b.mostWaiting
 		b.learned[s.UniqueID] = known
 	}
 	return known

@@ -71,7 +71,7 @@ func newGate(cfg Config, draining context.Context) *gate {
 	ins := &signIns{
 		verifier: cfg.Verifier, plane: p, choice: choice, backends: behind, tokens: newLane[netip.Prefix](tokensAtOnce), timeout: cfg.SignInTimeout,
 		shares: newShares(cfg.MaxSessions), refusals: told,
-		passwords: &passwords{choice: choice, backends: behind, lane: newLane[netip.Prefix](passwordsAtOnce), throttle: passwordthrottle.New(passwordLimits), refusals: told, now: cfg.Now},
+		passwords: &passwords{choice: choice, backends: behind, throttle: passwordthrottle.New(passwordLimits), refusals: told, now: cfg.Now},
 	}
 	signInLog, all := signInLog{record: cfg.Audit, now: cfg.Now}, newSessions()
 	return &gate{

@@ -8,8 +8,9 @@ import (
 	"sync"
 )
 
-// How many sign-ins of each kind the gateway works on at once. They have lanes of their
-// own: passwords of strangers, which the backend is asked about, do not delay tokens.
+// How many sign-ins of each kind the gateway works on at once, of those that ask a backend at each
+// server. They have lanes of their own: passwords of strangers, which the backend is asked about, do
+// not delay tokens, nor does a backend that does not answer the sign-ins to others.
 const (
 	tokensAtOnce    = 64
 	passwordsAtOnce = 32

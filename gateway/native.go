@@ -47,7 +47,6 @@ var passwordLimits = passwordthrottle.Limits{
 type passwords struct {
 	choice   serverChoice
 	backends *backends
-	lane     *lane[netip.Prefix]
 	throttle *passwordthrottle.Throttle
 	refusals *throttledlog.Log
 	now      func() time.Time
@@ -75,7 +74,7 @@ func (p *passwords) try(ctx context.Context, c *client, password string) (signed
 	if guess.Wait(p.now()) > 0 {
 		return in, p.throttled(c, server)
 	}
-	leave, err := p.lane.enter(ctx, c.source.Party())
+	leave, err := p.backends.about(server).checking.enter(ctx, c.source.Party())
 	if err != nil {
 		return in, errBusy
 	}

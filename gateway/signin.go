@@ -46,7 +46,9 @@ func (s *signIns) run(ctx context.Context, c *client, secret []byte) (in signedI
 	return in, nil
 }
 
-// withToken signs in with a token when its turn has come.
+// withToken signs in with a token when its turn has come: to be proved, and then, among those of the
+// same server, to be let in. A backend may not answer, and keeps those of other servers waiting
+// for nothing.
 func (s *signIns) withToken(ctx context.Context, c *client, token []byte) (signedIn, error) {
 	began := time.Now()
 	leave, err := s.tokens.enter(ctx, c.source.Party())
@@ -54,10 +56,11 @@ func (s *signIns) withToken(ctx context.Context, c *client, token []byte) (signe
 		return signedIn{}, errBusy
 	}
 	defer leave()
-	late := time.Since(began) > s.timeout/2
 	in, who, err := s.prove(ctx, c, token)
+	leave()
+	late := false
 	if err == nil {
-		in.account, err = who.admit(ctx)
+		in, who, late, err = s.admitInTurn(ctx, c, in, who, began)
 	}
 	switch {
 	case err != nil && ctx.Err() != nil && (late || !in.proved()):
@@ -65,8 +68,24 @@ func (s *signIns) withToken(ctx context.Context, c *client, token []byte) (signe
 	case err != nil:
 		return in, err
 	}
-	leave() // the backend may take its time
 	return s.enterInTurn(ctx, c, in, who)
+}
+
+// admitInTurn finds the account when the turn of the client's address has come at the server. late
+// tells whether that took long.
+func (s *signIns) admitInTurn(ctx context.Context, c *client, in signedIn, who applicant, began time.Time) (_ signedIn, _ applicant, late bool, err error) {
+	leave, err := s.backends.about(in.server).admitting.enter(ctx, c.source.Party())
+	if err != nil {
+		return in, who, true, errBusy
+	}
+	defer leave()
+	late = time.Since(began) > s.timeout/2
+	if in.backend, err = s.backends.of(ctx, in.server); err != nil {
+		return in, who, late, err
+	}
+	who.accounts = in.backend.accounts
+	in.account, err = who.admit(ctx)
+	return in, who, late, err
 }
 
 // enterInTurn is enter when the account's turn at its backend has come.
@@ -107,8 +126,7 @@ func (s *signIns) prove(ctx context.Context, c *client, token []byte) (in signed
 		return in, who, publicly("server '%s' has no Microsoft Entra administrator, and without one nobody signs in with a token", server.Name).
 			WithHint("az mysql flexible-server ad-admin create")
 	}
-	in.backend, err = s.backends.of(ctx, server)
-	return in, applicant{now, server, in.backend.accounts, user, c.address()}, err
+	return in, applicant{principal: now, server: server, user: user, address: c.address()}, nil
 }
 
 // entries is how often the backend is asked to let a session in at most. Each try after the
