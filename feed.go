@@ -43,7 +43,7 @@ const (
 	// ChangeWorkload is about a virtual machine and the identities that it has, by ARM id.
 	ChangeWorkload ChangeKind = "workload"
 	// ChangeWorkloadMatch is about the matches of a virtual machine, by its ARM id.
-	ChangeWorkloadMatch ChangeKind = "recognition"
+	ChangeWorkloadMatch ChangeKind = "recognition" // as states have it already
 	// ChangeRoleAssignment is about the roles of a principal, by object id.
 	ChangeRoleAssignment ChangeKind = "role-assignment"
 	// ChangeLock is about the locks at a scope, by ARM id.

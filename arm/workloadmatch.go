@@ -8,20 +8,20 @@ import (
 	"github.com/midas-mysql/midas/directory"
 )
 
-const recognitionType = machineType + "/recognitions"
+const workloadMatchType = machineType + "/workloadMatches"
 
-// routeWorkloadMatches adds the recognitions: what a machine is recognised by that shows no
+// routeWorkloadMatches adds the workload matches: what a machine is recognised by that shows no
 // secret. Azure has none: there, being on the machine is the proof. The right to write them
 // is the right to act as the machine, as in Azure the right to run commands on it. A match
 // names something of the host, by which any machine could be recognised: writing one takes the
 // permission at the subscription too, so that the right to write one machine does not suffice to
 // take the callers of another.
 func (a *API) routeWorkloadMatches(t *routes) {
-	const all = machine + "/{name}/recognitions"
-	t.add(http.MethodGet, all, recognitionType+"/read", a.listWorkloadMatches)
-	t.add(http.MethodGet, all+"/{recognition}", recognitionType+"/read", a.getWorkloadMatch)
-	t.add(http.MethodPut, all+"/{recognition}", recognitionType+"/write", a.putWorkloadMatch)
-	t.add(http.MethodDelete, all+"/{recognition}", recognitionType+"/delete", a.deleteWorkloadMatch)
+	const all = machine + "/{name}/workloadMatches"
+	t.add(http.MethodGet, all, workloadMatchType+"/read", a.listWorkloadMatches)
+	t.add(http.MethodGet, all+"/{match}", workloadMatchType+"/read", a.getWorkloadMatch)
+	t.add(http.MethodPut, all+"/{match}", workloadMatchType+"/write", a.putWorkloadMatch)
+	t.add(http.MethodDelete, all+"/{match}", workloadMatchType+"/delete", a.deleteWorkloadMatch)
 }
 
 func (a *API) showWorkloadMatch(c *call, r directory.WorkloadMatch) any {
@@ -40,8 +40,8 @@ func (a *API) showWorkloadMatch(c *call, r directory.WorkloadMatch) any {
 	_, sub := a.Directory.Tenant()
 	return object{
 		"id": "/subscriptions/" + sub + "/resourceGroups/" + c.vars["group"] + "/providers/" + machineType + "/" + c.vars["name"] +
-			"/recognitions/" + r.Name,
-		"name": r.Name, "type": recognitionType, "properties": properties,
+			"/workloadMatches/" + r.Name,
+		"name": r.Name, "type": workloadMatchType, "properties": properties,
 	}
 }
 
@@ -51,7 +51,7 @@ func (a *API) listWorkloadMatches(c *call) (answer, error) {
 }
 
 func (a *API) getWorkloadMatch(c *call) (answer, error) {
-	r, err := a.Directory.GetWorkloadMatch(c.Context(), c.vars["group"], c.vars["name"], c.vars["recognition"])
+	r, err := a.Directory.GetWorkloadMatch(c.Context(), c.vars["group"], c.vars["name"], c.vars["match"])
 	return answer{status: http.StatusOK, body: a.showWorkloadMatch(c, r)}, err
 }
 
@@ -70,7 +70,7 @@ func (a *API) putWorkloadMatch(c *call) (answer, error) {
 	}
 	_, sub := a.Directory.Tenant()
 	c.op.Linked = append(c.op.Linked, directory.Permission{Action: c.route.action, Scope: "/subscriptions/" + sub})
-	r, created, err := a.Directory.PutWorkloadMatch(c.Context(), c.op, c.vars["group"], c.vars["name"], c.vars["recognition"], directory.WorkloadMatchInput{
+	r, created, err := a.Directory.PutWorkloadMatch(c.Context(), c.op, c.vars["group"], c.vars["name"], c.vars["match"], directory.WorkloadMatchInput{
 		CIDR: body.Properties.CIDR, UserID: body.Properties.UserID.String(), Cgroup: body.Properties.Cgroup,
 		InsecureOwn: body.Properties.InsecureOwn,
 	})
@@ -81,5 +81,5 @@ func (a *API) deleteWorkloadMatch(c *call) (answer, error) {
 	if _, err := a.Directory.GetVM(c.Context(), c.vars["group"], c.vars["name"]); err != nil {
 		return answer{}, err
 	}
-	return removed(a.Directory.DeleteWorkloadMatch(c.Context(), c.op, c.vars["group"], c.vars["name"], c.vars["recognition"]))
+	return removed(a.Directory.DeleteWorkloadMatch(c.Context(), c.op, c.vars["group"], c.vars["name"], c.vars["match"]))
 }

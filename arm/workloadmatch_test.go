@@ -13,10 +13,10 @@ func TestWorkloadMatchesNeedTheSubscription(t *testing.T) {
 	w.populate(t)
 	who := w.principal(t, "deployer")
 	w.grant(t, who, "Contributor", rg)
-	const match, body = vms + "vm/recognitions/net", `{"properties":{"cidr":"10.1.2.0/24"}}`
+	const match, body = vms + "vm/workloadMatches/net", `{"properties":{"cidr":"10.1.2.0/24"}}`
 	resp, text := w.do(t, "deployer", "PUT", match+api, body)
 	wantFault(t, resp, text, http.StatusForbidden, "AuthorizationFailed")
-	if !strings.Contains(text, "over scope '/subscriptions/"+w.sub+"' ") || !strings.Contains(text, "recognitions/write") {
+	if !strings.Contains(text, "over scope '/subscriptions/"+w.sub+"' ") || !strings.Contains(text, "workloadMatches/write") {
 		t.Errorf("the refusal does not say what is missing where: %s", text)
 	}
 	w.want(t, http.StatusNotFound, "owner", "GET", match+api, "")
@@ -31,7 +31,7 @@ func TestWorkloadMatchesNeedTheSubscription(t *testing.T) {
 func TestMatchOfLoopbackNeedsInsecureOwnAddresses(t *testing.T) {
 	w := newWorld(t)
 	w.populate(t)
-	const match = vms + "vm/recognitions/lo"
+	const match = vms + "vm/workloadMatches/lo"
 	for _, body := range []string{`{"properties":{"cidr":"127.0.0.0/8"}}`, `{"properties":{"cidr":"::1","insecureOwnAddresses":false}}`, `{"properties":{"uid":"1","insecureOwnAddresses":true}}`} {
 		if text := w.want(t, http.StatusBadRequest, "owner", "PUT", match+api, body); !strings.Contains(text, "insecureOwnAddresses") {
 			t.Errorf("%s: %s", body, text)

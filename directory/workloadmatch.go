@@ -51,10 +51,10 @@ func (m WorkloadMatchInput) of() (kind, value string, err error) {
 		}
 	}
 	if set != 1 {
-		return "", "", midas.Errorf(midas.Invalid, "A recognition has exactly one of cidr, uid and cgroup, not %d.", set)
+		return "", "", midas.Errorf(midas.Invalid, "A workload match has exactly one of cidr, uid and cgroup, not %d.", set)
 	}
 	if m.InsecureOwn && kind != "cidr" {
-		return "", "", midas.Errorf(midas.Invalid, "A recognition by %s has no insecureOwnAddresses, only one by cidr.", kind)
+		return "", "", midas.Errorf(midas.Invalid, "A workload match by %s has no insecureOwnAddresses, only one by cidr.", kind)
 	}
 	switch kind {
 	case "cidr":
@@ -126,7 +126,7 @@ func controlGroup(text string) (string, error) {
 	return clean, nil
 }
 
-// PutWorkloadMatch makes or replaces the recognition of that name. Errors are NotFound
+// PutWorkloadMatch makes or replaces the workload match of that name. Errors are NotFound
 // (the machine), Invalid, or Conflict when another machine has the same match or one that
 // overlaps with it.
 func (d *Directory) PutWorkloadMatch(ctx context.Context, by *Operation, group, vm, name string, m WorkloadMatchInput) (r WorkloadMatch, created bool, err error) {
@@ -148,7 +148,7 @@ func (d *Directory) PutWorkloadMatch(ctx context.Context, by *Operation, group, 
 		switch {
 		case err == nil:
 			// Whose it is may not be for the caller to know.
-			return midas.Errorf(midas.Conflict, "The %s '%s' is a recognition of this or another virtual machine already.", kind, value)
+			return midas.Errorf(midas.Conflict, "The %s '%s' is a workload match of this or another virtual machine already.", kind, value)
 		case !errors.Is(err, sql.ErrNoRows):
 			return err
 		}
@@ -172,12 +172,12 @@ func (d *Directory) PutWorkloadMatch(ctx context.Context, by *Operation, group, 
 
 func checkWorkloadMatch(name string) error {
 	if name == "" || len(name) > 80 || strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" || strings.Trim(name, ".") == "" {
-		return midas.Errorf(midas.Invalid, "The name '%s' of a recognition is not 1 to 80 letters, digits, hyphens, underscores and full stops.", clip.Text(name))
+		return midas.Errorf(midas.Invalid, "The name '%s' of a workload match is not 1 to 80 letters, digits, hyphens, underscores and full stops.", clip.Text(name))
 	}
 	return nil
 }
 
-// GetWorkloadMatch returns the recognition of that name, or NotFound.
+// GetWorkloadMatch returns the workload match of that name, or NotFound.
 func (d *Directory) GetWorkloadMatch(ctx context.Context, group, vm, name string) (r WorkloadMatch, err error) {
 	err = d.read(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		machine, err := d.loadResource(ctx, tx, vmKind, group, vm)
@@ -186,7 +186,7 @@ func (d *Directory) GetWorkloadMatch(ctx context.Context, group, vm, name string
 		}
 		r, err = d.loadWorkloadMatch(ctx, tx, machine.row, name)
 		if errors.Is(err, sql.ErrNoRows) {
-			return midas.Errorf(midas.NotFound, "The virtual machine '%s' has no recognition '%s'.", vm, clip.Text(name))
+			return midas.Errorf(midas.NotFound, "The virtual machine '%s' has no workload match '%s'.", vm, clip.Text(name))
 		}
 		return err
 	})

@@ -24,7 +24,7 @@ func (d *Directory) checkOverlap(ctx context.Context, tx *sql.Tx, machine int64,
 		}
 		if overlap(kind, value, theirs) {
 			// Whose it is may not be for the caller to know, nor how wide it is.
-			return midas.Errorf(midas.Conflict, "The %s '%s' overlaps with a recognition of another virtual machine.", kind, value)
+			return midas.Errorf(midas.Conflict, "The %s '%s' overlaps with a workload match of another virtual machine.", kind, value)
 		}
 	}
 	return rows.Err()

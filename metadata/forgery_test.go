@@ -13,7 +13,7 @@ import (
 // ambient are the ways in which a machine is known that shows no secret.
 func (w *world) ambient() map[string]http.Handler {
 	w.match("myVM", "lo", directory.WorkloadMatchInput{CIDR: "127.0.0.0/8", InsecureOwn: true})
-	return map[string]http.Handler{"own listener": w.endpoint.Own(w.vm.ID), "recognition": w.endpoint}
+	return map[string]http.Handler{"own listener": w.endpoint.Own(w.vm.ID), "workload match": w.endpoint}
 }
 
 // at sends r to h from the machine, under the name host.

@@ -65,7 +65,7 @@ func TestWorkloadMatchesDoNotCountForOwnAddresses(t *testing.T) {
 				want = vm.System.ClientID
 			}
 			if got := w.overFrom(source, ln.Addr().String()); got != want {
-				t.Errorf("from %s with a recognition %s (insecure: %t): %s, want %s", source, prefix, insecure, got, want)
+				t.Errorf("from %s with a workload match %s (insecure: %t): %s, want %s", source, prefix, insecure, got, want)
 			}
 		}
 	}

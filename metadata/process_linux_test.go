@@ -117,7 +117,7 @@ func TestRecognitionByControlGroup(t *testing.T) {
 	w.must(err)
 	defer folder.Close()
 	if out := w.fetch(address, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(folder.Fd())}); !strings.HasPrefix(out, "401 ") {
-		t.Errorf("with recognitions of two machines: %.60s", out)
+		t.Errorf("with workload matches of two machines: %.60s", out)
 	}
 }
 

@@ -119,7 +119,7 @@ func (e *Endpoint) vmOfMatch(r *http.Request, state feedState, header string) (s
 	if vmID, ok := known.byAddress(source.Addr(), func() bool {
 		own := e.isOwn(source, here)
 		if own {
-			passedOver = ": its recognitions do not count for this machine's own addresses, which each of its users has"
+			passedOver = ": its workload matches do not count for this machine's own addresses, which each of its users has"
 		}
 		return own
 	}); ok {

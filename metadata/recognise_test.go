@@ -54,7 +54,7 @@ func TestRecognitionByAddress(t *testing.T) {
 	w := newWorld(t)
 	a, b, six := w.neighbour("a"), w.neighbour("b"), w.neighbour("six")
 	if got := w.whose(w.from("10.1.2.3:40000")); got != "401" {
-		t.Errorf("before there are recognitions: %s", got)
+		t.Errorf("before there are workload matches: %s", got)
 	}
 	w.match("a", "net", directory.WorkloadMatchInput{CIDR: "10.1.0.0/16"})
 	w.match("b", "one", directory.WorkloadMatchInput{CIDR: "10.3.2.3"})
@@ -89,7 +89,7 @@ func TestRecognitionByAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := w.whose(w.from("10.1.2.3:40000")); got != "401" {
-		t.Errorf("after the recognition is gone: %s", got)
+		t.Errorf("after the workload match is gone: %s", got)
 	}
 }
 

@@ -165,7 +165,7 @@ func TestChangesOfOthersEndNothing(t *testing.T) {
 		t.Errorf("the machine was read %d times", got)
 	}
 	if got := watched.matches.Load() - matches; got != 0 {
-		t.Errorf("the recognitions were read %d times", got)
+		t.Errorf("the workload matches were read %d times", got)
 	}
 }
 
@@ -198,7 +198,7 @@ func TestChangeBetweenReadingAndKeeping(t *testing.T) {
 	}
 	w.send(byMatch)
 	if out := w.send(byMatch); out.Code != http.StatusUnauthorized {
-		t.Errorf("status %d for a recognition that is no machine's any more", out.Code)
+		t.Errorf("status %d for a workload match that is no machine's any more", out.Code)
 	}
 }
 

@@ -149,7 +149,7 @@ func (e *Endpoint) vmOfProcess(ctx context.Context, known *workloadMatches, sour
 		e.log.DebugContext(ctx, "control group of a metadata request", "remote", source, "error", err)
 		return "", midas.Errorf(midas.Unauthenticated, "the control group of the process behind %s cannot be told", source)
 	case vmID != "" && byCgroup != "" && vmID != byCgroup:
-		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s has the recognitions of several machines", source)
+		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s has the workload matches of several machines", source)
 	case vmID == "" && byCgroup == "":
 		return "", midas.Errorf(midas.Unauthenticated, "the process behind %s (user id %d) is of no machine here", source, p.UserID)
 	}

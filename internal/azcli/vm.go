@@ -30,7 +30,7 @@ func (c *CLI) newVMCommand() *cobra.Command {
 		c.newListCommand(vmKind),
 		c.newDeleteCommand(vmKind),
 		c.newVMIdentityCommand(),
-		c.newVMRecognitionCommand(),
+		c.newVMWorkloadMatchCommand(),
 	)
 	cmd.AddCommand(c.underVM...)
 	return cmd

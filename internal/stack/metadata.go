@@ -82,9 +82,9 @@ func (s *Stack) warnOfOwnAddresses(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.log.WarnContext(ctx, "a recognition by loopback addresses does not count: each user of this machine would be the VM; "+
+		s.log.WarnContext(ctx, "a workload match by loopback addresses does not count: each user of this machine would be the VM; "+
 			"recognise it by --uid or --cgroup, or create it again with --insecure-own-addresses",
-			"vm", w.ResourceID, "recognition", r.Name, "cidr", r.Network)
+			"vm", w.ResourceID, "match", r.Name, "cidr", r.Network)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func TestStartWarnsOfMatchesOfLoopback(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	if text := log.String(); strings.Count(text, "loopback") != 1 || !strings.Contains(text, "recognition=old cidr=127.0.0.0/8") || !strings.Contains(text, "/virtualMachines/vm") {
+	if text := log.String(); strings.Count(text, "loopback") != 1 || !strings.Contains(text, "match=old cidr=127.0.0.0/8") || !strings.Contains(text, "/virtualMachines/vm") {
 		t.Errorf("%s", text)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/midas-mysql/midas/internal/usage"
 )
 
-func (c *CLI) newVMRecognitionCommand() *cobra.Command {
+func (c *CLI) newVMWorkloadMatchCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "recognition",
+		Use:   "workload-match",
 		Short: "How the metadata endpoint knows a VM that shows no secret",
 		Long: `How the metadata endpoint knows a VM that shows no secret: by its source address, by the
 user that the asking process belongs to, or by the control group (version 2) that it runs
@@ -26,49 +26,49 @@ Each user of this machine can call from any of its own addresses, 127.0.0.1 amon
 a network counts for those only if it was given --insecure-own-addresses, and one with
 loopback addresses is refused without.`,
 	}
-	cmd.AddCommand(c.newVMRecognitionCreateCommand(), c.newVMRecognitionListCommand(), c.newVMRecognitionDeleteCommand())
+	cmd.AddCommand(c.newVMWorkloadMatchCreateCommand(), c.newVMWorkloadMatchListCommand(), c.newVMWorkloadMatchDeleteCommand())
 	return cmd
 }
 
-// recognitionTarget names a VM and, mostly, one of its recognitions, as az names what is
+// matchTarget names a VM and, mostly, one of its workload matches, as az names what is
 // below a VM.
-type recognitionTarget struct{ group, vm, name string }
+type matchTarget struct{ group, vm, name string }
 
-func (t *recognitionTarget) bind(cmd *cobra.Command, one bool) {
+func (t *matchTarget) bind(cmd *cobra.Command, one bool) {
 	cmd.Flags().StringVarP(&t.group, "resource-group", "g", "", "resource group")
 	cmd.Flags().StringVar(&t.vm, "vm-name", "", "name of the VM")
 	if one {
-		cmd.Flags().StringVarP(&t.name, "name", "n", "", "name of the recognition")
+		cmd.Flags().StringVarP(&t.name, "name", "n", "", "name of the workload match")
 	}
 }
 
-func (t *recognitionTarget) path(a *api) string {
-	below := []string{"recognitions"}
+func (t *matchTarget) path(a *api) string {
+	below := []string{"workloadMatches"}
 	if t.name != "" {
 		below = append(below, t.name)
 	}
 	return vmKind.Path(armclient.Ref{Subscription: a.Operator.SubscriptionID, Group: t.group, Name: t.vm}, below...)
 }
 
-func recognitionShape(answer any) any {
+func matchShape(answer any) any {
 	if body, ok := answer.(map[string]any); ok {
 		return flattened(body)
 	}
 	return answer
 }
 
-func (c *CLI) newVMRecognitionCreateCommand() *cobra.Command {
+func (c *CLI) newVMWorkloadMatchCreateCommand() *cobra.Command {
 	var (
-		t                 recognitionTarget
+		t                 matchTarget
 		cidr, uid, cgroup string
 		own               bool
 	)
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Recognise a VM by an address, a user or a control group",
-		Example: `  midas vm recognition create -g myResourceGroup --vm-name myVM -n office --cidr 10.1.2.0/24
-  midas vm recognition create -g myResourceGroup --vm-name myVM -n app --cgroup /system.slice/app.service
-  midas vm recognition create -g myResourceGroup --vm-name myVM -n me --uid "$(id -u)"`,
+		Example: `  midas vm workload-match create -g myResourceGroup --vm-name myVM -n office --cidr 10.1.2.0/24
+  midas vm workload-match create -g myResourceGroup --vm-name myVM -n app --cgroup /system.slice/app.service
+  midas vm workload-match create -g myResourceGroup --vm-name myVM -n me --uid "$(id -u)"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := need(cmd, "resource-group", "vm-name", "name"); err != nil {
 				return err
@@ -93,7 +93,7 @@ func (c *CLI) newVMRecognitionCreateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.Print(recognitionShape(answer))
+			return c.Print(matchShape(answer))
 		},
 	}
 	t.bind(cmd, true)
@@ -104,12 +104,12 @@ func (c *CLI) newVMRecognitionCreateCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *CLI) newVMRecognitionListCommand() *cobra.Command {
-	var t recognitionTarget
+func (c *CLI) newVMWorkloadMatchListCommand() *cobra.Command {
+	var t matchTarget
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List how a VM is known",
-		Example: "  midas vm recognition list -g myResourceGroup --vm-name myVM",
+		Example: "  midas vm workload-match list -g myResourceGroup --vm-name myVM",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := need(cmd, "resource-group", "vm-name"); err != nil {
 				return err
@@ -123,7 +123,7 @@ func (c *CLI) newVMRecognitionListCommand() *cobra.Command {
 				return err
 			}
 			for i := range all {
-				all[i] = recognitionShape(all[i])
+				all[i] = matchShape(all[i])
 			}
 			return c.Print(all)
 		},
@@ -132,12 +132,12 @@ func (c *CLI) newVMRecognitionListCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *CLI) newVMRecognitionDeleteCommand() *cobra.Command {
-	var t recognitionTarget
+func (c *CLI) newVMWorkloadMatchDeleteCommand() *cobra.Command {
+	var t matchTarget
 	cmd := &cobra.Command{
 		Use:     "delete",
 		Short:   "Remove one way of recognising a VM",
-		Example: "  midas vm recognition delete -g myResourceGroup --vm-name myVM -n office",
+		Example: "  midas vm workload-match delete -g myResourceGroup --vm-name myVM -n office",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := need(cmd, "resource-group", "vm-name", "name"); err != nil {
 				return err
