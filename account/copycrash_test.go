@@ -121,7 +121,7 @@ func TestCrashBetweenRowAndCopy_slow(t *testing.T) {
 					if err := change.do(w, s); err != nil {
 						t.Fatalf("%s: again: %v", name, err)
 					}
-					w.settled(name, s, change.want, change.id)
+					w.outcome(name, s, change.want, change.id)
 					w.wipe(s)
 				}
 			}
@@ -141,8 +141,8 @@ func (w *world) honest(name string, s *Store) {
 	}
 }
 
-// settled checks who has an account in the end, and that it opens.
-func (w *world) settled(name string, s *Store, want []string, admin string) {
+// outcome checks who has an account in the end, and that it opens.
+func (w *world) outcome(name string, s *Store, want []string, admin string) {
 	w.t.Helper()
 	w.advance(time.Minute)
 	there := w.query("SELECT User FROM mysql.user WHERE User LIKE '%" + w.tag + "'")
