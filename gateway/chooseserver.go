@@ -15,37 +15,52 @@ type serverChoice struct {
 	addresses map[string]string
 }
 
-// of takes the server from the user name's suffix (user@server, the form of Azure's single
-// server) and returns the name without it. A name with an @ that is followed by no server is
-// a name: user principal names have one too. Without a suffix it is the server whose name the
-// client gave to TLS, or the only one there is. On a listener of one server it is that one,
-// and the suffix and the name given to TLS can but say so.
+// of returns the server that the client named to TLS, whose certificate it may have verified; else
+// the one of the user name's suffix (user@server, the form of Azure's single server); else the
+// only one there is. It returns the user name without the suffix. A name with an @ that is
+// followed by no server, or by another than TLS named, is a name: user principal names have one,
+// too, and anyone who may make a server could make one that is called as their domain. On a
+// listener of one server it is that one, and the name given to TLS and the suffix can but say so.
 func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, user string, err error) {
-	user, found := c.login.User, false
-	if at := strings.LastIndexByte(user, '@'); at >= 0 {
-		if server, found, err = s.find(ctx, user[at+1:]); found || err != nil {
-			user = user[:at]
-		}
+	verified, isVerified, err := s.find(ctx, c.serverName())
+	if err != nil {
+		return server, c.login.User, err
+	}
+	user, suffix, isSuffix, err := s.suffix(ctx, c.login.User)
+	if err != nil {
+		return server, user, err
+	}
+	if isVerified && isSuffix && suffix.UniqueID != verified.UniqueID {
+		user, suffix, isSuffix = c.login.User, midas.Server{}, false
 	}
 	switch {
-	case err != nil:
-		return server, user, err
 	case c.listener != "":
-		server, err = s.ofListener(ctx, c, server)
+		server, err = s.ofListener(ctx, c.listener, suffix, verified)
 		return server, user, err
-	case !found:
-		if server, found, err = s.find(ctx, c.serverName()); err != nil {
-			return server, user, err
-		}
+	case isVerified:
+		server = verified
+	case isSuffix:
+		server = suffix
+	default:
+		server, err = s.only(ctx, user)
+		return server, user, err
 	}
-	if found {
-		if address, elsewhere := s.address(server); elsewhere {
-			return midas.Server{}, user, publicly("server '%s' has an address of its own", server.Name).WithHint("connect to %s", address)
-		}
-		return server, user, nil
+	if address, elsewhere := s.address(server); elsewhere {
+		return midas.Server{}, user, publicly("server '%s' has an address of its own", server.Name).WithHint("connect to %s", address)
 	}
-	server, err = s.only(ctx, user)
-	return server, user, err
+	return server, user, nil
+}
+
+// suffix returns the server behind the last @ of a user name, and the name before it.
+func (s serverChoice) suffix(ctx context.Context, name string) (user string, server midas.Server, found bool, err error) {
+	at := strings.LastIndexByte(name, '@')
+	if at < 0 {
+		return name, server, false, nil
+	}
+	if server, found, err = s.find(ctx, name[at+1:]); !found {
+		return name, server, false, err
+	}
+	return name[:at], server, true, nil
 }
 
 // find returns the server of that name, if there is one.
@@ -61,23 +76,19 @@ func (s serverChoice) find(ctx context.Context, name string) (server midas.Serve
 	return server, err == nil, err
 }
 
-// ofListener returns the server of the client's listener, unless the client has named another one.
-// One that named another to TLS has verified the certificate of that: those who lead its
-// connection here must not have it speak to this server, whose administrator may be another.
-func (s serverChoice) ofListener(ctx context.Context, c *client, suffix midas.Server) (midas.Server, error) {
-	server, found, err := s.find(ctx, c.listener)
+// ofListener returns the server of a listener, unless the client has named another one. One that
+// named another to TLS has verified the certificate of that: those who lead its connection here
+// must not have it speak to this server, whose administrator may be another.
+func (s serverChoice) ofListener(ctx context.Context, listener string, named ...midas.Server) (midas.Server, error) {
+	server, found, err := s.find(ctx, listener)
 	switch {
 	case err != nil:
 		return midas.Server{}, err
 	case !found:
-		return midas.Server{}, publicly("server '%s', which this address is for, does not exist", c.listener)
+		return midas.Server{}, publicly("server '%s', which this address is for, does not exist", listener)
 	}
-	verified, _, err := s.find(ctx, c.serverName())
-	if err != nil {
-		return midas.Server{}, err
-	}
-	for _, named := range []midas.Server{suffix, verified} {
-		if named.UniqueID != "" && named.UniqueID != server.UniqueID {
+	for _, other := range named {
+		if other.UniqueID != "" && other.UniqueID != server.UniqueID {
 			return midas.Server{}, publicly("this address is for server '%s' alone", server.Name)
 		}
 	}

@@ -229,8 +229,9 @@ func TestShutdownTellsSessions(t *testing.T) {
 	}
 }
 
-// TestWhichServer: with several servers the suffix of the user name says which one, else
-// the name that the client gives to TLS; else nobody is signed in to a guess.
+// TestWhichServer: with several servers the name that the client gives to TLS says which one, else
+// the suffix of the user name; else nobody is signed in to a guess. A server that is called as
+// the domain of a user's name gets none of those who verified another one.
 func TestWhichServer(t *testing.T) {
 	w := oneBackend(t)
 	user, id := w.user("app")
@@ -249,7 +250,8 @@ func TestWhichServer(t *testing.T) {
 		user, sni, server string
 	}{
 		"a suffix":                      {user + "@mydb", "localhost", "mydb"},
-		"a suffix against the TLS name": {user + "@mydb", "other", "mydb"},
+		"a suffix and the TLS name":     {user + "@mydb", "mydb", "mydb"},
+		"a suffix against the TLS name": {user + "@other", "mydb", ""},
 		"the short TLS name":            {user, "mydb", "mydb"},
 		"the full TLS name":             {user, "MYDB.mysql.database.azure.com", "mydb"},
 		"another server":                {user, "other", ""},
@@ -263,6 +265,8 @@ func TestWhichServer(t *testing.T) {
 			t.Errorf("%s: signed in to %q", name, w.lastSignIn().Server)
 		case name == "another server":
 			w.refused(err, 1045, "there is no AADUSER", "on server 'other'")
+		case name == "a suffix against the TLS name":
+			w.refused(err, 1045, "there is no AADUSER '"+user+"@other' on server 'mydb'")
 		case test.server == "":
 			w.refused(err, 1045, "2 servers are behind this address", "sign in as '"+user+"@mydb'")
 		}
