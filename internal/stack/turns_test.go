@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/midas-mysql/midas"
@@ -49,22 +50,26 @@ func sweptBy(t *testing.T, rounds time.Duration, hung, others []midas.Server) ma
 
 // Servers have their turn in the order of their names. Those from the seventeenth on had none.
 func TestEveryOneOfManyServersIsSwept(t *testing.T) {
-	servers := serversNamed("server", 3*sweepsAtOnce)
-	swept := sweptBy(t, 500*time.Millisecond, nil, servers)
-	for _, s := range servers {
-		if _, is := swept[s.UniqueID]; !is {
-			t.Errorf("%s was never swept", s.Name)
+	synctest.Test(t, func(t *testing.T) {
+		servers := serversNamed("server", 3*sweepsAtOnce)
+		swept := sweptBy(t, 500*time.Millisecond, nil, servers)
+		for _, s := range servers {
+			if _, is := swept[s.UniqueID]; !is {
+				t.Errorf("%s was never swept", s.Name)
+			}
 		}
-	}
+	})
 }
 
 // A Contributor makes servers whose backends do not answer, with names that come first.
 func TestServersThatHangHoldUpNoOther(t *testing.T) {
-	hung, others := serversNamed("aaa", 2*sweepsAtOnce), serversNamed("zzz", 3)
-	swept := sweptBy(t, 4*time.Second, hung, others)
-	for _, s := range others {
-		if at, is := swept[s.UniqueID]; !is || at > 3*sweepLag {
-			t.Errorf("%s was swept after %v (%v)", s.Name, at, is)
+	synctest.Test(t, func(t *testing.T) {
+		hung, others := serversNamed("aaa", 2*sweepsAtOnce), serversNamed("zzz", 3)
+		swept := sweptBy(t, 4*time.Second, hung, others)
+		for _, s := range others {
+			if at, is := swept[s.UniqueID]; !is || at > 3*sweepLag {
+				t.Errorf("%s was swept after %v (%v)", s.Name, at, is)
+			}
 		}
-	}
+	})
 }

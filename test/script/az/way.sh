@@ -7,7 +7,8 @@ is "$cloud" az account show --query environmentName --output tsv
 SUB=$(az account show --query id --output tsv)
 GROUP=/subscriptions/$SUB/resourceGroups/myResourceGroup
 is eastus az group create --name myResourceGroup --location eastus --query location --output tsv
-read -r CLIENT_ID RESOURCE_ID OBJECT_ID <<< "$(az identity create --resource-group myResourceGroup --name myManagedIdentity --query '[clientId,id,principalId]' --output tsv | tr '\n' '\t')"
+IDENTITY=$(az identity create --resource-group myResourceGroup --name myManagedIdentity --query '[clientId,id,principalId]' --output tsv | tr '\n' '\t')
+read -r CLIENT_ID RESOURCE_ID OBJECT_ID <<< "$IDENTITY"
 is Bearer az account get-access-token --resource-type oss-rdbms --query tokenType --output tsv
 
 # For identity.sh: the machine has the identity, which may read the group.
