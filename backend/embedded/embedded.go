@@ -123,6 +123,9 @@ func (b *Backend) Close() error {
 }
 
 func (b *Backend) close() error {
+	// Statements end before connections do, all at once: one that waits must not get a lock
+	// because the connection that held it was closed before its own.
+	b.listener.interrupt()
 	var err error
 	if b.db != nil {
 		err = b.db.Close()

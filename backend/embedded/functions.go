@@ -71,6 +71,9 @@ func (g *getLock) Eval(ctx *sql.Context, row sql.Row) (any, error) {
 	again := time.NewTicker(2 * time.Millisecond)
 	defer again.Stop()
 	for {
+		if ctx.Err() != nil { // its connection may have ended together with the holder's
+			return nil, errInterrupted()
+		}
 		err := g.locks.Lock(ctx, name, 0)
 		if err == nil {
 			return int8(1), nil

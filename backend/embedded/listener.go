@@ -13,6 +13,9 @@ type listener struct {
 	waiting chan net.Conn
 	done    chan struct{}
 
+	statements context.Context // what every statement runs under
+	interrupt  context.CancelFunc
+
 	mu     sync.Mutex
 	closed bool
 	open   map[*pipe]struct{} // server ends
@@ -22,7 +25,9 @@ type listener struct {
 var _ net.Listener = (*listener)(nil)
 
 func newListener() *listener {
-	return &listener{waiting: make(chan net.Conn), done: make(chan struct{}), open: map[*pipe]struct{}{}}
+	l := &listener{waiting: make(chan net.Conn), done: make(chan struct{}), open: map[*pipe]struct{}{}}
+	l.statements, l.interrupt = context.WithCancel(context.Background())
+	return l
 }
 
 func (l *listener) Accept() (net.Conn, error) {

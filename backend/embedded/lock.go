@@ -48,6 +48,10 @@ func (l *writeLock) acquire(ctx context.Context, wait time.Duration, id uint32) 
 	defer timeout.Stop()
 	select {
 	case <-l.free:
+		if ctx.Err() != nil { // both are ready when the engine closes
+			l.release()
+			return errInterrupted()
+		}
 		l.holder.Store(id)
 		return nil
 	case <-ctx.Done():
@@ -84,6 +88,10 @@ func (g gate) enter(ctx context.Context, alone bool, wait time.Duration) (leave 
 			return nil, mysql.NewSQLError(mysql.ERLockWaitTimeout, mysql.SSUnknownSQLState,
 				"Lock wait timeout exceeded; try restarting transaction (the embedded engine changes definitions only while nothing else runs)")
 		}
+	}
+	if ctx.Err() != nil {
+		g.shares.Release(shares)
+		return nil, errInterrupted()
 	}
 	return func() { g.shares.Release(shares) }, nil
 }

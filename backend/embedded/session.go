@@ -30,7 +30,7 @@ type session struct {
 
 func (h *handler) newSession(conn *mysql.Conn) *session {
 	s := &session{handler: h, conn: conn}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.cancel = context.WithCancel(h.listener.statements)
 	if p, ok := conn.Conn.(*pipe); ok {
 		go s.watch(p)
 	}
