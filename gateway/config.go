@@ -42,7 +42,7 @@ type Config struct {
 	MaxSigningIn          int           // connections signing in at once; default 2048
 	MaxSigningInPerSource int           // the same from one source; default half of MaxSigningIn
 	// MaxSessions is how many sessions all servers have at once; default 16384. A server has
-	// half of those at most that no other server has.
+	// half of those at most that no other server has, and a resource group three quarters.
 	MaxSessions int
 	// WriteTimeout is how long a session may take nothing of what it is sent before it is
 	// ended; default 10 min, which is what JDBC drivers ask of a server for results that

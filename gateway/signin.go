@@ -36,7 +36,7 @@ func (s *signIns) run(ctx context.Context, c *client, secret []byte) (in signedI
 	if err != nil {
 		return in, err
 	}
-	give, ok := s.shares.take(in.server.UniqueID)
+	give, ok := s.shares.take(in.server)
 	if !ok {
 		in.conn.Close()
 		s.refusals.Warn("", "sign-ins are refused at server '"+in.server.Name+"': it has its share of the sessions that midas serves at once", "setting", "--max-sessions")

@@ -17,7 +17,7 @@ type gatewayFlags stack.GatewaySettings
 func (f *gatewayFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&f.MaxSigningIn, "max-signing-in", 0, "how many connections to the gateway may be signing in at once; beyond that, those that have not sent their token or password give way to newcomers (default 2048, less where the process may open few files)")
 	flags.IntVar(&f.MaxSigningInPerSource, "max-signing-in-per-source", 0, "how many of them may come from one address or IPv6 /64 network; all addresses of this machine are one source (default half of --max-signing-in)")
-	flags.IntVar(&f.MaxSessions, "max-sessions", 0, "how many sessions all servers may have at once; one server alone has half of them at most, and of several that want all each leaves room for the others (default 16384, less where the process may open few files)")
+	flags.IntVar(&f.MaxSessions, "max-sessions", 0, "how many sessions all servers may have at once; one server alone has half of them at most, all of a resource group three quarters, and of several that want all each leaves room for the others (default 16384, less where the process may open few files)")
 	flags.DurationVar(&f.DrainTime, "drain-time", 30*time.Second, "how long sessions may finish their transactions after an interrupt, while new ones are refused; another interrupt ends them at once")
 	flags.DurationVar(&f.WriteTimeout, "client-write-timeout", gateway.DefaultWriteTimeout, "how long a client may leave its results unread before its session is ended; the database ends it sooner where its own net_write_timeout is shorter")
 }
