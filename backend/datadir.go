@@ -85,13 +85,17 @@ func runGroup(ctx context.Context, temporary, path string, args []string) ([]byt
 // service account gets the password of this start, and what the initialisation left
 // open is closed. No one knows root's password, and root is locked as well. An administrator
 // of MariaDB may alter the service account, with all others for one, or make it a role in the
-// server's own table: it is made anew, or nobody could sign in at the server any more.
+// server's own table: it is made anew, or nobody could sign in at the server any more. Nor could
+// anyone beside an anonymous account of localhost, which the administrator of any server may make:
+// it stands before the accounts of midas, theirs too, which have no host.
 func (c *child) firstStatements() string {
 	var b strings.Builder
 	if c.program.dialect == MariaDB {
 		b.WriteString("DELETE FROM mysql.global_priv WHERE User IN ('','" + ServiceUser + "') OR (User='root' AND Host<>'localhost');\n")
-		b.WriteString("FLUSH PRIVILEGES;\n")
+	} else {
+		b.WriteString("DELETE FROM mysql.user WHERE User='';\n")
 	}
+	b.WriteString("FLUSH PRIVILEGES;\n")
 	password := quote(c.password)
 	for _, statement := range []string{
 		"CREATE USER IF NOT EXISTS root@localhost",

@@ -260,3 +260,21 @@ func TestRestartUndoesConditionsOfTheServiceAccount(t *testing.T) {
 		}
 	}
 }
+
+// An administrator who makes an anonymous account is kept out by it, with all others and those who come
+// after: nobody could drop it again.
+func TestRestartDropsAnonymousAccounts(t *testing.T) {
+	programs(t, func(t *testing.T, binary string) {
+		b := open(t, prepared(t, binary), binary)
+		run(t, b.DB(), "CREATE USER ''@localhost IDENTIFIED BY 'Own-secret-1'", "CREATE USER ''@'loc%'", "CREATE USER own@localhost IDENTIFIED BY 'Own-secret-1'")
+		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		defer cancel()
+		if err := b.Restart(ctx, backend.PrivateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		var anonymous, own int
+		if err := b.DB().QueryRow("SELECT COALESCE(SUM(User = ''), 0), COALESCE(SUM(User = 'own'), 0) FROM mysql.user").Scan(&anonymous, &own); err != nil || anonymous != 0 || own != 1 {
+			t.Errorf("%d anonymous accounts and %d others after a restart, want 0 and 1: %v", anonymous, own, err)
+		}
+	})
+}
