@@ -59,6 +59,7 @@ type Server struct {
 	UniqueID   string // new for each creation, so a recreated server is another one
 	Name       string // "mydb"
 	FQDN       string // "mydb.mysql.database.azure.com"
+	Created    time.Time
 	Admin      *Administrator
 	AADOnly    bool // parameter aad_auth_only: no password sign-in at all
 }

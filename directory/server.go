@@ -32,7 +32,7 @@ type Server struct {
 
 // Server returns what the gateway knows of s.
 func (s Server) Server() midas.Server {
-	out := midas.Server{ResourceID: s.ID, UniqueID: s.UniqueID, Name: s.Name, FQDN: s.FQDN, AADOnly: s.AADOnly}
+	out := midas.Server{ResourceID: s.ID, UniqueID: s.UniqueID, Name: s.Name, FQDN: s.FQDN, Created: s.Created, AADOnly: s.AADOnly}
 	if s.Admin != nil {
 		admin := s.Admin.Administrator
 		out.Admin = &admin

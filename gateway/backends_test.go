@@ -88,6 +88,19 @@ func TestServersHaveBackendsOfTheirOwn(t *testing.T) {
 	w.refused(w.open(admin, w.token(w.admin)).Ping(), 1045, "no server is behind this address", "server 'other' has an address of its own", address)
 }
 
+// TestYoungerServerIsNoSuffixAtAnotherAddress: those who may make a server must not keep out the users
+// of another one by calling theirs as the domain of their names. Most clients give TLS no name.
+func TestYoungerServerIsNoSuffixAtAnotherAddress(t *testing.T) {
+	w, address := twoServers(t, true)
+	_, id := w.user("app")
+	name := w.name("u") + "@young"
+	_, err := w.open(w.name("other"), w.token(w.admin), over(address)).Exec("CREATE AADUSER '" + name + "' IDENTIFIED BY '" + id.ClientID + "'")
+	w.must(err)
+	w.must(w.open(name, w.token(id), over(address)).Ping())
+	w.newServer("young")
+	w.must(w.open(name, w.token(id), over(address)).Ping())
+}
+
 // TestTwoFamiliesAtOneAddress: a client that was greeted by MariaDB is not signed in to MySQL.
 func TestTwoFamiliesAtOneAddress(t *testing.T) {
 	w, _ := twoServers(t, false)

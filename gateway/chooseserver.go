@@ -18,9 +18,8 @@ type serverChoice struct {
 // of returns the server that the client named to TLS, whose certificate it may have verified; else
 // the one of the user name's suffix (user@server, the form of Azure's single server); else the
 // only one there is. It returns the user name without the suffix. A name with an @ that is
-// followed by no server, or by another than TLS named, is a name: user principal names have one,
-// too, and anyone who may make a server could make one that is called as their domain. On a
-// listener of one server it is that one, and the name given to TLS and the suffix can but say so.
+// followed by no server, or by another than the client means, is a name. On a listener of one
+// server it is that one, and the name given to TLS and the suffix can but say so.
 func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, user string, err error) {
 	verified, isVerified, err := s.find(ctx, c.serverName())
 	if err != nil {
@@ -30,13 +29,13 @@ func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, u
 	if err != nil {
 		return server, user, err
 	}
-	if isVerified && isSuffix && suffix.UniqueID != verified.UniqueID {
-		user, suffix, isSuffix = c.login.User, midas.Server{}, false
-	}
 	switch {
 	case c.listener != "":
-		server, err = s.ofListener(ctx, c.listener, suffix, verified)
-		return server, user, err
+		return s.ofListener(ctx, c, verified)
+	case isVerified && isSuffix && suffix.UniqueID != verified.UniqueID:
+		if server = suffix; !mayBeHost(c.serverName()) || !suffix.Created.Before(verified.Created) {
+			server, user = verified, c.login.User
+		}
 	case isVerified:
 		server = verified
 	case isSuffix:
@@ -50,6 +49,12 @@ func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, u
 	}
 	return server, user, nil
 }
+
+// mayBeHost tells whether a name that was given to TLS may be that of the gateway's host as well as a
+// server's. Anyone who may make a server can call it as that host, and another as the domain of
+// user principal names: where name and suffix are of two servers, the younger one must not
+// get clients that named the older before it was there. A full name is of a server alone.
+func mayBeHost(name string) bool { return !strings.Contains(name, ".") }
 
 // suffix returns the server behind the last @ of a user name, and the name before it.
 func (s serverChoice) suffix(ctx context.Context, name string) (user string, server midas.Server, found bool, err error) {
@@ -76,23 +81,32 @@ func (s serverChoice) find(ctx context.Context, name string) (server midas.Serve
 	return server, err == nil, err
 }
 
-// ofListener returns the server of a listener, unless the client has named another one. One that
-// named another to TLS has verified the certificate of that: those who lead its connection here
-// must not have it speak to this server, whose administrator may be another.
-func (s serverChoice) ofListener(ctx context.Context, listener string, named ...midas.Server) (midas.Server, error) {
-	server, found, err := s.find(ctx, listener)
+// ofListener returns the server of the client's listener, unless the client has named another one.
+// One that named another to TLS has verified the certificate of that: those who lead its connection
+// here must not have it speak to this server, whose administrator may be another. A suffix that is
+// the name of a younger server is a part of the user's name: see mayBeHost.
+func (s serverChoice) ofListener(ctx context.Context, c *client, verified midas.Server) (server midas.Server, user string, err error) {
+	server, found, err := s.find(ctx, c.listener)
 	switch {
 	case err != nil:
-		return midas.Server{}, err
+		return midas.Server{}, c.login.User, err
 	case !found:
-		return midas.Server{}, publicly("server '%s', which this address is for, does not exist", listener)
+		return midas.Server{}, c.login.User, publicly("server '%s', which this address is for, does not exist", c.listener)
 	}
-	for _, other := range named {
+	user, suffix, isSuffix, err := s.suffix(ctx, c.login.User)
+	if err != nil {
+		return midas.Server{}, user, err
+	}
+	isName := verified.UniqueID == server.UniqueID || suffix.Created.After(server.Created)
+	if isSuffix && suffix.UniqueID != server.UniqueID && isName {
+		user, suffix = c.login.User, midas.Server{}
+	}
+	for _, other := range []midas.Server{suffix, verified} {
 		if other.UniqueID != "" && other.UniqueID != server.UniqueID {
-			return midas.Server{}, publicly("this address is for server '%s' alone", server.Name)
+			return midas.Server{}, user, publicly("this address is for server '%s' alone", server.Name)
 		}
 	}
-	return server, nil
+	return server, user, nil
 }
 
 // only returns the server for a user that names none.

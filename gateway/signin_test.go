@@ -252,6 +252,8 @@ func TestWhichServer(t *testing.T) {
 		"a suffix":                      {user + "@mydb", "localhost", "mydb"},
 		"a suffix and the TLS name":     {user + "@mydb", "mydb", "mydb"},
 		"a suffix against the TLS name": {user + "@other", "mydb", ""},
+		"the suffix of an older server": {user + "@mydb", "other", "mydb"},
+		"against a full TLS name":       {user + "@mydb", "other.mysql.database.azure.com", ""},
 		"the short TLS name":            {user, "mydb", "mydb"},
 		"the full TLS name":             {user, "MYDB.mysql.database.azure.com", "mydb"},
 		"another server":                {user, "other", ""},
@@ -267,6 +269,8 @@ func TestWhichServer(t *testing.T) {
 			w.refused(err, 1045, "there is no AADUSER", "on server 'other'")
 		case name == "a suffix against the TLS name":
 			w.refused(err, 1045, "there is no AADUSER '"+user+"@other' on server 'mydb'")
+		case name == "against a full TLS name":
+			w.refused(err, 1045, "there is no AADUSER '"+user+"@mydb' on server 'other'")
 		case test.server == "":
 			w.refused(err, 1045, "2 servers are behind this address", "sign in as '"+user+"@mydb'")
 		}
