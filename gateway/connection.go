@@ -92,10 +92,11 @@ func (c *connection) signIn(ctx context.Context) (signedIn, error) {
 func (c *connection) session(as signedIn) *session {
 	g := c.gate
 	x := newExchange(c.client, c.handle, as.conn, g.signInTimeout, g.writeTimeout)
+	follows := &follower{x: x, recheck: g.recheck, log: c.client.log}
 	return &session{
 		client: c.client, handle: c.handle, as: as, x: x, changer: g.changer, ids: g.ids, id: c.id,
-		statements: &statements{x: x, plane: g.plane, timeout: g.signInTimeout, log: c.client.log},
-		follower:   &follower{x: x, recheck: g.recheck, log: c.client.log},
+		statements: &statements{x: x, plane: g.plane, follower: follows, timeout: g.signInTimeout, log: c.client.log},
+		follower:   follows,
 		lull:       &lull{x: x},
 	}
 }

@@ -116,6 +116,7 @@ func TestMemberGivesTheGroupNoPassword(t *testing.T) {
 		defer conn.Close()
 		for _, statement := range []string{
 			"SET PASSWORD = 'Mine-0wn-secret'", "SET PASSWORD = PASSWORD('Mine-0wn-secret')",
+			"SET aad_auth_validate_oids_in_tenant = ON; SET PASSWORD = 'Mine-0wn-secret'",
 			"ALTER USER '" + name + "'@'%' IDENTIFIED BY 'Mine-0wn-secret'",
 			"ALTER USER CURRENT_USER() IDENTIFIED BY 'Mine-0wn-secret'",
 			"ALTER USER '" + name + `'@'%' IDENTIFIED BY 'Mine-0wn-secret' ATTRIBUTE '{"midas": null}'`,

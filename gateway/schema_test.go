@@ -14,7 +14,7 @@ import (
 var keptSchema = []string{
 	"DROP DATABASE midas", "drop /* all */ schema if exists `midas`", "DROP DATABASE Midas", "/*!50000 DROP DATABASE midas */", "DROP TABLE midas.aaduser",
 	"TRUNCATE TABLE midas.aaduser", "DELETE FROM midas.aaduser WHERE 1 = 1", "UPDATE midas . `aaduser` SET user = 'x'", "RENAME TABLE midas.aaduser TO midas.x",
-	"SELECT 1; DROP DATABASE midas",
+	"SELECT 1; DROP DATABASE midas", "SET aad_auth_validate_oids_in_tenant = ON; DROP DATABASE midas",
 }
 
 // The administrator could drop the mappings of accounts to identities by mistake, or in a

@@ -273,7 +273,7 @@ func (s *session) statement(ctx context.Context, c wire.Command, length int) (bo
 	}
 	ours, kills := account.Ours(sql), c == wire.ComQuery && looksLikeKill(sql)
 	// Others than the administrator get the backend's own refusal.
-	kept := !ours && !kills && s.as.isAdmin() && account.ChangesSchema(sql)
+	kept := !kills && s.as.isAdmin() && account.ChangesSchema(sql) // also behind one of ours
 	own := !ours && !kills && s.as.proved() && account.SetsOwnPassword(sql, s.as.account.User)
 	if !ours && !kills && !kept && !own {
 		s.follower.note(s.as, c, sql)

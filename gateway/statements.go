@@ -45,10 +45,11 @@ func warn(text string) string {
 // statements runs the statements of the gateway's own, with what a session has set and
 // prepared of them.
 type statements struct {
-	x       *exchange
-	plane   *plane
-	timeout time.Duration // of one statement
-	log     *slog.Logger
+	x        *exchange
+	plane    *plane
+	follower *follower     // of what comes after them in the same text
+	timeout  time.Duration // of one statement
+	log      *slog.Logger
 
 	validateIDs   bool // aad_auth_validate_oids_in_tenant
 	prepared      map[uint32]*preparedStatement
@@ -109,6 +110,10 @@ func (s *statements) execute(ctx context.Context, as signedIn, statement account
 		}
 	}
 	if rest != "" {
+		if as.proved() && account.SetsOwnPassword([]byte(rest), as.account.User) {
+			return s.x.fail(errNoPassword)
+		}
+		s.follower.note(as, wire.ComQuery, []byte(rest))
 		done = append(done, rest)
 	}
 	return s.x.sendReplacement(append(payload[:head:head], strings.Join(done, ";")...))
