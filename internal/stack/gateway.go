@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/gateway"
 )
 
@@ -27,13 +28,20 @@ func (s *Stack) openGateway(ctx context.Context) error {
 	}
 	s.names = &certificateNames{servers: s.directory, apart: s.listensApart, timeout: listTimeout, now: s.now, log: s.refusals}
 	s.gateway, err = gateway.New(ctx, gateway.Config{
-		Verifier: verifier, Servers: s.directory, Backends: bound{s}, Listeners: s.ownMySQL,
+		Verifier: verifier, Servers: byAge{s.directory}, Backends: bound{s}, Listeners: s.ownMySQL,
 		MaxSigningIn: s.config.Gateway.MaxSigningIn, MaxSigningInPerSource: s.config.Gateway.MaxSigningInPerSource,
 		MaxSessions: s.config.Gateway.MaxSessions, WriteTimeout: s.config.Gateway.WriteTimeout,
 		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Feed: s.directory, Audit: s.auditSignIn, Log: s.log, Now: s.now,
 	})
 	return err
 }
+
+// byAge lists the servers for the gateway, the oldest first, so that one that is made later cannot
+// decide how others are greeted: at its making the database of an older one may be down and unknown.
+type byAge struct{ *directory.Directory }
+
+// Servers implements gateway.Servers.
+func (d byAge) Servers(ctx context.Context) ([]midas.Server, error) { return d.ServersByAge(ctx) }
 
 // listensApart tells whether a server has an address of its own.
 func (s *Stack) listensApart(name string) bool { return len(s.ownMySQL[strings.ToLower(name)]) > 0 }
