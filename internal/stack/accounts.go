@@ -32,6 +32,7 @@ func (s *Stack) account(ctx context.Context, server midas.Server) (*account.Stor
 		if err != nil {
 			return nil, err
 		}
+		s.untouched.CompareAndSwap(server.UniqueID, true, false)
 		store, err := s.openStore(ctx, behind, server, unsealed, true)
 		if err == nil && unsealed {
 			err = s.directory.Seal(ctx, server.UniqueID)
@@ -123,9 +124,9 @@ func (s *Stack) drop(ctx context.Context, which func(directory.DepartedServer) b
 		}
 		pending = append(pending, s.dropping.DoChan(server.UniqueID, func() (any, error) {
 			err := s.dropServer(ctx, server)
-			if err != nil {
-				s.log.WarnContext(ctx, "what a deleted server has at its backend stays for now",
-					"server", server.Name, "id", server.UniqueID, "error", err, midas.HintAttr(err))
+			if err != nil { // each deletion asks about all of them, which those who may make servers can repeat
+				s.refusals.Warn("", "what a deleted server named '"+server.Name+"' has at its backend stays for now",
+					"id", server.UniqueID, "error", err, midas.HintAttr(err))
 			}
 			return nil, err
 		}))
@@ -147,15 +148,19 @@ func (s *Stack) dropServer(ctx context.Context, departed directory.DepartedServe
 		return err
 	}
 	s.stores.Delete(server.UniqueID)
+	s.untouched.Delete(server.UniqueID)
 	return s.directory.ForgetServer(context.WithoutCancel(ctx), server.UniqueID)
 }
 
 // dropAccounts drops the accounts of a deleted server in a database that somebody else runs. Of
 // others nothing is left but the copy of their rows.
 func (s *Stack) dropAccounts(ctx context.Context, server midas.Server, unsealed bool) error {
-	behind, err := s.bindings.afterDeparture(ctx, server.Name)
-	if err != nil {
-		return err
+	var behind Backend
+	if untouched, _ := s.untouched.Load(server.UniqueID); untouched != true {
+		var err error
+		if behind, err = s.bindings.afterDeparture(ctx, server.Name); err != nil {
+			return err
+		}
 	}
 	if behind == nil {
 		return errors.Join(s.copies.End(server.UniqueID), s.memory.End(server.UniqueID))

@@ -1,6 +1,8 @@
 package stack
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
+	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/mysqltest"
 	"github.com/midas-mysql/midas/internal/statedir"
 )
@@ -60,5 +63,45 @@ func TestDeletedServersThatHangHoldUpNoOther(t *testing.T) {
 	}
 	if _, err := os.Stat(folder(other)); !os.IsNotExist(err) {
 		t.Errorf("its folder: %v", err)
+	}
+}
+
+// A server is made over and over while the database that is declared for it is down. Each is gone
+// without a trace: they were remembered for good, and each wrote a line about all before it.
+func TestServersWithoutTheirDatabaseLeaveNothing(t *testing.T) {
+	var log bytes.Buffer
+	w := &accountsWorld{T: t, state: filepath.Join(t.TempDir(), "state")}
+	s, err := Open(t.Context(), Config{
+		State: w.state, Control: "127.0.0.1:0", Metadata: "127.0.0.1:0", MySQL: "127.0.0.1:0",
+		Backend: "embedded", AdminLogin: OperatorLogin, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Servers: []ServerSettings{{Name: "down", Backend: &ExternalBackend{URL: "unix:" + filepath.Join(t.TempDir(), "none.sock")}}},
+	})
+	w.must(err)
+	w.Stack = s
+	t.Cleanup(s.Close)
+	_, _, err = w.directory.PutGroup(t.Context(), nil, "rg", "eastus", nil)
+	w.must(err)
+	for range 20 {
+		if _, err := w.made("down"); midas.CodeOf(err) != midas.Unavailable {
+			t.Fatalf("a server whose database is down: %v", err)
+		}
+	}
+	if left, err := w.directory.DepartedServers(t.Context()); err != nil || len(left) > 0 {
+		t.Errorf("%d servers are remembered: %v", len(left), err)
+	}
+	// One that was there before its database went down is remembered, and has a line for each
+	// ten seconds however often it is asked for.
+	for range 20 {
+		_, _, err := w.directory.PutServer(t.Context(), nil, "rg", "down", directory.ServerChange{Change: directory.Change{Location: "eastus"}})
+		w.must(err)
+		_, err = w.directory.DeleteServer(t.Context(), nil, "rg", "down")
+		w.must(err)
+		w.dropDeparted(t.Context())
+	}
+	if left, err := w.directory.DepartedServers(t.Context()); err != nil || len(left) != 20 {
+		t.Errorf("%d servers are remembered: %v", len(left), err)
+	}
+	if lines := strings.Count(log.String(), "stays for now"); lines != 1 {
+		t.Errorf("%d lines about them", lines)
 	}
 }

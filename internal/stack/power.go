@@ -141,10 +141,12 @@ func (p powers) Bind(ctx context.Context, s midas.Server) error {
 		return err
 	}
 	p.stack.dropBefore(ctx, s.Name)
+	p.stack.untouched.LoadOrStore(s.UniqueID, true)
 	one, err := p.stack.bindings.Backend(ctx, s)
 	if err != nil {
 		return err
 	}
+	p.stack.untouched.Delete(s.UniqueID)
 	return p.stack.oneFamily(ctx, s, one)
 }
 

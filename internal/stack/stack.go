@@ -101,10 +101,14 @@ type Stack struct {
 	opsLn           net.Listener
 	proxyLn         net.Listener
 
-	copies            *account.Copies
-	memory            *account.Copies // of servers whose backend forgets its accounts with the process
-	names             *certificateNames
-	stores            sync.Map           // unique id of a server → *account.Store
+	copies *account.Copies
+	memory *account.Copies // of servers whose backend forgets its accounts with the process
+	names  *certificateNames
+	stores sync.Map // unique id of a server → *account.Store
+	// untouched has the unique ids of servers that were made and got no backend: true while nothing
+	// can be there of them. They can be made over and over while their database is down, and are
+	// not to be remembered until it is back.
+	untouched         sync.Map
 	opening, dropping singleflight.Group // by unique id
 
 	rotating   sync.Mutex // held while a server key changes
