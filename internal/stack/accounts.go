@@ -91,9 +91,9 @@ const (
 )
 
 // dropDeparted takes the backends of deleted servers back: with a private server its data goes,
-// and in a database that somebody else runs the accounts are dropped. What cannot be done now is
-// when the next server is deleted, when one is opened that has the same database, or at the next
-// start; until then the accounts open to nobody, since no server has that id any more.
+// and in a database that somebody else runs the accounts are dropped. What cannot be done now is done
+// soon after (see retryDepartures), or when a server is opened that has the same database; until then
+// the accounts open to nobody, since no server has that id any more.
 func (s *Stack) dropDeparted(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
 	defer cancel()
@@ -180,6 +180,21 @@ func (s *Stack) dropAccounts(ctx context.Context, server midas.Server, unsealed 
 		known = store
 	}
 	return known.(*account.Store).Uninstall(ctx, false)
+}
+
+// departuresEvery is how long what is left of a deleted server may be in the way of one that has its
+// name or database now: of its administrator, for one.
+const departuresEvery = 15 * time.Second
+
+// retryDepartures does again and again, until ctx ends, what deletions could not: the database did not
+// answer, or had more to drop than they could wait for.
+func (s *Stack) retryDepartures(ctx context.Context, every time.Duration) error {
+	for pause(ctx, every) {
+		ctx, cancel := context.WithTimeout(ctx, dropTimeout)
+		s.drop(ctx, func(directory.DepartedServer) bool { return true })
+		cancel()
+	}
+	return nil
 }
 
 // finishDepartures does at the start what an earlier run could not.

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
@@ -104,4 +106,29 @@ func TestServersWithoutTheirDatabaseLeaveNothing(t *testing.T) {
 	if lines := strings.Count(log.String(), "stays for now"); lines != 1 {
 		t.Errorf("%d lines about them", lines)
 	}
+}
+
+// What a deletion could not drop is dropped soon after, without another deletion or start: it was in
+// the way of a server that was made again, whose administrator had no account.
+func TestDeletedServersAreTriedAgain(t *testing.T) {
+	onRealServers(t, func(w *accountsWorld) {
+		first := w.server()
+		w.create(w.store(first), "app")
+		_, err := w.directory.DeleteServer(t.Context(), nil, "rg", "mydb")
+		w.must(err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- w.retryDepartures(ctx, time.Millisecond) }()
+		w.within(10*time.Second, "nothing is left of the server", func() bool {
+			left, err := w.directory.DepartedServers(t.Context())
+			return err == nil && len(left) == 0
+		})
+		cancel()
+		w.must(<-done)
+		var n int
+		w.must(w.mysql.DB().QueryRow("SELECT COUNT(*) FROM mysql.user WHERE User = 'app'").Scan(&n))
+		if n != 0 {
+			t.Errorf("%d accounts are left", n)
+		}
+	})
 }
