@@ -116,7 +116,7 @@ func (s *Store) clear(ctx context.Context, q querier, a Account) (existing Accou
 	at := slices.IndexFunc(users, func(u backendUser) bool { return u.user == a.User && u.host == a.Host })
 	for _, row := range rows {
 		switch verdict := s.judge(row); {
-		case (verdict.unconfirmed() || verdict == rowDropped) && at >= 0:
+		case verdict.confirmable() && at >= 0:
 			return Account{}, false, cannot(a, "its record in schema midas is refused: %s", verdict).
 				WithHint("%s; else DROP USER %s; then create it again", verdict.wayOut(a), a)
 		case !verdict.believed() && at >= 0:

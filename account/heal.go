@@ -287,7 +287,7 @@ func (s *Store) lookAtOthers(ctx context.Context, q querier, rows []mappingRow) 
 			if err != nil {
 				return err
 			}
-		case v.unconfirmed():
+		case v.confirmable():
 			open++
 		}
 	}

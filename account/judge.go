@@ -22,6 +22,7 @@ const (
 	rowChanged  verdict = "it differs from its copy, which is as new"
 	rowOutdated verdict = "it is older than its copy: a backup of the database was restored, or an old row was put back"
 	rowUnknown  verdict = "its copy does not know it: a backup of the database was restored, or an old row was put back"
+	rowFormer   verdict = "its copy does not know it, and it is sealed under a key that was replaced: a backup of the database was restored, or a row was forged"
 	rowDropped  verdict = "its account was dropped: a backup of the database was restored, or an old row was put back"
 	rowLost     verdict = "its account was gone together with all others of the server: the database was empty, or another one"
 )
@@ -32,6 +33,14 @@ func (v verdict) believed() bool { return v == rowCurrent || v == rowNewer }
 // unconfirmed tells whether the row counts once an operator has said that a backup was
 // restored.
 func (v verdict) unconfirmed() bool { return v == rowOutdated || v == rowUnknown }
+
+// unnamed tells whether the row counts once an operator has named its user. People who restore a
+// database rarely mean those who have left, and none means what somebody wrote who learned the key
+// that was replaced for that.
+func (v verdict) unnamed() bool { return v == rowDropped || v == rowFormer }
+
+// confirmable tells whether an operator can have the row count.
+func (v verdict) confirmable() bool { return v.unconfirmed() || v.unnamed() }
 
 // judge compares a row with its copy. The seal alone says that midas wrote the row once,
 // and anyone who may write to schema midas, or restores a backup, can put an old one back:
@@ -49,10 +58,16 @@ func (s *Store) judge(r mappingRow) verdict {
 	if s.copies.begun() {
 		v = s.compare(r)
 	}
-	if signer != s.key() && !(s.toRenew() && signer == s.copies.sealedUnder()) && v != rowUnknown && v != rowDropped {
-		return rowOutdated
+	if signer == s.key() || s.toRenew() && signer == s.copies.sealedUnder() {
+		return v
 	}
-	return v
+	switch v {
+	case rowDropped:
+		return v
+	case rowUnknown:
+		return rowFormer
+	}
+	return rowOutdated
 }
 
 // compare compares a row that midas sealed with its copy.
@@ -104,7 +119,7 @@ func closed(a Account, v verdict) error {
 // wayOut is how an operator has a refused row believed.
 func (v verdict) wayOut(a Account) string {
 	command := "midas mysql aad-user restore"
-	if v == rowDropped {
+	if v.unnamed() {
 		command += " --name " + quoteName(a.User)
 	}
 	return "if a backup was restored the operator confirms it: " + command

@@ -160,7 +160,7 @@ func (s *Store) view(ctx context.Context, q querier, user string) (v sight, err 
 	}
 	v.torn = s.torn(user, all)
 	for _, r := range all {
-		if verdict := s.judge(r); (verdict.unconfirmed() || verdict == rowDropped) && slices.ContainsFunc(users, func(u backendUser) bool { return s.madeFor(u, r.Account) }) {
+		if verdict := s.judge(r); verdict.confirmable() && slices.ContainsFunc(users, func(u backendUser) bool { return s.madeFor(u, r.Account) }) {
 			v.closed = closed(r.Account, verdict)
 		}
 	}

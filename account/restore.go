@@ -18,8 +18,8 @@ type Restored struct {
 
 // Restore believes rows that were refused because their copy is newer or does not know
 // them: an operator has confirmed that a backup of the backend was restored. It is for one
-// user name, or for all (""). An account that was dropped since opens again only when it
-// is named: anyone who restores a database rarely means the people who have left.
+// user name, or for all (""). An account that was dropped since, or whose row only a key that was
+// replaced vouches for, opens again only when it is named.
 //
 // A row opens an account only if that is on the backend and was made for it. The account
 // gets a new secret and the row a higher generation than any copy has seen, so what was
@@ -33,11 +33,11 @@ func (s *Store) Restore(ctx context.Context, user string) ([]Restored, error) {
 		}
 		for _, r := range rows {
 			v := s.judge(r)
-			if (user != "" && r.User != user) || !(v.unconfirmed() || v == rowDropped) {
+			if (user != "" && r.User != user) || !v.confirmable() {
 				continue
 			}
 			one := Restored{Account: r.Account, Reason: string(v)}
-			if v != rowDropped || user != "" {
+			if v.unconfirmed() || user != "" {
 				if one, err = s.confirm(ctx, conn, r, v); err != nil {
 					return err
 				}

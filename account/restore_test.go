@@ -297,3 +297,28 @@ func TestRestoreGoesByTheCopyForPrincipals(t *testing.T) {
 		w.opens(s, app.User, idA)
 	})
 }
+
+// A key is replaced because somebody may know it, who can then seal a row that nobody made. An
+// operator who restores a backup confirms it only by name.
+func TestRestoreOfWhatOnlyAReplacedKeyVouchesFor(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		cfg := w.copied(w.copyDir())
+		s := w.open(cfg)
+		w.create(s, w.name("app"), idA)
+		other := w.copied(w.copyDir()) // its copy is another, its key the same
+		user := w.name("stranger")
+		w.create(w.open(other), user, idB)
+		w.advance(time.Minute)
+		w.closed(cfg, s, user, "its copy does not know it")
+		if err := s.Rekey(t.Context(), w.key(cfg.ServerID, 2)); err != nil {
+			t.Fatal(err)
+		}
+		w.advance(time.Minute)
+		w.restores(s, "")
+		if _, err := s.found(t.Context(), user); err == nil || !strings.Contains(midas.HintOf(err), "--name") {
+			t.Errorf("%v (%s)", err, midas.HintOf(err))
+		}
+		w.restores(s, user, user)
+		w.opens(s, user, idB)
+	})
+}

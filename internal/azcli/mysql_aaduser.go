@@ -59,7 +59,7 @@ aside and begins another with the rows that the database has.`,
 		},
 	}
 	on.bind(cmd)
-	cmd.Flags().StringVarP(&user, "name", "n", "", "only the accounts of this user name, also those dropped after the backup was made")
+	cmd.Flags().StringVarP(&user, "name", "n", "", "only the accounts of this user name, also those dropped after the backup was made, or known by a replaced key alone")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return cmd
 }
