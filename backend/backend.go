@@ -149,11 +149,7 @@ func (t target) pool() (*sql.DB, error) {
 	if err := cfg.Apply(mysql.Charset("utf8mb4", "")); err != nil {
 		return nil, midas.Errorf(midas.Internal, "configure the backend's pool: %w", err)
 	}
-	// A server may have other defaults, under which a reader sees one moment for ever, no rows at
-	// all or not those of a whole table.
-	cfg.Params = map[string]string{
-		"autocommit": "1", "sql_select_limit": "18446744073709551615", "sql_safe_updates": "0", "sql_big_selects": "1",
-	}
+	cfg.Params = sessionDefaults()
 	// The driver's own logger would write to standard error whenever a pooled
 	// connection turns out dead; the error it returns says as much.
 	cfg.Logger = &mysql.NopLogger{}
@@ -171,6 +167,21 @@ func (t target) pool() (*sql.DB, error) {
 	db.SetMaxIdleConns(4)
 	db.SetConnMaxIdleTime(time.Minute)
 	return db, nil
+}
+
+// sessionDefaults are variables of a session of midas's own. A server may have other defaults, under
+// which a reader sees one moment for ever, no rows at all or not those of a whole table, nothing may
+// be written, or each statement ends before it has begun: those who may set them must not
+// keep midas from locking accounts. In the comments is what one family alone has.
+//
+// Source: MySQL manual, "Comments"; MariaDB, "Comment Syntax" (it leaves out what is for MySQL 5.7
+// and later).
+func sessionDefaults() map[string]string {
+	return map[string]string{
+		"sql_select_limit": "18446744073709551615", "sql_safe_updates": "0", "sql_big_selects": "1",
+		"autocommit": "1 /*M!100200 , max_statement_time = 0, tx_read_only = 0, max_session_mem_used = 9223372036854775807 */" +
+			" /*!80000 , max_execution_time = 0, transaction_read_only = 0 */",
+	}
 }
 
 // ask returns the server's version and the dialect that it implies.

@@ -240,7 +240,13 @@ func TestExternalWithOtherDefaults(t *testing.T) {
 	for _, dialect := range []string{"mariadb", "mysql"} {
 		t.Run(dialect, func(t *testing.T) {
 			s := mysqltest.Fresh(t, dialect)
-			for _, set := range []string{"sql_select_limit = 0", "sql_safe_updates = 1", "sql_big_selects = 0", "max_join_size = 1", "autocommit = 0"} {
+			sets := []string{"sql_select_limit = 0", "sql_safe_updates = 1", "sql_big_selects = 0", "max_join_size = 1", "autocommit = 0"}
+			if dialect == "mariadb" {
+				sets = append(sets, "tx_read_only = 1", "max_session_mem_used = 8192", "max_statement_time = 0.000001")
+			} else {
+				sets = append(sets, "transaction_read_only = 1", "max_execution_time = 1")
+			}
+			for _, set := range sets {
 				if _, err := s.DB().Exec("SET GLOBAL " + set); err != nil {
 					t.Fatal(err)
 				}
