@@ -83,7 +83,7 @@ func (a *API) bindServer(c *call, s directory.Server) error {
 	if err == nil {
 		return nil
 	}
-	if _, undo := a.Directory.DeleteServer(ctx, nil, c.vars["group"], c.vars["name"]); undo != nil {
+	if undo := a.Directory.UndoServer(ctx, s); undo != nil {
 		a.Log.ErrorContext(ctx, "a server without a backend stays", "server", s.Name, "error", undo, midas.HintAttr(undo))
 		return err
 	}

@@ -16,6 +16,7 @@ type engines struct {
 	broken  string // the server that gets none though it was admitted
 	silent  string // the server whose database does not answer
 	cannot  bool   // no other version
+	binding func() // what happens while a server is bound
 	stopped map[string]bool
 	did     []string
 }
@@ -28,6 +29,9 @@ func (e *engines) Admit(_ context.Context, _, name string) error {
 }
 
 func (e *engines) Bind(_ context.Context, s midas.Server) error {
+	if e.binding != nil {
+		e.binding()
+	}
 	if s.Name == e.broken {
 		return midas.Errorf(midas.Conflict, "servers %s and mydb have the same backend", s.Name)
 	}
@@ -60,6 +64,20 @@ func poweredWorld(t *testing.T) (*world, *engines) {
 	w.api.routes = w.api.table()
 	w.populate(t)
 	return w, e
+}
+
+// A server that gets no backend is taken back, and not another one that has its name by then.
+func TestServerThatIsTakenBackIsNoOther(t *testing.T) {
+	w, e := poweredWorld(t)
+	e.broken = "same"
+	e.binding = func() {
+		e.binding, e.broken = nil, ""
+		w.want(t, http.StatusAccepted, "owner", "DELETE", servers+"same"+api, "")
+		w.want(t, http.StatusCreated, "owner", "PUT", servers+"same"+api, `{"location":"eastus"}`)
+		e.broken = "same"
+	}
+	w.want(t, http.StatusConflict, "owner", "PUT", servers+"same"+api, `{"location":"eastus"}`)
+	w.want(t, http.StatusOK, "owner", "GET", servers+"same"+api, "")
 }
 
 // A server that gets no backend is refused when it is made, and is not there afterwards.

@@ -109,6 +109,7 @@ type Servers interface {
 	PutServer(ctx context.Context, by *directory.Operation, group, name string, c directory.ServerChange) (s directory.Server, created bool, err error)
 	PatchServer(ctx context.Context, by *directory.Operation, group, name string, c directory.ServerChange) (s directory.Server, err error)
 	DeleteServer(ctx context.Context, by *directory.Operation, group, name string) (existed bool, err error)
+	UndoServer(ctx context.Context, s directory.Server) error
 }
 
 // ServerLists lists MySQL servers.

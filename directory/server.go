@@ -162,6 +162,15 @@ func (d *Directory) DeleteServer(ctx context.Context, by *Operation, group, name
 	return d.deleteResource(ctx, by, serverKind, group, name)
 }
 
+// UndoServer removes a server that cannot be had after all, and no other one that has its name by
+// now.
+func (d *Directory) UndoServer(ctx context.Context, s Server) error {
+	return d.write(ctx, nil, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM resource WHERE id = (SELECT resource FROM server WHERE unique_id = ?)`, s.UniqueID)
+		return err
+	})
+}
+
 // Servers returns every server as the gateway knows it, by name.
 func (d *Directory) Servers(ctx context.Context) ([]midas.Server, error) {
 	list, err := d.ListServers(ctx, "")

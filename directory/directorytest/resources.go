@@ -194,6 +194,10 @@ func (w *world) testServers() {
 	if err != nil || anew.UniqueID == s.UniqueID || anew.AADOnly {
 		w.Errorf("made anew: %+v, %v", anew, err)
 	}
+	w.must(w.UndoServer(ctx, s)) // which is not there any more
+	if known, err := w.Server(ctx, "mydb"); err != nil || known.UniqueID != anew.UniqueID {
+		w.Errorf("after another of its name was undone: %+v, %v", known, err)
+	}
 }
 
 func (w *world) testOpaqueResources() {
