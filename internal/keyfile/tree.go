@@ -65,7 +65,8 @@ type Tree struct {
 
 // Check is CheckDir for t.Dir, and looks at everything in it as well: other users can have
 // put something there while they could write to it, and then it belongs to them. The modes of
-// what is in a directory that only its owner can enter do not matter.
+// what is in a directory that only its owner can enter do not matter. What a link leads to is
+// judged as Dir is: a program follows the link, and finds there what others have put.
 func (t Tree) Check() error {
 	if !t.Shared {
 		if err := CheckDir(t.Dir); err != nil {
@@ -73,10 +74,14 @@ func (t Tree) Check() error {
 		}
 	}
 	return t.walk(func(path string, info fs.FileInfo, reached bool) error {
-		if !reached {
-			return checkOwner(path, info)
+		err := checkOwner(path, info)
+		if err == nil && reached {
+			err = checkOwn(path, info)
 		}
-		return checkOwn(path, info)
+		if err == nil && !t.Shared && info.Mode()&fs.ModeSymlink != 0 {
+			err = checkTarget(path)
+		}
+		return err
 	})
 }
 
@@ -137,6 +142,22 @@ func (t Tree) walk(judge func(path string, info fs.FileInfo, reached bool) error
 		}
 		return nil
 	})
+}
+
+// checkTarget judges what a link leads to, if anything.
+func checkTarget(link string) error {
+	real, err := resolve(link)
+	var info fs.FileInfo
+	if err == nil {
+		info, err = os.Lstat(real)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return checkOwn(real, info)
 }
 
 // resolve follows a path from the root on, link by link, and judges what it comes through.

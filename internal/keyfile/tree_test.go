@@ -116,6 +116,13 @@ func TestTreeFindsWhatOthersPlanted(t *testing.T) {
 		"our link, which has no mode": {func(d string) error {
 			return errors.Join(os.Symlink("issuer", d+"/l"), os.Chmod(d+"/issuer", 0o700))
 		}, "", false},
+		"our link to what others own": {func(d string) error {
+			return errors.Join(plantFile(d+"-theirs"), os.Symlink("../../state-theirs", d+"/issuer/keys.json"))
+		}, "state-theirs is not", false},
+		"our link to what others may write": {func(d string) error {
+			return errors.Join(wide(d+"-wide", 0o777), os.Symlink(d+"-wide", d+"/tls"))
+		}, "mode 0777", false},
+		"our link to nothing": {func(d string) error { return os.Symlink("none", d+"/l") }, "", false},
 		"a writable file that others cannot get to": {func(d string) error {
 			return errors.Join(os.WriteFile(d+"/backend/error.log", nil, 0o600), os.Chmod(d+"/backend/error.log", 0o666))
 		}, "", false},
