@@ -133,13 +133,18 @@ type backends struct {
 	source Backends
 	// mostWaiting is how many sign-ins of one account and source may wait for their turn.
 	mostWaiting int
+	underWay    *underWay
 
 	mu      sync.Mutex
 	learned map[string]*learned // by the server's unique id
 }
 
-func newBackends(source Backends, mostWaiting int) *backends {
-	return &backends{source: source, mostWaiting: mostWaiting, learned: map[string]*learned{}}
+// newBackends makes those of a gateway in which so many connections sign in at once.
+func newBackends(source Backends, signingIn, perSource int) *backends {
+	return &backends{
+		source: source, mostWaiting: perSource / 2, underWay: newUnderWay(signingIn, perSource),
+		learned: map[string]*learned{},
+	}
 }
 
 // of returns the backend of a server.
@@ -165,7 +170,7 @@ func (b *backends) about(s midas.Server) *learned {
 			requireTLS: newRequireTLS(), checking: newLane[netip.Prefix](passwordsAtOnce),
 			admitting: newLane[netip.Prefix](tokensAtOnce), entering: newLane[accountAt](enteringAtOnce),
 		}
-		known.admitting.most, known.entering.most = b.mostWaiting, b.mostWaiting
+		known.entering.most = b.mostWaiting
 		b.learned[s.UniqueID] = known
 	}
 	return known

@@ -77,6 +77,7 @@ var (
 		"Client does not support authentication protocol requested by server; it must be able to send a token (CLIENT_PLUGIN_AUTH)")
 	errNoToken = answerf(mysqlerr.AccessDenied,
 		"no token received: the client sent an empty password; send an access token as the password")
+	errServerBusy = answerf(mysqlerr.ConCount, "Too many connections are signing in: many wait for the database of this server already")
 	errShutdown   = answerf(mysqlerr.ServerShutdown, "Server shutdown in progress")
 	errKeptSchema = answerf(mysqlerr.DBAccessDenied,
 		"Access denied to schema 'midas': it says which identity each account of this server is for, and without it nobody could sign in (to remove an account: DROP USER)")

@@ -67,7 +67,7 @@ func newGate(cfg Config, draining context.Context) *gate {
 	for server, own := range cfg.Listeners {
 		choice.addresses[strings.ToLower(server)] = own[0].Addr().String()
 	}
-	behind, told := newBackends(cfg.Backends, cfg.MaxSigningInPerSource/2), throttledlog.New(cfg.Log, cfg.Now)
+	behind, told := newBackends(cfg.Backends, cfg.MaxSigningIn, cfg.MaxSigningInPerSource), throttledlog.New(cfg.Log, cfg.Now)
 	ins := &signIns{
 		verifier: cfg.Verifier, plane: p, choice: choice, backends: behind, tokens: newLane[netip.Prefix](tokensAtOnce), timeout: cfg.SignInTimeout,
 		shares: newShares(cfg.MaxSessions), refusals: told,

@@ -74,6 +74,11 @@ func (p *passwords) try(ctx context.Context, c *client, password string) (signed
 	if guess.Wait(p.now()) > 0 {
 		return in, p.throttled(c, server)
 	}
+	give, ok := p.backends.underWay.byPassword(c.source.Party(), server)
+	if !ok {
+		return in, errBusy
+	}
+	defer give()
 	leave, err := p.backends.about(server).checking.enter(ctx, c.source.Party())
 	if err != nil {
 		return in, errBusy

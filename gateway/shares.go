@@ -27,16 +27,19 @@ func newShares(sessions int) *shares {
 
 // take takes a session's place; give gives it back, and may be called more than once.
 func (s *shares) take(server midas.Server) (give func(), ok bool) {
-	group := groupOf(server)
+	return s.takeFor(groupOf(server), server.UniqueID)
+}
+
+func (s *shares) takeFor(group, server string) (give func(), ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if 2*s.held[server.UniqueID] >= 3*s.free-s.held[group] {
+	if 2*s.held[server] >= 3*s.free-s.held[group] {
 		return nil, false
 	}
 	s.free--
-	s.held[server.UniqueID]++
+	s.held[server]++
 	s.held[group]++
-	return sync.OnceFunc(func() { s.give(server.UniqueID, group) }), true
+	return sync.OnceFunc(func() { s.give(server, group) }), true
 }
 
 func (s *shares) give(holders ...string) {

@@ -58,13 +58,21 @@ func (s *signIns) withToken(ctx context.Context, c *client, token []byte) (signe
 	defer leave()
 	in, who, err := s.prove(ctx, c, token)
 	leave()
-	late := false
-	if err == nil {
-		in, who, late, err = s.admitInTurn(ctx, c, in, who, began)
-	}
 	switch {
-	case err != nil && ctx.Err() != nil && (late || !in.proved()):
+	case err != nil && ctx.Err() != nil && !in.proved():
 		return in, errBusy // its turn came too late
+	case err != nil:
+		return in, err
+	}
+	give, ok := s.backends.underWay.byToken(c.source.Party(), in.server)
+	if !ok {
+		return in, errServerBusy
+	}
+	defer give()
+	in, who, late, err := s.admitInTurn(ctx, c, in, who, began)
+	switch {
+	case err != nil && ctx.Err() != nil && late:
+		return in, errBusy
 	case err != nil:
 		return in, err
 	}
