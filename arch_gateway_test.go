@@ -21,8 +21,8 @@ var gatewayOrder = []string{
 	"session.go", "changeuser.go", "statements.go", "parse.go", "kill.go", "sslstatus.go", "follow.go",
 	"recheck.go", "drain.go",
 	// What several states use.
-	"exchange.go", "fence.go", "stream.go", "sessions.go", "signedin.go", "client.go", "limits.go", "shares.go",
-	"backends.go", "lane.go", "plane.go", "errors.go", "doc.go",
+	"exchange.go", "fence.go", "stream.go", "sessions.go", "signedin.go", "client.go", "limits.go",
+	"backends.go", "lane.go", "underway.go", "shares.go", "plane.go", "errors.go", "doc.go",
 }
 
 // maxGatewayArrowsUp is how many pairs of files may have an arrow that runs back up. They

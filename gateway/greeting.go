@@ -16,7 +16,7 @@ import (
 // hears what the backend of that server says. Where several share a listener it hears the
 // least that all of them can do, so that any of them can be relayed. No greeting is true for
 // MySQL and MariaDB both: the family of the oldest server that has greeted is the listener's, and a sign-in
-// to a server of the other family is refused. One that is made later keeps nobody out so.
+// to a server of the other family is refused. So one that is made later keeps nobody out.
 
 // relayable are the capabilities that work between a client and the backend when
 // nobody in between parses results: both sides must then agree on the same ones.

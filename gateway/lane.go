@@ -30,7 +30,8 @@ type accountAt struct {
 // turns, so that one with many of them delays itself: sources, or the accounts of a backend at each.
 //
 // A party gets a further slot while it has fewer than are free: one alone has half of
-// them, and a newcomer finds one free even where the work of the others takes long.
+// them, two leave a quarter at least, and so on, so that a newcomer finds one free even where the
+// work of some others takes long.
 // Source: Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet
 // switches", 1998.
 type lane[Party comparable] struct {

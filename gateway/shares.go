@@ -9,8 +9,9 @@ import (
 
 // shares bounds how many sessions all servers have together, each resource group and each server. A
 // session costs two descriptors and some 50 KB, and how many a backend takes its owner says: those
-// of one server must not use up what midas has for all. Nor must those of one group: who may
-// make servers there makes many, and each would take its part of what the others leave.
+// of one server must not use up what midas has for all. Nor must those of one
+// group: people who may make servers there can make many, and each would take its part of what the
+// others leave.
 //
 // A server alone has half of all sessions, and all servers of a group three quarters: the group may
 // have three for each that is free, and a server half of what its group still lacks of that.

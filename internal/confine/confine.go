@@ -1,5 +1,6 @@
 // Package confine starts a program that reaches the files it was given and nothing
-// else: neither the caller's other files, nor a network, nor a process outside.
+// else: neither the caller's other files, nor a network, nor a process outside. When memory runs
+// out it gives way to what is outside.
 //
 // It owns the ways in which Linux confines an unprivileged process, and chooses among
 // those that work here: Landlock, or a mount and network namespace. It never decides

@@ -60,6 +60,11 @@ func attempt(words []string) {
 		case "signal":
 			pid, _ := strconv.Atoi(arg)
 			err = syscall.Kill(pid, 0)
+		case "gives way":
+			var score []byte
+			if score, err = os.ReadFile("/proc/self/oom_score_adj"); err == nil && strings.TrimSpace(string(score)) != arg {
+				err = fmt.Errorf("it has %s", score)
+			}
 		case "setuid":
 			err = syscall.Setuid(12345)
 		}
@@ -104,6 +109,16 @@ func attempted(t *testing.T, m confine.Mechanism, own string, read []string, wor
 	}
 	t.Log(stderr.String())
 	return strings.Fields(string(out))
+}
+
+// Those who set a confined server up say how much memory it uses: where there is none left it ends, and
+// not midas.
+func TestConfinedProgramGivesWay(t *testing.T) {
+	mechanisms(t, func(t *testing.T, m confine.Mechanism) {
+		if did := attempted(t, m, t.TempDir(), []string{"/proc"}, "gives way=500"); len(did) == 0 {
+			t.Error("the kernel may end others first")
+		}
+	})
 }
 
 func file(t *testing.T, path string) string {
