@@ -22,12 +22,13 @@ import (
 // maxPassed is how many packages of this module a connection passes.
 const maxPassed = 8
 
-// words are what gateway imports to name or say something. They are given no connection and
+// words are what gateway imports to name, order or say something. They are given no connection and
 // no principal, and import nothing of ours but each other.
 var words = []string{
 	"",                      // the words that parts share
 	"internal/clip",         // cuts text
 	"internal/clientkey",    // names the source of a connection
+	"internal/lane",         // whose turn it is, of parties that are a key to it
 	"internal/mysqlerr",     // numbers of errors
 	"internal/throttledlog", // log lines
 }

@@ -38,6 +38,7 @@ var levels = []struct {
 			"internal/injection",
 			"internal/keyfile",
 			"internal/keystrength",
+			"internal/lane",
 			"internal/mysqlerr",
 			"internal/peer",
 			"internal/publicnames",

@@ -16,6 +16,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/account"
+	"github.com/midas-mysql/midas/internal/lane"
 	"github.com/midas-mysql/midas/internal/wire"
 )
 
@@ -123,9 +124,9 @@ type learned struct {
 	requireTLS  *requireTLS
 	reasserting singleflight.Group
 	// The sign-ins under way: by password, and by token, first those that look for their account.
-	checking  *lane[netip.Prefix]
-	admitting *lane[netip.Prefix]
-	entering  *lane[accountAt]
+	checking  *lane.Lane[netip.Prefix]
+	admitting *lane.Lane[netip.Prefix]
+	entering  *lane.Lane[accountAt]
 }
 
 // backends are those of all servers.
@@ -167,10 +168,10 @@ func (b *backends) about(s midas.Server) *learned {
 	known := b.learned[s.UniqueID]
 	if known == nil {
 		known = &learned{
-			requireTLS: newRequireTLS(), checking: newLane[netip.Prefix](passwordsAtOnce),
-			admitting: newLane[netip.Prefix](tokensAtOnce), entering: newLane[accountAt](enteringAtOnce),
+			requireTLS: newRequireTLS(), checking: lane.New[netip.Prefix](passwordsAtOnce),
+			admitting: lane.New[netip.Prefix](tokensAtOnce), entering: lane.New[accountAt](enteringAtOnce),
 		}
-		known.entering.most = b.mostWaiting
+		known.entering.Most = b.mostWaiting
 		b.learned[s.UniqueID] = known
 	}
 	return known

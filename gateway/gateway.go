@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/lane"
 	"github.com/midas-mysql/midas/internal/passwordthrottle"
 	"github.com/midas-mysql/midas/internal/throttledlog"
 )
@@ -69,7 +70,7 @@ func newGate(cfg Config, draining context.Context) *gate {
 	}
 	behind, told := newBackends(cfg.Backends, cfg.MaxSigningIn, cfg.MaxSigningInPerSource), throttledlog.New(cfg.Log, cfg.Now)
 	ins := &signIns{
-		verifier: cfg.Verifier, plane: p, choice: choice, backends: behind, tokens: newLane[netip.Prefix](tokensAtOnce), timeout: cfg.SignInTimeout,
+		verifier: cfg.Verifier, plane: p, choice: choice, backends: behind, tokens: lane.New[netip.Prefix](tokensAtOnce), timeout: cfg.SignInTimeout,
 		shares: newShares(cfg.MaxSessions), refusals: told,
 		passwords: &passwords{choice: choice, backends: behind, throttle: passwordthrottle.New(passwordLimits), refusals: told, now: cfg.Now},
 	}

@@ -79,7 +79,7 @@ func (p *passwords) try(ctx context.Context, c *client, password string) (signed
 		return in, errBusy
 	}
 	defer give()
-	leave, err := p.backends.about(server).checking.enter(ctx, c.source.Party())
+	leave, err := p.backends.about(server).checking.Enter(ctx, c.source.Party())
 	if err != nil {
 		return in, errBusy
 	}

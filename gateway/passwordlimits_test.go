@@ -2,11 +2,15 @@ package gateway
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
+	"github.com/midas-mysql/midas/internal/clientkey"
 	"github.com/midas-mysql/midas/internal/passwordthrottle"
 )
+
+func from(ip string) clientkey.Key { return clientkey.Of(netip.MustParseAddr(ip)) }
 
 // guesses are passwords that the gateway's throttle hears of.
 type guesses struct{ *passwordthrottle.Throttle }

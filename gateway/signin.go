@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/lane"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
 	"github.com/midas-mysql/midas/internal/throttledlog"
 )
@@ -18,7 +19,7 @@ type signIns struct {
 	plane     *plane
 	choice    serverChoice
 	backends  *backends
-	tokens    *lane[netip.Prefix] // the sign-ins by token under way
+	tokens    *lane.Lane[netip.Prefix] // the sign-ins by token under way
 	passwords *passwords
 	shares    *shares // of the sessions that sign-ins come to
 	refusals  *throttledlog.Log
@@ -51,7 +52,7 @@ func (s *signIns) run(ctx context.Context, c *client, secret []byte) (in signedI
 // for nothing.
 func (s *signIns) withToken(ctx context.Context, c *client, token []byte) (signedIn, error) {
 	began := time.Now()
-	leave, err := s.tokens.enter(ctx, c.source.Party())
+	leave, err := s.tokens.Enter(ctx, c.source.Party())
 	if err != nil {
 		return signedIn{}, errBusy
 	}
@@ -82,7 +83,7 @@ func (s *signIns) withToken(ctx context.Context, c *client, token []byte) (signe
 // admitInTurn finds the account when the turn of the client's address has come at the server. late
 // tells whether that took long.
 func (s *signIns) admitInTurn(ctx context.Context, c *client, in signedIn, who applicant, began time.Time) (_ signedIn, _ applicant, late bool, err error) {
-	leave, err := s.backends.about(in.server).admitting.enter(ctx, c.source.Party())
+	leave, err := s.backends.about(in.server).admitting.Enter(ctx, c.source.Party())
 	if err != nil {
 		return in, who, true, errBusy
 	}
@@ -98,8 +99,8 @@ func (s *signIns) admitInTurn(ctx context.Context, c *client, in signedIn, who a
 
 // enterInTurn is enter when the account's turn at its backend has come.
 func (s *signIns) enterInTurn(ctx context.Context, c *client, in signedIn, who applicant) (signedIn, error) {
-	leave, err := in.backend.learned.entering.enter(ctx, accountAt{in.account.Mapping, c.source.Party()})
-	if errors.Is(err, errFull) {
+	leave, err := in.backend.learned.entering.Enter(ctx, accountAt{in.account.Mapping, c.source.Party()})
+	if errors.Is(err, lane.ErrFull) {
 		return in, errAccountBusy
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/clientkey"
+	"github.com/midas-mysql/midas/internal/lane"
 	"github.com/midas-mysql/midas/internal/passwordthrottle"
 )
 
@@ -23,36 +24,53 @@ var passwordLimits = passwordthrottle.Limits{
 	ForgiveSlips: true,
 }
 
+// checksWaiting is how many checks of one asker may wait. Each is a request that the port holds
+// meanwhile, and others need what room it has.
+const checksWaiting = 64
+
 // attempts throttles guesses.
 type attempts struct {
 	throttle *passwordthrottle.Throttle
 	// turns bounds how many passwords are checked at once: checking is slow by design,
 	// and strangers may ask for it.
-	turns chan struct{}
+	turns *lane.Lane[asker]
+}
+
+// asker has checks that wait for each other and not for those of others: an account where its
+// owner signed in before, whom no throttle holds up, and everybody else at one source.
+type asker struct {
+	from    clientkey.Key
+	account string // "" for those who have not signed in from there
 }
 
 func newAttempts() *attempts {
-	return &attempts{throttle: passwordthrottle.New(passwordLimits), turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	a := &attempts{throttle: passwordthrottle.New(passwordLimits), turns: lane.New[asker](runtime.GOMAXPROCS(0))}
+	a.turns.Most = checksWaiting
+	return a
 }
 
 // inTurn runs one check of a credential for user, and counts it when it is refused. After too
 // many refusals it runs no check and returns how long to wait. The count is read again when the
 // turn has come: an attacker may send many attempts at once.
 func (a *attempts) inTurn(ctx context.Context, from clientkey.Key, user string, now func() time.Time, check func(context.Context) error) (time.Duration, error) {
-	guess := a.throttle.Guess(from, strings.ToLower(user))
+	user = strings.ToLower(user)
+	guess := a.throttle.Guess(from, user)
 	if wait := guess.Wait(now()); wait > 0 {
 		return wait, nil
 	}
-	select {
-	case a.turns <- struct{}{}:
-		defer func() { <-a.turns }()
-	case <-ctx.Done():
-		return 0, midas.Errorf(midas.Unavailable, "wait to check a password: %w", ctx.Err())
+	who := asker{from: from}
+	if guess.Familiar(now()) {
+		who.account = user
 	}
+	leave, err := a.turns.Enter(ctx, who)
+	if err != nil {
+		return 0, midas.Errorf(midas.Unavailable, "wait to check a password: %w", err)
+	}
+	defer leave()
 	if wait := guess.Wait(now()); wait > 0 {
 		return wait, nil
 	}
-	err := check(ctx)
+	err = check(ctx)
 	switch {
 	case err == nil:
 		guess.Succeeded(now())

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"net/netip"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/midas-mysql/midas"
@@ -278,4 +281,33 @@ func TestCodesOfOneProvidersCustomerPushOutNobody(t *testing.T) {
 	if got := d.byDigest.Len(); got != fewDevices.network+1 {
 		t.Errorf("%d codes wait", got)
 	}
+}
+
+// Somebody who knows a password may send it as often as they like, and those who know none may
+// make up names: other people's checks wait for neither.
+func TestChecksTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuesser(t)
+		local := clientkey.Of(netip.MustParseAddr("127.0.0.1"))
+		ask := func(user string, verdict error) (took time.Duration) {
+			began := time.Now()
+			g.inTurn(t.Context(), local, user, func() time.Time { return g.now }, func(context.Context) error {
+				time.Sleep(time.Second)
+				return verdict
+			})
+			return time.Since(began)
+		}
+		ask("alice", nil)
+		ask("bob", nil)
+		var crowd sync.WaitGroup
+		for i := range 200 {
+			crowd.Go(func() { ask("bob", nil) })
+			crowd.Go(func() { ask(fmt.Sprint("nobody", i), midas.Errorf(midas.Unauthenticated, "wrong")) })
+		}
+		synctest.Wait()
+		if took := ask("alice", nil); took > 4*time.Second {
+			t.Errorf("alice waited %v", took)
+		}
+		crowd.Wait()
+	})
 }

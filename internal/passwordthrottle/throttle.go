@@ -76,10 +76,23 @@ func (g *Guess) Wait(now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	pair := t.pairs.wait(g.pair, g.allowed(), 1, now)
-	if last, ok := t.familiar.Get(g.pair); ok && now.Sub(last) < familiarFor {
+	if g.isFamiliar(now) {
 		return pair
 	}
 	return max(pair, g.waitForAccount(now), t.sources.Wait(g.from, now))
+}
+
+// Familiar tells whether the source has signed the account in before.
+func (g *Guess) Familiar(now time.Time) bool {
+	g.of.mu.Lock()
+	defer g.of.mu.Unlock()
+	return g.isFamiliar(now)
+}
+
+// isFamiliar is Familiar for a caller that holds mu.
+func (g *Guess) isFamiliar(now time.Time) bool {
+	last, ok := g.of.familiar.Get(g.pair)
+	return ok && now.Sub(last) < familiarFor
 }
 
 // waitForAccount is how long a source that has never signed the account in waits for what

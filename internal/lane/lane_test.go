@@ -1,4 +1,4 @@
-package gateway
+package lane
 
 import (
 	"context"
@@ -17,7 +17,7 @@ func from(ip string) clientkey.Key { return clientkey.Of(netip.MustParseAddr(ip)
 
 // crowd are sign-ins that each take a second of a lane.
 type crowd struct {
-	lane *lane[netip.Prefix]
+	lane *Lane[netip.Prefix]
 	all  sync.WaitGroup
 	mu   sync.Mutex
 	took map[string][]time.Duration // how long each of a source was waiting
@@ -27,7 +27,7 @@ func (c *crowd) come(n int, ip string) {
 	began := time.Now()
 	for range n {
 		c.all.Go(func() {
-			leave, err := c.lane.enter(context.Background(), from(ip).Party())
+			leave, err := c.lane.Enter(context.Background(), from(ip).Party())
 			if err != nil {
 				panic(err)
 			}
@@ -53,7 +53,7 @@ func (c *crowd) turns(ip string) []time.Duration {
 // on they take turns.
 func TestSourcesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &crowd{lane: newLane[netip.Prefix](8), took: map[string][]time.Duration{}}
+		c := &crowd{lane: New[netip.Prefix](8), took: map[string][]time.Duration{}}
 		c.come(400, "192.0.2.1")
 		if n := len(c.turns("192.0.2.1")); n != 4 {
 			t.Errorf("one source alone has %d of 8 slots", n)
@@ -82,8 +82,8 @@ func TestSourcesTakeTurns(t *testing.T) {
 // What gives up waiting leaves nothing behind, and takes no slot with it.
 func TestTurnsThatAreGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLane[netip.Prefix](2)
-		leave, err := l.enter(t.Context(), from("192.0.2.1").Party())
+		l := New[netip.Prefix](2)
+		leave, err := l.Enter(t.Context(), from("192.0.2.1").Party())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestTurnsThatAreGivenUp(t *testing.T) {
 			all.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i%2)*time.Second)
 				defer cancel()
-				if _, err := l.enter(ctx, from("192.0.2.1").Party()); !errors.Is(err, context.DeadlineExceeded) {
+				if _, err := l.Enter(ctx, from("192.0.2.1").Party()); !errors.Is(err, context.DeadlineExceeded) {
 					t.Error(err)
 				}
 			})
@@ -104,7 +104,7 @@ func TestTurnsThatAreGivenUp(t *testing.T) {
 		}
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := l.enter(ended, from("192.0.2.1").Party()); err == nil || l.free != 2 {
+		if _, err := l.Enter(ended, from("192.0.2.1").Party()); err == nil || l.free != 2 {
 			t.Errorf("after its end one had a turn: %v, %d free", err, l.free)
 		}
 	})
@@ -113,7 +113,7 @@ func TestTurnsThatAreGivenUp(t *testing.T) {
 // Many sources at once: each has a turn before any has many.
 func TestManySources(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &crowd{lane: newLane[netip.Prefix](4), took: map[string][]time.Duration{}}
+		c := &crowd{lane: New[netip.Prefix](4), took: map[string][]time.Duration{}}
 		for i := range 50 {
 			c.come(10, fmt.Sprintf("192.0.2.%d", i+1))
 		}
@@ -129,23 +129,23 @@ func TestManySources(t *testing.T) {
 // Of one party a bounded number waits: those that wait hold places, which others need.
 func TestBoundedNumberWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLane[string](2)
-		l.most = 3
+		l := New[string](2)
+		l.Most = 3
 		ended, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		leave, err := l.enter(ended, "eve")
+		leave, err := l.Enter(ended, "eve")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer leave()
-		for range l.most {
-			go l.enter(ended, "eve")
+		for range l.Most {
+			go l.Enter(ended, "eve")
 		}
 		synctest.Wait()
-		if _, err := l.enter(ended, "eve"); !errors.Is(err, errFull) {
+		if _, err := l.Enter(ended, "eve"); !errors.Is(err, ErrFull) {
 			t.Errorf("one more: %v", err)
 		}
-		if leave, err := l.enter(ended, "app"); err != nil {
+		if leave, err := l.Enter(ended, "app"); err != nil {
 			t.Errorf("of another: %v", err)
 		} else {
 			leave()
