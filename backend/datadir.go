@@ -101,7 +101,7 @@ func (c *child) firstStatements() string {
 		"CREATE USER IF NOT EXISTS root@localhost",
 		"ALTER USER root@localhost IDENTIFIED BY " + quote(rand.Text()) + " ACCOUNT LOCK",
 		"CREATE USER IF NOT EXISTS " + ServiceUser + "@localhost IDENTIFIED BY " + password,
-		"ALTER USER " + ServiceUser + "@localhost IDENTIFIED BY " + password + " ACCOUNT UNLOCK",
+		"ALTER USER " + ServiceUser + "@localhost IDENTIFIED BY " + password + " PASSWORD EXPIRE NEVER ACCOUNT UNLOCK",
 		"GRANT ALL PRIVILEGES ON *.* TO " + ServiceUser + "@localhost WITH GRANT OPTION",
 	} {
 		b.WriteString(statement + ";\n")

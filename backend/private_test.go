@@ -263,6 +263,17 @@ func TestRestartUndoesConditionsOfTheServiceAccount(t *testing.T) {
 
 // An administrator who makes an anonymous account is kept out by it, with all others and those who come
 // after: nobody could drop it again.
+// TestServiceAccountDoesNotExpire: an administrator of the server may say after how many days passwords do.
+func TestServiceAccountDoesNotExpire(t *testing.T) {
+	programs(t, func(t *testing.T, binary string) {
+		b := open(t, prepared(t, binary), binary)
+		var created string
+		if err := b.DB().QueryRow("SHOW CREATE USER CURRENT_USER()").Scan(&created); err != nil || !strings.Contains(created, "EXPIRE NEVER") {
+			t.Errorf("%s, %v", created, err)
+		}
+	})
+}
+
 func TestRestartDropsAnonymousAccounts(t *testing.T) {
 	programs(t, func(t *testing.T, binary string) {
 		b := open(t, prepared(t, binary), binary)
