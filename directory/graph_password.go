@@ -39,37 +39,39 @@ const (
 // able to take the machine's memory or all of its cores.
 type hasher struct {
 	slots chan struct{}
-	queue chan struct{}
-	dummy func() string // the hash that is compared for a user who does not exist
+	// Checks wait apart from passwords that are set: people who may make users must not have
+	// others' checks refused.
+	checking, setting chan struct{}
+	dummy             func() string // the hash that is compared for a user who does not exist
 }
 
 func newHasher() *hasher {
 	return &hasher{
-		slots: make(chan struct{}, hashesAtOnce),
-		queue: make(chan struct{}, hashQueue),
+		slots:    make(chan struct{}, hashesAtOnce),
+		checking: make(chan struct{}, hashQueue), setting: make(chan struct{}, hashQueue),
 		dummy: sync.OnceValue(func() string { return encodeHash(nonce(hashSalt), nonce(hashKey)) }),
 	}
 }
 
-// turn waits for one of the slots. It is Unavailable when too many wait already.
-func (h *hasher) turn(ctx context.Context) (done func(), err error) {
+// turn waits for one of the slots. It is Unavailable when too many wait in that queue already.
+func (h *hasher) turn(ctx context.Context, queue chan struct{}) (done func(), err error) {
 	select {
-	case h.queue <- struct{}{}:
+	case queue <- struct{}{}:
 	default:
-		return nil, midas.Errorf(midas.Unavailable, "too many passwords are being checked")
+		return nil, midas.Errorf(midas.Unavailable, "too many passwords are being checked or set")
 	}
-	defer func() { <-h.queue }()
+	defer func() { <-queue }()
 	select {
 	case h.slots <- struct{}{}:
 		return func() { <-h.slots }, nil
 	case <-ctx.Done():
-		return nil, midas.Errorf(midas.Unavailable, "password not checked: %w", ctx.Err())
+		return nil, midas.Errorf(midas.Unavailable, "password neither checked nor set: %w", ctx.Err())
 	}
 }
 
 // hash returns what is kept of a password.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	done, err := h.turn(ctx)
+	done, err := h.turn(ctx, h.setting)
 	if err != nil {
 		return "", err
 	}
@@ -92,7 +94,7 @@ func (h *hasher) matches(ctx context.Context, password, hash string) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	done, err := h.turn(ctx)
+	done, err := h.turn(ctx, h.checking)
 	if err != nil {
 		return false, err
 	}
