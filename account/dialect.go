@@ -140,11 +140,15 @@ func selectUsers(ctx context.Context, q querier, query string, arguments ...any)
 	}
 	defer rows.Close()
 	var out []backendUser
+	var read answer
 	for rows.Next() {
 		var user, host, marker, label, hash sql.NullString
 		var plain, locked, suspended, bound sql.NullBool
 		if err := rows.Scan(&user, &host, &marker, &label, &hash, &plain, &locked, &suspended, &bound); err != nil {
 			return nil, unavailable("read the backend's accounts", err)
+		}
+		if !read.fits(user, host, marker, label, hash) {
+			return nil, unavailable("read the backend's accounts", errTooMany)
 		}
 		out = append(out, backendUser{
 			user.String, host.String, marker.String, label.String, hash.String, plain.Bool, locked.Bool, suspended.Bool, bound.Bool,

@@ -30,14 +30,15 @@ const (
 	mariadbKept  = "(NOT " + mariadbDated + " OR JSON_VALUE(Priv, '$.password_last_changed') = '" + mariadbDate + "')"
 	setDate      = "'$.password_last_changed', " + mariadbDate + ", '$.midas_dated', " + mariadbDate
 	// JSON_VALUE of true is 1.
-	mariadbUsers = "SELECT RTRIM(User), RTRIM(Host), " + mariadbMarker + ", NULL, " +
-		"COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), JSON_VALUE(Priv, '$.authentication_string')), " +
-		"JSON_VALUE(Priv, '$.plugin') = 'mysql_native_password' AND NOT JSON_EXISTS(Priv, '$.midas_unloaded') " +
+	mariadbHash  = "COALESCE(JSON_VALUE(Priv, '$.auth_or[1].authentication_string'), JSON_VALUE(Priv, '$.authentication_string'))"
+	mariadbState = "JSON_VALUE(Priv, '$.plugin') = 'mysql_native_password' AND NOT JSON_EXISTS(Priv, '$.midas_unloaded') " +
 		"AND (NOT JSON_EXISTS(Priv, '$.auth_or') OR " + mariadbArmoured + ") AND " + mariadbKept + ", " +
 		"COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0') = '1', COALESCE(JSON_VALUE(Priv, '$.midas_locked'), '0') = '1', " +
 		mariadbDated + " AND COALESCE(JSON_VALUE(Priv, '$.password_lifetime'), '-1') = '0' " +
 		"FROM mysql.global_priv WHERE "
 )
+
+var mariadbUsers = "SELECT " + clipped("RTRIM(User)", "RTRIM(Host)", mariadbMarker, "NULL", mariadbHash) + ", " + mariadbState
 
 func (d mariadbDialect) ready(ctx context.Context, q querier) error {
 	version, err := readVersion(ctx, q)

@@ -31,7 +31,7 @@ const (
 
 // The columns are CHAR: in SQL mode PAD_CHAR_TO_FULL_LENGTH they come with all their
 // spaces.
-const mysqlUsers = "SELECT RTRIM(User), RTRIM(Host), " + mysqlMarker + ", " + mysqlLabel + ", authentication_string, " +
+var mysqlUsers = "SELECT " + clipped("RTRIM(User)", "RTRIM(Host)", mysqlMarker, mysqlLabel, "authentication_string") + ", " +
 	"RTRIM(plugin) = 'caching_sha2_password' AND password_expired = 'N' AND NOT COALESCE(JSON_CONTAINS_PATH(User_attributes, 'one', '$.additional_password'), 0), " +
 	"account_locked = 'Y', COALESCE(JSON_CONTAINS_PATH(User_attributes, 'one', '$.midas_locked'), 0), " +
 	"COALESCE(Password_require_current, 'N') = 'Y' AND COALESCE(password_lifetime, 1) = 0 FROM mysql.user WHERE "

@@ -115,11 +115,15 @@ func selectNative(ctx context.Context, q querier, query, user string) ([]nativeU
 	}
 	defer rows.Close()
 	var out []nativeUser
+	var read answer
 	for rows.Next() {
 		var name, host, marker sql.NullString
 		var password sql.NullBool
 		if err := rows.Scan(&name, &host, &marker, &password); err != nil {
 			return nil, unavailable("read the backend's accounts", err)
+		}
+		if !read.fits(name, host) {
+			return nil, unavailable("read the backend's accounts", errTooMany)
 		}
 		if name.String == user { // the server ignores trailing spaces, we do not
 			out = append(out, nativeUser{host.String, marker.String != "", password.Bool})
@@ -129,14 +133,14 @@ func selectNative(ctx context.Context, q querier, query, user string) ([]nativeU
 }
 
 func (mysqlDialect) native(ctx context.Context, q querier, user string) ([]nativeUser, error) {
-	return selectNative(ctx, q, "SELECT RTRIM(User), RTRIM(Host), COALESCE("+mysqlMarker+", "+mysqlLabel+"), "+
+	return selectNative(ctx, q, "SELECT "+clipped("RTRIM(User)", "RTRIM(Host)", "COALESCE("+mysqlMarker+", "+mysqlLabel+")")+", "+
 		"RTRIM(plugin) IN "+nativePlugins+" AND authentication_string <> '' FROM mysql.user WHERE User = ?", user)
 }
 
 // native takes an account with several ways in (auth_or) for one that needs no password:
 // one of them may be the system's own user.
 func (mariadbDialect) native(ctx context.Context, q querier, user string) ([]nativeUser, error) {
-	return selectNative(ctx, q, "SELECT User, Host, JSON_VALUE(Priv, '$.midas'), "+
+	return selectNative(ctx, q, "SELECT "+clipped("User", "Host", mariadbMarker)+", "+
 		"JSON_VALUE(Priv, '$.plugin') IN "+nativePlugins+" AND JSON_VALUE(Priv, '$.authentication_string') <> '' "+
 		"AND NOT JSON_EXISTS(Priv, '$.auth_or') AND COALESCE(JSON_VALUE(Priv, '$.is_role'), 'false') <> 'true' "+
 		"FROM mysql.global_priv WHERE User = ?", user)

@@ -130,19 +130,17 @@ var (
 	countRows = "(SELECT COUNT(*) FROM (SELECT 1 FROM " + aaduser + atMost + ") AS bounded)"
 )
 
-// errFlooded is of a table that has more. It is put aside, and made again from the copy.
-var errFlooded = errors.New("it has more rows than " + strconv.Itoa(maxRows))
-
 // readRows reads rows that prove nothing yet. where is always a constant of this package. A row
 // that no midas can have written, with a number that is none, has no seal: were it an error, those
 // who may write to the table could keep all others from being read.
 func readRows(ctx context.Context, q querier, where string, args ...any) ([]mappingRow, error) {
-	rows, err := q.QueryContext(ctx, "SELECT "+columns+" FROM "+aaduser+" WHERE "+where+atMost, args...)
+	rows, err := q.QueryContext(ctx, "SELECT "+cut+" FROM "+aaduser+" WHERE "+where+atMost, args...)
 	if err != nil {
 		return nil, unavailable("read midas.aaduser", err)
 	}
 	defer rows.Close()
 	var out []mappingRow
+	var read answer
 	for rows.Next() {
 		var text [12]sql.NullString // in some SQL modes of MariaDB empty text is NULL
 		into := make([]any, len(text))
@@ -152,7 +150,7 @@ func readRows(ctx context.Context, q querier, where string, args ...any) ([]mapp
 		if err := rows.Scan(into...); err != nil {
 			return nil, unavailable("read midas.aaduser", err)
 		}
-		if len(out) == maxRows {
+		if len(out) == maxRows || !read.fits(text[:]...) {
 			return nil, unavailable("read midas.aaduser", errFlooded)
 		}
 		out = append(out, rowOf(text))
@@ -163,19 +161,20 @@ func readRows(ctx context.Context, q querier, where string, args ...any) ([]mapp
 // whole tells whether the table has just the rows that are kept. It reads one line.
 func (s *Store) whole(ctx context.Context, q querier) (bool, error) {
 	const doing = "compare midas.aaduser with its copy"
-	rows, err := q.QueryContext(ctx, "SELECT "+countRows+", COUNT(*), CAST(COALESCE(SUM(CRC32(CONCAT_WS('|', "+columns+"))), 0) AS UNSIGNED) "+
-		"FROM "+aaduser+" WHERE `server` = ? AND "+countRows+" <= "+strconv.Itoa(maxRows), s.server)
+	rows, err := q.QueryContext(ctx, "SELECT "+countRows+", "+hasLong+", (SELECT "+sumBytes+" FROM "+aaduser+" WHERE NOT "+hasLong+"), COUNT(*), CAST(COALESCE(SUM(CRC32(CONCAT_WS('|', "+columns+"))), 0) AS UNSIGNED) "+
+		"FROM "+aaduser+" WHERE `server` = ? AND "+countRows+" <= "+strconv.Itoa(maxRows)+" AND NOT "+hasLong, s.server)
 	if err != nil {
 		return false, unavailable(doing, err)
 	}
 	defer rows.Close()
 	var there fingerprint
 	for rows.Next() {
-		var all int
-		if err := rows.Scan(&all, &there.rows, &there.sum); err != nil {
+		var all, bytes int
+		var long bool
+		if err := rows.Scan(&all, &long, &bytes, &there.rows, &there.sum); err != nil {
 			return false, unavailable(doing, err)
 		}
-		if all > maxRows {
+		if all > maxRows || long || bytes > maxBytes {
 			return false, unavailable(doing, errFlooded)
 		}
 	}
