@@ -139,7 +139,13 @@ func (t target) pool() (*sql.DB, error) {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = t.user, t.password, t.network, t.address
 	cfg.Timeout = dialTimeout
-	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return t.dial(ctx) }
+	cfg.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		conn, err := t.dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &bounded{Conn: conn}, nil
+	}
 	cfg.ParseTime = true
 	// The prepared statements of a server are bounded for all its users together, and each of
 	// them may have all of those: what midas asks for a sign-in must not need one.

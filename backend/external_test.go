@@ -235,6 +235,34 @@ func TestDialReachesTheGreeting(t *testing.T) {
 	}
 }
 
+// What a server answers to midas is its administrator's to say, and midas's memory is not.
+func TestAnswerWithoutEnd(t *testing.T) {
+	for _, dialect := range []string{"mariadb", "mysql"} {
+		t.Run(dialect, func(t *testing.T) {
+			s := mysqltest.Fresh(t, dialect)
+			b, err := backend.External(t.Context(), backend.ExternalConfig{URL: "unix:" + s.Socket, Password: s.Password})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			rows, err := b.DB().Query("WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT REPEAT('a', 1000000) FROM n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for rows.Next() {
+				n++
+			}
+			if err := rows.Err(); err == nil || n > 140 {
+				t.Errorf("%d rows of a megabyte were read, %v", n, err)
+			}
+			if err := b.DB().Ping(); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
 // A server whose defaults show few rows, or change none without a key, is one for midas, too.
 func TestExternalWithOtherDefaults(t *testing.T) {
 	for _, dialect := range []string{"mariadb", "mysql"} {
