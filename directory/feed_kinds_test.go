@@ -166,6 +166,13 @@ func (s *scene) servers() {
 	s.step("Seal", func() error { return s.d.Seal(ctx, made.UniqueID) })
 	s.twice("DeleteServer", func() error { _, err := s.d.DeleteServer(ctx, nil, "rg", "mydb"); return err }, id, "other departed_server/unique")
 	s.twice("ForgetServer", func() error { return s.d.ForgetServer(ctx, made.UniqueID) }, "other departed_server/unique")
+	var again Server
+	s.step("PutServer", func() (err error) {
+		again, _, err = s.d.PutServer(ctx, nil, "rg", "mydb", ServerChange{Change: Change{Location: "eastus"}})
+		s.label(again.UniqueID, "unique")
+		return err
+	}, id)
+	s.twice("UndoServer", func() error { return s.d.UndoServer(ctx, again) }, id, "other departed_server/unique")
 }
 
 func (s *scene) people() {
