@@ -124,6 +124,7 @@ func (c *child) run(ready func()) error {
 	}
 	died := make(chan error, 1)
 	go func() { died <- cmd.Wait() }()
+	defer c.boundLogFromNowOn()()
 	if err := c.answering(died); err != nil {
 		_ = cmd.Process.Kill()
 		if !errors.Is(err, ErrDied) {
@@ -153,17 +154,11 @@ func (c *child) run(ready func()) error {
 
 // watch returns nil at stop, and how the server died if it did before.
 func (c *child) watch(died <-chan error) error {
-	look := time.NewTicker(logLook)
-	defer look.Stop()
-	for {
-		select {
-		case err := <-died:
-			return midas.Errorf(midas.Unavailable, "%s died: %w", c.program.path, ended(err)).WithHint("see %s", c.logFile())
-		case <-c.stop:
-			return nil
-		case <-look.C:
-			c.boundLog()
-		}
+	select {
+	case err := <-died:
+		return midas.Errorf(midas.Unavailable, "%s died: %w", c.program.path, ended(err)).WithHint("see %s", c.logFile())
+	case <-c.stop:
+		return nil
 	}
 }
 
@@ -241,11 +236,6 @@ func ended(err error) error {
 		return errors.New("exit status 0")
 	}
 	return err
-}
-
-func (c *child) logEnd() string {
-	text, _ := os.ReadFile(c.logFile())
-	return lastLines(text, 2)
 }
 
 // arguments keep a server small that serves a workstation or a test environment, and

@@ -4,13 +4,16 @@ package backend_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
+	"github.com/midas-mysql/midas/internal/mysqltest"
 )
 
 // TestRefusedPasswordsFillNoLog: strangers may be refused as often as they like.
@@ -76,4 +79,50 @@ func TestLogsOfRunningServersAreBounded(t *testing.T) {
 			t.Errorf("in the end: %.300s, %v", text, err)
 		}
 	})
+}
+
+// starting is a folder whose server does not come to be ready: it does what script says.
+func starting(t *testing.T, script string) backend.PrivateConfig {
+	t.Helper()
+	binary := mysqltest.Require(t, mysqltest.MariaDBServer)
+	wrapper := filepath.Join(t.TempDir(), "mariadbd")
+	text := "#!/bin/sh\ncase \"$*\" in *--datadir=*) ;; *) exec '" + binary + "' \"$@\" ;; esac\n" + script + "\n"
+	if err := os.WriteFile(wrapper, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return backend.PrivateConfig{Dir: prepared(t, binary), Binary: wrapper, Password: "x"}
+}
+
+// TestLogsOfStartingServersAreBounded: events of the server's administrator run before it is
+// ready, and can keep it from being that.
+func TestLogsOfStartingServersAreBounded(t *testing.T) {
+	defer backend.LookAtLogsEvery(10 * time.Millisecond)()
+	cfg := starting(t, "yes 'a line that somebody made it say' | head -c 20000000; exec sleep 60")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := backend.Private(ctx, cfg)
+		ended <- err
+	}()
+	log := filepath.Join(cfg.Dir, "mysqld.log")
+	eventually(t, "what the last starts said, and this one, is kept in part", func() bool {
+		old, oldErr := os.Stat(log + ".old")
+		info, err := os.Stat(log)
+		return oldErr == nil && err == nil && old.Size() == 8<<20 && info.Size() <= 8<<20
+	})
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("a server that never answered is ready")
+	}
+}
+
+// TestHintOfFailedStartIsShort: the log is in nobody's memory as a whole.
+func TestHintOfFailedStartIsShort(t *testing.T) {
+	cfg := starting(t, "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo the reason; exit 1")
+	_, err := backend.Private(t.Context(), cfg)
+	hint := midas.HintOf(err)
+	if err == nil || len(hint) > 32<<10 || !bytes.HasSuffix([]byte(hint), []byte("/ the reason")) {
+		t.Errorf("%.200v; a hint of %d bytes ends %q", err, len(hint), hint[max(0, len(hint)-40):])
+	}
 }
