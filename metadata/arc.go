@@ -33,8 +33,9 @@ const (
 	// keyLife is how long a key may be used: a client reads it at once.
 	keyLife = time.Minute
 	// maxKeys is how many keys of one machine are out at a time, so that asking for ever
-	// does not fill the disk. One more ends the oldest: callers that cannot read the
-	// files do not keep out those that can.
+	// does not fill the disk. A caller beyond that gets the youngest as well: if a new one
+	// ended the oldest, callers that cannot read the files would end those of callers that can,
+	// before these have read and sent them.
 	maxKeys = 128
 	// keyBytes of randomness are in a key; its file is far below the 4096 bytes that
 	// clients read.
@@ -56,6 +57,7 @@ type arcKey struct {
 	vmID, path string
 	until      time.Time
 	number     uint64 // in the order of issue
+	shared     bool   // it was given to several callers, and ends with its time, not with its use
 }
 
 func newArc(cfg ArcConfig, now func() time.Time) (*arc, error) {
@@ -97,8 +99,8 @@ func (a *arc) dialect() dialect {
 	return d
 }
 
-// prove lets through who sends a key of that machine, which ends with it, and gives
-// everybody else a new one to fetch.
+// prove lets through a caller that sends a key of that machine, which ends with it unless others
+// were given it too, and gives everybody else one to fetch.
 func (a *arc) prove(r *http.Request, vmID string) *failure {
 	if given := r.Header.Values("Authorization"); len(given) > 0 {
 		scheme, key, _ := strings.Cut(given[0], " ")
@@ -116,7 +118,7 @@ func (a *arc) prove(r *http.Request, vmID string) *failure {
 	}
 }
 
-// spend ends the key; it reports whether it was one of vmID's.
+// spend uses the key; it reports whether it was one of vmID's.
 func (a *arc) spend(key, vmID string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -124,18 +126,21 @@ func (a *arc) spend(key, vmID string) bool {
 		if subtle.ConstantTimeCompare([]byte(content), []byte(key)) != 1 {
 			continue
 		}
-		delete(a.keys, content)
-		_ = os.Remove(k.path)
-		return k.vmID == vmID && a.now().Before(k.until)
+		inTime := a.now().Before(k.until)
+		if !k.shared || !inTime {
+			delete(a.keys, content)
+			_ = os.Remove(k.path)
+		}
+		return k.vmID == vmID && inTime
 	}
 	return false
 }
 
-// issue makes a key for vmID and returns the path of its file.
+// issue makes a key for vmID, or shares one, and returns the path of its file.
 func (a *arc) issue(vmID string) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	now, out, oldest := a.now(), 0, ""
+	now, out, oldest, youngest := a.now(), 0, "", ""
 	for content, k := range a.keys {
 		switch {
 		case !now.Before(k.until):
@@ -145,9 +150,17 @@ func (a *arc) issue(vmID string) (string, error) {
 			if out++; oldest == "" || k.number < a.keys[oldest].number {
 				oldest = content
 			}
+			if youngest == "" || k.number > a.keys[youngest].number {
+				youngest = content
+			}
 		}
 	}
 	if out >= maxKeys {
+		if k := a.keys[youngest]; k.until.Sub(now) > keyLife/2 { // long enough for one more caller
+			k.shared = true
+			a.keys[youngest] = k
+			return k.path, nil
+		}
 		_ = os.Remove(a.keys[oldest].path)
 		delete(a.keys, oldest)
 	}
@@ -159,7 +172,7 @@ func (a *arc) issue(vmID string) (string, error) {
 		return "", err
 	}
 	a.issued++
-	a.keys[content] = arcKey{vmID, path, now.Add(keyLife), a.issued}
+	a.keys[content] = arcKey{vmID: vmID, path: path, until: now.Add(keyLife), number: a.issued}
 	return path, nil
 }
 
