@@ -188,7 +188,8 @@ func (d *Directory) writeNoted() {
 			return nil
 		}, nil)
 		if err != nil {
-			d.log.Error("activity log cannot be written, events are lost", "events", len(batch), "error", err)
+			// While the disk is full each request would have its line: principals can repeat theirs.
+			d.refusals.Error("", "activity log cannot be written, events are lost", "events", len(batch), "error", err)
 		}
 	}
 }

@@ -1,8 +1,11 @@
 package directory
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -92,5 +95,23 @@ func TestSuccessIsNeverDropped(t *testing.T) {
 	}
 	if n := len(waiting[0].ResourceID); n > maxResourceID+3 {
 		t.Errorf("an id of %d bytes is kept", n)
+	}
+}
+
+// TestFullDiskFillsNoLog: where events cannot be written, principals that go on and on cause
+// one line in ten seconds and not one each.
+func TestFullDiskFillsNoLog(t *testing.T) {
+	var log bytes.Buffer
+	d, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "directory.db"), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	must(t)(err)
+	defer d.Close()
+	_, err = d.writer.ExecContext(t.Context(), `PRAGMA query_only(1)`)
+	must(t)(err)
+	for range 100 {
+		d.Note(&Operation{Caller: "noisy", Action: "x/action", Scope: "/x"}, 503, "", false)
+		d.awaitNotes()
+	}
+	if n := strings.Count(log.String(), "cannot be written, events are lost"); n != 1 {
+		t.Errorf("%d lines: %.300s", n, log.String())
 	}
 }
