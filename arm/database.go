@@ -14,8 +14,11 @@ type Database struct{ Name, Charset, Collation string }
 
 // Databases are those of each server, in its own backend.
 type Databases interface {
-	// List returns them by name, without those that are the server's own.
-	List(ctx context.Context, s midas.Server) ([]Database, error)
+	// List returns up to limit of them behind the one named after, in the server's order of
+	// names, without those that are the server's own.
+	List(ctx context.Context, s midas.Server, after string, limit int) ([]Database, error)
+	// Named returns those of that name in any case.
+	Named(ctx context.Context, s midas.Server, name string) ([]Database, error)
 	// Create makes one, or leaves the one of that name as it is. The name is safe to
 	// quote; the character set and collation are words, or "" for the server's own. Errors
 	// are Invalid or Unavailable.
@@ -50,8 +53,22 @@ func (a *API) listDatabases(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all, err := a.Databases.List(c.Context(), s.Server())
-	return list(all, func(d Database) any { return showDatabase(s, d) }), hinted(err)
+	after, size, err := c.cut()
+	if err != nil {
+		return answer{}, err
+	}
+	// The administrator of a server makes a thousand databases in a moment: all of them would be
+	// in midas's memory.
+	all, err := a.Databases.List(c.Context(), s.Server(), after, size+1)
+	if err != nil {
+		return answer{}, hinted(err)
+	}
+	next := ""
+	if len(all) > size {
+		all = all[:size]
+		next = all[size-1].Name
+	}
+	return onePage(c, all, next, func(d Database) any { return showDatabase(s, d) }), nil
 }
 
 func (a *API) getDatabase(c *call) (answer, error) {
@@ -59,7 +76,7 @@ func (a *API) getDatabase(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all, err := a.Databases.List(c.Context(), s.Server())
+	all, err := a.Databases.Named(c.Context(), s.Server(), c.vars["database"])
 	if err != nil {
 		return answer{}, hinted(err)
 	}

@@ -2,6 +2,8 @@ package arm
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,7 +16,23 @@ import (
 // shelf is a backend of each server that keeps names.
 type shelf map[string][]Database
 
-func (s shelf) List(_ context.Context, of midas.Server) ([]Database, error) { return s[of.Name], nil }
+func (s shelf) List(_ context.Context, of midas.Server, after string, limit int) (part []Database, err error) {
+	for _, d := range s[of.Name] {
+		if d.Name > after && len(part) < limit {
+			part = append(part, d)
+		}
+	}
+	return part, nil
+}
+
+func (s shelf) Named(_ context.Context, of midas.Server, name string) (found []Database, err error) {
+	for _, d := range s[of.Name] {
+		if strings.EqualFold(d.Name, name) {
+			found = append(found, d)
+		}
+	}
+	return found, nil
+}
 
 func (s shelf) Create(_ context.Context, of midas.Server, d Database) error {
 	s[of.Name] = append(s[of.Name], d)
@@ -50,6 +68,29 @@ func TestDatabases(t *testing.T) {
 	w.want(t, http.StatusNotFound, "owner", "GET", all+"/other"+api, "")
 	if len(made["mydb"]) != 1 || len(made) != 1 {
 		t.Errorf("made %v", made)
+	}
+}
+
+// TestDatabasesComeInPages: those who may make databases would otherwise have as many of them as they
+// like in one answer.
+func TestDatabasesComeInPages(t *testing.T) {
+	w := newWorld(t)
+	made := shelf{}
+	for i := range pageSize + 1 {
+		made["mydb"] = append(made["mydb"], Database{Name: fmt.Sprintf("d%06d", i)})
+	}
+	w.api.Databases = made
+	w.api.routes = w.api.table()
+	w.populate(t)
+	const all = servers + "mydb/databases"
+	first := w.want(t, http.StatusOK, "owner", "GET", all+api, "")
+	if got := names(t, first); len(got) != pageSize || !strings.Contains(first, "skiptoken") {
+		t.Errorf("%d on the first page", len(got))
+	}
+	token := base64.RawURLEncoding.EncodeToString([]byte(tokenVersion + "d000999"))
+	last := w.want(t, http.StatusOK, "owner", "GET", all+api+"&$skiptoken="+token, "")
+	if got := names(t, last); len(got) != 1 || got[0] != "d001000" || strings.Contains(last, "nextLink") {
+		t.Errorf("on the last page: %v", got)
 	}
 }
 

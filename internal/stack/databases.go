@@ -20,13 +20,26 @@ type databases struct{ stack *Stack }
 // reserved are databases of MySQL, MariaDB and midas themselves.
 var reserved = []string{"mysql", "sys", "information_schema", "performance_schema", "midas"}
 
+// selectDatabases leaves out those that are the server's own.
+var selectDatabases = `SELECT schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata ` +
+	`WHERE LOWER(schema_name) NOT IN ('` + strings.Join(reserved, "', '") + `') AND `
+
 // List implements arm.Databases.
-func (d databases) List(ctx context.Context, server midas.Server) ([]arm.Database, error) {
+func (d databases) List(ctx context.Context, server midas.Server, after string, limit int) ([]arm.Database, error) {
+	return d.read(ctx, server, selectDatabases+`schema_name > ? ORDER BY schema_name LIMIT ?`, after, limit)
+}
+
+// Named implements arm.Databases.
+func (d databases) Named(ctx context.Context, server midas.Server, name string) ([]arm.Database, error) {
+	return d.read(ctx, server, selectDatabases+`LOWER(schema_name) = LOWER(?) LIMIT 100`, name)
+}
+
+func (d databases) read(ctx context.Context, server midas.Server, query string, args ...any) ([]arm.Database, error) {
 	behind, err := d.stack.bindings.Backend(ctx, server)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := behind.DB().QueryContext(ctx, `SELECT schema_name, default_character_set_name, default_collation_name FROM information_schema.schemata ORDER BY schema_name`)
+	rows, err := behind.DB().QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, midas.Errorf(midas.Unavailable, "list the databases: %w", err)
 	}
@@ -37,9 +50,7 @@ func (d databases) List(ctx context.Context, server midas.Server) ([]arm.Databas
 		if err := rows.Scan(&one.Name, &one.Charset, &one.Collation); err != nil {
 			return nil, midas.Errorf(midas.Internal, "list the databases: %w", err)
 		}
-		if !slices.Contains(reserved, strings.ToLower(one.Name)) {
-			all = append(all, one)
-		}
+		all = append(all, one)
 	}
 	return all, rows.Err()
 }
