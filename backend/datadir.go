@@ -90,6 +90,8 @@ func runGroup(ctx context.Context, temporary, path string, args []string) ([]byt
 // it stands before the accounts of midas, theirs too, which have no host.
 func (c *child) firstStatements() string {
 	var b strings.Builder
+	// A parameter may have statements read otherwise: an empty text as NULL, or \\ as no escape.
+	b.WriteString("SET SESSION sql_mode='';\n")
 	if c.program.dialect == MariaDB {
 		b.WriteString("DELETE FROM mysql.global_priv WHERE User IN ('','" + ServiceUser + "') OR (User='root' AND Host<>'localhost');\n")
 	} else {

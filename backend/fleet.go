@@ -54,7 +54,9 @@ func NewFleet(cfg FleetConfig) (*Fleet, error) {
 		return nil, midas.Errorf(midas.Invalid, "backend directory %s: %w", cfg.Dir, err)
 	}
 	cfg.Dir = dir
-	return &Fleet{cfg: cfg, berths: map[string]*berth{}}, nil
+	f := &Fleet{cfg: cfg, berths: map[string]*berth{}}
+	go f.finishRemovals()
+	return f, nil
 }
 
 // Open returns the private server of serverID, and starts it when it is needed for the first
@@ -82,12 +84,31 @@ func (f *Fleet) Open(ctx context.Context, serverID string, o PrivateOptions) (*B
 }
 
 // Remove ends the server of serverID, if it runs, and removes its data for good. It is safe to
-// repeat.
+// repeat. What is left of the data when midas ends goes at the next start: a server may have
+// hundreds of thousands of files, and midas does not wait for them.
 func (f *Fleet) Remove(serverID string) error {
 	b, err := f.berth(serverID)
 	if err != nil {
 		return err
 	}
+	removed := filepath.Join(f.cfg.Dir, removedPrefix+strings.ToLower(serverID))
+	if err := f.putAside(b, serverID, removed); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	delete(f.berths, strings.ToLower(serverID))
+	f.mu.Unlock()
+	if err := os.RemoveAll(removed); err != nil {
+		return midas.Errorf(midas.Internal, "remove the data of a deleted private server: %w", err)
+	}
+	return nil
+}
+
+// removedPrefix begins the names of folders whose server was deleted, which no server's id does.
+const removedPrefix = ".removed-"
+
+// putAside ends the server and renames its folder, if there is one.
+func (f *Fleet) putAside(b *berth, serverID, removed string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.backend != nil {
@@ -97,13 +118,21 @@ func (f *Fleet) Remove(serverID string) error {
 	if _, err := os.Lstat(f.folder(serverID)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if err := f.evict(f.folder(serverID), func(dir string) error { return os.RemoveAll(dir) }); err != nil {
-		return err
+	return f.evict(f.folder(serverID), func(dir string) error { return os.Rename(dir, removed) })
+}
+
+// finishRemovals removes what Remove did not come to the end of.
+func (f *Fleet) finishRemovals() {
+	entries, _ := os.ReadDir(f.cfg.Dir)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), removedPrefix) {
+			continue
+		}
+		dir := filepath.Join(f.cfg.Dir, e.Name())
+		if err := os.RemoveAll(dir); err != nil {
+			f.cfg.Log.Warn("the data of a deleted private server cannot be removed", "folder", dir, "error", err)
+		}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.berths, strings.ToLower(serverID))
-	return nil
 }
 
 // Dialect tells what kind of server made the data of serverID, whether it runs or not: MySQL or

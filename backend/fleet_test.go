@@ -4,11 +4,14 @@ package backend_test
 
 import (
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/backend"
@@ -90,6 +93,29 @@ func TestFleetKeepsServersApart(t *testing.T) {
 		_, err := f.Open(t.Context(), serverA, backend.PrivateOptions{})
 		expect(t, err, midas.Unavailable, "closed")
 	})
+}
+
+// A midas that ended while it removed the data of a deleted server leaves the rest to the next one.
+func TestFleetFinishesRemovals(t *testing.T) {
+	dir := t.TempDir()
+	left := filepath.Join(dir, ".removed-aaaaaaaa-aaaa", "data", "shop")
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := backend.NewFleet(backend.FleetConfig{Dir: dir, Password: func(string) string { return "" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		if _, err := os.Stat(filepath.Dir(filepath.Dir(left))); errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it is still there")
+		}
+		runtime.Gosched()
+	}
 }
 
 func TestFleetRefusesIds(t *testing.T) {

@@ -280,7 +280,11 @@ func TestRestartDropsAnonymousAccounts(t *testing.T) {
 		run(t, b.DB(), "CREATE USER ''@localhost IDENTIFIED BY 'Own-secret-1'", "CREATE USER ''@'loc%'", "CREATE USER own@localhost IDENTIFIED BY 'Own-secret-1'")
 		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 		defer cancel()
-		if err := b.Restart(ctx, backend.PrivateOptions{}); err != nil {
+		mode := "NO_BACKSLASH_ESCAPES" // the server's administrator has its statements read otherwise
+		if filepath.Base(binary) == "mariadbd" {
+			mode += ",EMPTY_STRING_IS_NULL"
+		}
+		if err := b.Restart(ctx, backend.PrivateOptions{Parameters: map[string]string{"sql_mode": mode}}); err != nil {
 			t.Fatal(err)
 		}
 		var anonymous, own int
