@@ -15,6 +15,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/clip"
+	"github.com/midas-mysql/midas/internal/connections"
 	"github.com/midas-mysql/midas/token"
 )
 
@@ -43,16 +44,16 @@ type outsideIssuers struct {
 	cfg    FederationConfig
 	client *http.Client
 	now    func() time.Time
-	log    *slog.Logger
+	warn   func(message string, args ...any)
 
 	mu   sync.Mutex
 	keys *lru.Cache[string, *token.RemoteKeys]
 }
 
-func newOutsideIssuers(cfg FederationConfig, now func() time.Time, log *slog.Logger) (*outsideIssuers, error) {
+func newOutsideIssuers(cfg FederationConfig, now func() time.Time, warn func(string, ...any)) (*outsideIssuers, error) {
 	keys, err := lru.New[string, *token.RemoteKeys](maxOutside)
 	return &outsideIssuers{
-		cfg: cfg, now: now, log: log, keys: keys,
+		cfg: cfg, now: now, warn: warn, keys: keys,
 		client: token.NewOutsideClient(token.OutsideConfig{Allow: cfg.Allow, RootCAs: cfg.RootCAs}),
 	}, err
 }
@@ -66,7 +67,7 @@ func (o *outsideIssuers) of(issuer string) (token.KeySet, error) {
 		return keys, nil
 	}
 	keys, err := token.NewRemoteKeys(token.RemoteConfig{
-		Issuer: issuer, InsecureHTTP: o.cfg.InsecureHTTP, Client: o.client, Now: o.now, Log: o.log,
+		Issuer: issuer, InsecureHTTP: o.cfg.InsecureHTTP, Client: o.client, Now: o.now, Warn: o.warn,
 	})
 	if err != nil {
 		return nil, err
@@ -107,7 +108,11 @@ func (i *Issuer) outsideAssertion(r *http.Request, clientID string, a *token.Ass
 	if err != nil {
 		return refuse("the issuer's keys cannot be asked for", "err", err)
 	}
-	key, err := keys.Key(r.Context(), a.Header.KeyID)
+	waiting, over := connections.Yielding(r.Context())
+	key, err := keys.Key(waiting, a.Header.KeyID)
+	if over() != nil {
+		return midas.Identity{}, &busy
+	}
 	if err != nil {
 		// Entra tells this apart as AADSTS90061; here only the log does.
 		return refuse("the issuer's keys could not be fetched", "err", err)

@@ -162,7 +162,11 @@ func New(cfg Config) (*Issuer, error) {
 	if i.keys, err = openKeyring(context.Background(), &cfg); err != nil {
 		return nil, err
 	}
-	if i.outside, err = newOutsideIssuers(cfg.Federation, i.now, i.log); err != nil {
+	// All of them have one line together: a principal may name any number of issuers that fail.
+	warn := func(message string, args ...any) {
+		i.refusals.Known(slog.LevelWarn, "outside issuers", message, args...)
+	}
+	if i.outside, err = newOutsideIssuers(cfg.Federation, i.now, warn); err != nil {
 		return nil, err
 	}
 	i.seen = newReplays()

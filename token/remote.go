@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -43,7 +42,8 @@ type RemoteConfig struct {
 	// http.DefaultClient. Its Transport may trust a private certificate authority.
 	Client *http.Client
 	Now    func() time.Time
-	Log    *slog.Logger
+	// Warn learns of failed fetches, once a minute, as slog.Logger.Warn does; nil for none.
+	Warn func(message string, args ...any)
 }
 
 // RemoteKeys is a key set that an issuer publishes at a URL. It fetches on use, never
@@ -56,7 +56,7 @@ type RemoteKeys struct {
 	plain  bool // http is good enough
 	client *http.Client
 	now    func() time.Time
-	log    *slog.Logger
+	warn   func(message string, args ...any)
 
 	current atomic.Pointer[published]
 
@@ -76,7 +76,7 @@ type published struct {
 // NewRemoteKeys returns the key set at a URL or of an issuer. Nothing is fetched before
 // the first use.
 func NewRemoteKeys(cfg RemoteConfig) (*RemoteKeys, error) {
-	r := &RemoteKeys{url: cfg.URL, issuer: cfg.Issuer, plain: cfg.InsecureHTTP, now: cfg.Now, log: cfg.Log}
+	r := &RemoteKeys{url: cfg.URL, issuer: cfg.Issuer, plain: cfg.InsecureHTTP, now: cfg.Now, warn: cfg.Warn}
 	if r.issuer != "" {
 		if strings.ContainsAny(r.issuer, "?#") {
 			return nil, midas.Errorf(midas.Invalid, "issuer %q has a query or a fragment", clip.Text(r.issuer))
@@ -91,8 +91,8 @@ func NewRemoteKeys(cfg RemoteConfig) (*RemoteKeys, error) {
 	if r.now == nil {
 		r.now = time.Now
 	}
-	if r.log == nil {
-		r.log = slog.New(slog.DiscardHandler)
+	if r.warn == nil {
+		r.warn = func(string, ...any) {}
 	}
 	client := http.Client{}
 	if cfg.Client != nil {
@@ -195,7 +195,7 @@ func (r *RemoteKeys) storeKeys(keys StaticKeys, err error) {
 func (r *RemoteKeys) tell(now time.Time, message string, args ...any) {
 	if r.told.IsZero() || now.Sub(r.told) >= tellAgain {
 		r.told = now
-		r.log.Warn(message, args...)
+		r.warn(message, args...)
 	}
 }
 

@@ -280,7 +280,7 @@ func TestFailedFetchesWriteFewLines(t *testing.T) {
 		var out strings.Builder
 		p := &publisher{err: errors.New("no route")}
 		r, err := token.NewRemoteKeys(token.RemoteConfig{
-			URL: "https://login.example/keys", Client: &http.Client{Transport: p}, Log: slog.New(slog.NewTextHandler(&out, nil)),
+			URL: "https://login.example/keys", Client: &http.Client{Transport: p}, Warn: slog.New(slog.NewTextHandler(&out, nil)).Warn,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -28,9 +28,9 @@ var ErrBusy error = midas.Errorf(midas.Unavailable, "the port holds as many requ
 // that strangers leave them their room.
 //
 // Where there is no room, the party that holds most gives way, with its oldest request whose
-// next move is the client's: one that has not sent all its content, or does not take its
-// answer. A request that the port works on never gives way; when there is none else, the
-// newcomer is refused.
+// next move is not the port's: its client has not sent all its content, or does not take its
+// answer, or it is Yielding. A request that the port works on never gives way; when there is none
+// else, the newcomer is refused.
 type holdings struct {
 	mu                    sync.Mutex
 	strangers, principals pool

@@ -16,7 +16,7 @@ import (
 const most = 64 << 10
 
 // serveHoldings serves in a bubble: /read reads the content and says how much it was, /work
-// takes a while, /large answers with more than anybody may hold. The query is the name of a
+// takes a while, /elsewhere waits for somebody else's server, /large answers with more than anybody may hold. The query is the name of a
 // principal that is vouched for.
 func serveHoldings(t *testing.T) listener {
 	l := make(listener)
@@ -30,6 +30,15 @@ func serveHoldings(t *testing.T) listener {
 		switch r.URL.Path {
 		case "/work":
 			time.Sleep(20 * time.Second)
+		case "/elsewhere":
+			waiting, over := Yielding(r.Context())
+			select {
+			case <-waiting.Done():
+			case <-time.After(20 * time.Second):
+			}
+			if err := over(); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			}
 		case "/large":
 			w.Write(make([]byte, 2*most))
 		default:
@@ -136,6 +145,29 @@ func TestWorkDoesNotGiveWay(t *testing.T) {
 		}
 		if got := l.begin("127.0.0.1", "/read", 10, 10).status(); got != http.StatusOK {
 			t.Errorf("afterwards: %d", got)
+		}
+	})
+}
+
+// Requests that wait for somebody else's server give way, the oldest first.
+func TestWaitingElsewhereGivesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := serveHoldings(t)
+		var waiting []*client
+		for range most/requestCost - 1 { // their headers take the rest
+			waiting = append(waiting, l.begin("127.0.0.1", "/elsewhere", 0, 0))
+		}
+		if got := l.begin("127.0.0.1", "/read", 10, 10).status(); got != http.StatusOK {
+			t.Errorf("a newcomer: %d", got)
+		}
+		if got := waiting[0].status(); got != http.StatusServiceUnavailable {
+			t.Errorf("the oldest: %d", got)
+		}
+		time.Sleep(20 * time.Second)
+		for i, c := range waiting[1:] {
+			if got := c.status(); got != http.StatusOK {
+				t.Errorf("request %d: %d", i+1, got)
+			}
 		}
 	})
 }
