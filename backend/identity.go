@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/midas-mysql/midas"
 )
@@ -20,8 +21,10 @@ type Pool interface{ DB() *sql.DB }
 var identities = []struct{ what, query string }{
 	{"group_replication_group_name", "SHOW GLOBAL VARIABLES LIKE 'group_replication_group_name'"},
 	{"wsrep_cluster_state_uuid", "SHOW GLOBAL STATUS LIKE 'wsrep_cluster_state_uuid'"},
-	{"server_uuid", "SHOW GLOBAL VARIABLES LIKE 'server_uuid'"},
+	{serverUUID, "SHOW GLOBAL VARIABLES LIKE 'server_uuid'"},
 }
+
+const serverUUID = "server_uuid"
 
 // identityOf returns by what a backend is known, as "what value", or "" for a server that says
 // nothing: MariaDB has an identity in a cluster only.
@@ -79,15 +82,24 @@ type Claims struct {
 type claim struct {
 	pool     Pool
 	identity string
+	process  string // see processOf
 }
 
+// compareTimeout is how long a backend may take to be compared with one that is claimed.
+const compareTimeout = 2 * time.Second
+
 // Claim gives a backend to a server, in place of the one that it had. It is a Conflict when
-// another server has the same one, and Unavailable when either does not answer: what cannot be
-// told is not allowed.
+// another server has the same one, and Unavailable when it does not answer. Of one that does not
+// answer now, what it said when it was claimed counts: those who have its database could else keep
+// a server of others from its own for as long as they like. What cannot be told is not allowed.
 func (c *Claims) Claim(ctx context.Context, server string, pool Pool) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	identity, err := identityOf(ctx, pool.DB())
+	wanted := claim{pool: pool}
+	var err error
+	if wanted.identity, err = identityOf(ctx, pool.DB()); err == nil {
+		wanted.process, err = processOf(ctx, pool.DB(), wanted.identity)
+	}
 	if err != nil {
 		return midas.Errorf(midas.Unavailable, "ask the backend of server %s who it is: %w", server, err).
 			WithHint("is it up and reachable from here?")
@@ -98,7 +110,7 @@ func (c *Claims) Claim(ctx context.Context, server string, pool Pool) error {
 		if other == server {
 			continue
 		}
-		why, err := held.same(ctx, claim{pool, identity})
+		why, err := held.compare(ctx, wanted)
 		if err != nil {
 			return midas.Errorf(midas.Unavailable, "find out whether servers %s and %s have one backend: %w", server, other, err).
 				WithHint("both must answer: is the backend of server %s up?", other)
@@ -111,7 +123,7 @@ func (c *Claims) Claim(ctx context.Context, server string, pool Pool) error {
 	if c.held == nil {
 		c.held = map[string]claim{}
 	}
-	c.held[server] = claim{pool, identity}
+	c.held[server] = wanted
 	return nil
 }
 
@@ -122,9 +134,37 @@ func (c *Claims) Release(server string) {
 	delete(c.held, server)
 }
 
+// processOf returns what no other server says of itself, as long as it runs, or "" where that cannot
+// be told: a node of a cluster is one server with the others.
+func processOf(ctx context.Context, db *sql.DB, identity string) (process string, err error) {
+	switch {
+	case strings.HasPrefix(identity, serverUUID+" "):
+		return identity, nil
+	case identity != "":
+		return "", nil
+	}
+	var version string
+	if err := db.QueryRowContext(ctx, "SELECT @@version").Scan(&version); err != nil || !strings.Contains(version, "MariaDB") {
+		return "", err
+	}
+	err = db.QueryRowContext(ctx, "SELECT CONCAT_WS(' ', 'MariaDB', @@hostname, @@port, @@datadir, @@socket)").Scan(&process)
+	return process, err
+}
+
+// compare is same, and goes by what both said before where one of them does not answer now.
+func (c claim) compare(ctx context.Context, other claim) (why string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, compareTimeout)
+	defer cancel()
+	why, err = c.same(ctx, other)
+	if err != nil && c.process != "" && other.process != "" && c.process != other.process {
+		return "", nil
+	}
+	return why, err
+}
+
 // same returns by what two backends are known to be one, or "".
 func (c claim) same(ctx context.Context, other claim) (why string, err error) {
-	copied := strings.HasPrefix(c.identity, "server_uuid ") // with the data folder, it may have been
+	copied := strings.HasPrefix(c.identity, serverUUID+" ") // with the data folder, it may have been
 	switch {
 	case c.identity != "" && c.identity == other.identity && !copied:
 		return c.identity, nil

@@ -58,6 +58,27 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// A MariaDB that does not answer, as its owner may have it, keeps no other server from its backend;
+// one that may be it waits.
+func TestClaimsBesideOneThatHangs(t *testing.T) {
+	shared := mysqltest.MariaDB(t)
+	gone, err := sql.Open("mysql", shared.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims backend.Claims
+	if err := claims.Claim(t.Context(), "first", pool{gone}); err != nil {
+		t.Fatal(err)
+	}
+	_ = gone.Close()
+	for server, s := range map[string]*mysqltest.Server{"mariadb": mysqltest.Fresh(t, "mariadb"), "mysql": mysqltest.MySQL97(t)} {
+		if err := claims.Claim(t.Context(), server, pool{s.DB()}); err != nil {
+			t.Errorf("another %s: %v", server, err)
+		}
+	}
+	expect(t, claims.Claim(t.Context(), "second", pool{shared.DB()}), midas.Unavailable, "servers second and first have one backend")
+}
+
 // The members of a group are one backend, whatever their own ids.
 func TestClaimsOfAGroup(t *testing.T) {
 	group := []string{"--group-replication-group-name=cccccccc-0000-4000-8000-000000000003", "--plugin-load-add=group_replication.so"}
