@@ -77,6 +77,8 @@ type binding struct {
 	backend Backend    // nil: not yet; guarded by Bindings.mu, too
 	life    context.Context
 	end     context.CancelFunc // of life, when the server is deleted
+	// borrowed has one for each connection that is used for the databases of the server.
+	borrowed chan struct{}
 }
 
 // NewBindings returns bindings of which nothing is opened.
@@ -144,7 +146,7 @@ func (b *Bindings) binding(s midas.Server) (*binding, error) {
 	}
 	one := b.bound[s.UniqueID]
 	if one == nil {
-		one = &binding{server: s}
+		one = &binding{server: s, borrowed: make(chan struct{}, borrowedAtOnce)}
 		one.life, one.end = context.WithCancel(b.life)
 		b.bound[s.UniqueID] = one
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -16,6 +17,40 @@ import (
 
 // databases are those of each server's backend.
 type databases struct{ stack *Stack }
+
+const (
+	// borrowedAtOnce is how many of the connections that midas has to a server's backend are used
+	// for its databases. A user of the server can have CREATE DATABASE wait for a lock of theirs, and
+	// sign-ins, sweeps and the end of revoked sessions need the others.
+	borrowedAtOnce = 2
+	// borrowedFor is how long one may be: others wait for it.
+	borrowedFor = 10 * time.Second
+)
+
+// borrow returns a way to the backend of a server, for what is asked of its databases in ctx. It is
+// given back with done, and taken back when the server is deleted.
+func (b *Bindings) borrow(ctx context.Context, s midas.Server) (_ context.Context, db *sql.DB, done func(), err error) {
+	behind, err := b.Backend(ctx, s)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	b.mu.Lock()
+	one := b.bound[s.UniqueID]
+	b.mu.Unlock()
+	if one == nil {
+		return nil, nil, nil, midas.Errorf(midas.Unavailable, "server %s is being deleted", s.Name)
+	}
+	waiting, stop := context.WithTimeout(ctx, borrowedFor)
+	defer stop()
+	select {
+	case one.borrowed <- struct{}{}:
+	case <-waiting.Done():
+		return nil, nil, nil, midas.Errorf(midas.Unavailable, "wait for others that ask about the databases of server %s: %w", s.Name, waiting.Err())
+	}
+	ctx, cancel := context.WithTimeout(ctx, borrowedFor)
+	ended := context.AfterFunc(one.life, cancel)
+	return ctx, behind.DB(), func() { ended(); cancel(); <-one.borrowed }, nil
+}
 
 // reserved are databases of MySQL, MariaDB and midas themselves.
 var reserved = []string{"mysql", "sys", "information_schema", "performance_schema", "midas"}
@@ -35,11 +70,12 @@ func (d databases) Named(ctx context.Context, server midas.Server, name string) 
 }
 
 func (d databases) read(ctx context.Context, server midas.Server, query string, args ...any) ([]arm.Database, error) {
-	behind, err := d.stack.bindings.Backend(ctx, server)
+	ctx, db, done, err := d.stack.bindings.borrow(ctx, server)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := behind.DB().QueryContext(ctx, query, args...)
+	defer done()
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, midas.Errorf(midas.Unavailable, "list the databases: %w", err)
 	}
@@ -61,15 +97,16 @@ func (d databases) Create(ctx context.Context, server midas.Server, one arm.Data
 	if slices.Contains(reserved, strings.ToLower(one.Name)) {
 		return midas.Errorf(midas.Invalid, "The database '%s' is the server's own.", one.Name)
 	}
-	behind, err := d.stack.bindings.Backend(ctx, server)
+	ctx, db, done, err := d.stack.bindings.borrow(ctx, server)
 	if err != nil {
 		return err
 	}
-	err = createDatabase(ctx, behind.DB(), one)
+	defer done()
+	err = createDatabase(ctx, db, one)
 	var refused *mysql.MySQLError
 	if errors.As(err, &refused) && (refused.Number == mysqlerr.UnknownCharacterSet || refused.Number == mysqlerr.UnknownCollation) && one.Charset == "utf8" {
 		one.Charset, one.Collation = "utf8mb3", strings.Replace(one.Collation, "utf8_", "utf8mb3_", 1)
-		err = createDatabase(ctx, behind.DB(), one)
+		err = createDatabase(ctx, db, one)
 	}
 	if errors.As(err, &refused) {
 		return midas.Errorf(midas.Invalid, "The database was not created: %s.", refused.Message)
