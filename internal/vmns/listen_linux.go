@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -16,7 +17,8 @@ import (
 )
 
 // Listen opens a listener at address (IPv4 and a port) in the network namespace that
-// path names, such as /run/netns/NAME or /proc/PID/ns/net, for this process to serve. An
+// path names, such as /run/netns/NAME or /proc/PID/ns/net, for this process to serve
+// to what is in that namespace, and not to its neighbours. An
 // address that the namespace lacks is added to its loopback interface, which is brought
 // up. It needs root, or root's powers over that namespace.
 //
@@ -76,7 +78,16 @@ func listenIn(path, address string) (net.Listener, error) {
 			return nil, err
 		}
 	}
-	return (&net.ListenConfig{}).Listen(context.Background(), "tcp4", address)
+	return (&net.ListenConfig{Control: onlyFromInside}).Listen(context.Background(), "tcp4", address)
+}
+
+// onlyFromInside binds a listener to the loopback interface, over which whatever comes from its
+// own namespace arrives. The kernel takes packets for any of its addresses from every interface: a
+// neighbour on a network of the namespace would be its machine by a route.
+func onlyFromInside(_, _ string, conn syscall.RawConn) error {
+	var bound error
+	err := conn.Control(func(fd uintptr) { bound = unix.BindToDevice(int(fd), "lo") })
+	return errors.Join(err, bound)
 }
 
 // hasAddress tells whether an interface here has the address. That it can be bound says

@@ -84,6 +84,41 @@ func TestListenInTwoNamespaces(t *testing.T) {
 	}
 }
 
+// A neighbour on a network of the namespace, with a route to the address there, reaches nothing:
+// only what is inside is the machine. It makes no difference which interface has the address.
+func TestListenOnlyFromInside(t *testing.T) {
+	if os.Geteuid() != 0 {
+		skipOrFail(t, errors.New("only root can enter one that another process made"))
+	}
+	for name, has := range map[string]string{"an address that is added": "", "an address that is there": "ip addr add 169.254.169.254/32 dev v0 && "} {
+		t.Run(name, func(t *testing.T) {
+			path, inside := namespace(t)
+			neighbour, outside := namespace(t)
+			if out, err := inside("sh", "-c", "ip link add v0 type veth peer name v1 netns "+strings.Split(neighbour, "/")[2]+
+				" && ip addr add 10.9.8.1/24 dev v0 && "+has+"ip link set v0 up && ip link set lo up"); err != nil {
+				t.Fatal(out, err)
+			}
+			if out, err := outside("sh", "-c", "ip addr add 10.9.8.2/24 dev v1 && ip link set v1 up && ip route add 169.254.169.254/32 via 10.9.8.1"); err != nil {
+				t.Fatal(out, err)
+			}
+			ln, err := Listen(path, "169.254.169.254:80")
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "the token") })}
+			go server.Serve(ln)
+			defer server.Close()
+			const ask = "curl -s --noproxy '*' --max-time 3 http://169.254.169.254/"
+			if out, err := inside("sh", "-c", ask); err != nil || out != "the token" {
+				t.Errorf("from inside: %q, %v", out, err)
+			}
+			if out, err := outside("sh", "-c", ask); err == nil {
+				t.Errorf("from a neighbour: %q", out)
+			}
+		})
+	}
+}
+
 func TestListenRefuses(t *testing.T) {
 	if _, err := Listen("/proc/self/ns/net", "169.254.169.254:80"); err == nil || !strings.Contains(err.Error(), "own") {
 		t.Errorf("the own namespace: %v", err)
