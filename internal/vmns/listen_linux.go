@@ -18,9 +18,9 @@ import (
 
 // Listen opens a listener at address (IPv4 and a port) in the network namespace that
 // path names, such as /run/netns/NAME or /proc/PID/ns/net, for this process to serve
-// to what is in that namespace, and not to its neighbours. An
-// address that the namespace lacks is added to its loopback interface, which is brought
-// up. It needs root, or root's powers over that namespace.
+// to what is in that namespace, and not to its neighbours. An address that the namespace lacks is
+// added to its loopback interface, which is brought up. It needs root, or root's powers over that
+// namespace.
 //
 // The caller's own namespace is refused: a link-local address must never be bound where
 // the machine's own metadata service may be.
@@ -69,44 +69,89 @@ func listenIn(path, address string) (net.Listener, error) {
 	if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
 		return nil, fmt.Errorf("enter it: %w", err)
 	}
-	has, err := hasAddress(address)
+	on, err := interfaceWith(address)
 	if err != nil {
 		return nil, err
 	}
-	if !has {
+	if on == "" {
 		if err := setUpNetwork("midas", []string{address}); err != nil {
 			return nil, err
 		}
+		on = loopback
 	}
-	return (&net.ListenConfig{Control: onlyFromInside}).Listen(context.Background(), "tcp4", address)
+	return listenInside(on, address)
 }
 
-// onlyFromInside binds a listener to the loopback interface, over which whatever comes from its
-// own namespace arrives. The kernel takes packets for any of its addresses from every interface: a
-// neighbour on a network of the namespace would be its machine by a route.
-func onlyFromInside(_, _ string, conn syscall.RawConn) error {
-	var bound error
-	err := conn.Control(func(fd uintptr) { bound = unix.BindToDevice(int(fd), "lo") })
-	return errors.Join(err, bound)
+const loopback = "lo"
+
+// listenInside serves only what is in this namespace. The kernel takes packets for any of its
+// addresses from every interface: a neighbour on a network of the namespace would be its machine
+// by a route.
+//
+// What comes from the namespace itself counts as come over the interface that has the address. The
+// loopback interface has no neighbours. Where it is another one, connections come from the very
+// address that they lead to, unless a program chose otherwise, and the kernel takes no packets with
+// that from outside.
+func listenInside(on, address string) (net.Listener, error) {
+	if on != loopback {
+		ln, err := net.Listen("tcp4", address)
+		if err != nil {
+			return nil, err
+		}
+		return &fromItself{ln}, nil
+	}
+	bind := func(_, _ string, conn syscall.RawConn) error {
+		var bound error
+		err := conn.Control(func(fd uintptr) { bound = unix.BindToDevice(int(fd), loopback) })
+		return errors.Join(err, bound)
+	}
+	return (&net.ListenConfig{Control: bind}).Listen(context.Background(), "tcp4", address)
 }
 
-// hasAddress tells whether an interface here has the address. That it can be bound says
+// fromItself accepts connections from the address that it listens at.
+type fromItself struct{ net.Listener }
+
+func (l *fromItself) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		from, fromErr := netip.ParseAddrPort(conn.RemoteAddr().String())
+		at, atErr := netip.ParseAddrPort(conn.LocalAddr().String())
+		if fromErr == nil && atErr == nil && from.Addr() == at.Addr() {
+			return conn, nil
+		}
+		_ = conn.Close()
+	}
+}
+
+// interfaceWith returns the interface here that has the address, or "" for none; of several it is
+// not the loopback interface. That it can be bound says
 // nothing: a system may let addresses be bound that it does not have.
-func hasAddress(address string) (bool, error) {
+func interfaceWith(address string) (string, error) {
 	want, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return false, err
+		return "", err
 	}
-	all, err := net.InterfaceAddrs()
+	all, err := net.Interfaces()
 	if err != nil {
-		return false, err
+		return "", err
 	}
-	for _, a := range all {
-		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr() == want.Addr() {
-			return true, nil
+	found := ""
+	for _, one := range all {
+		addrs, err := one.Addrs()
+		if err != nil {
+			return "", err
+		}
+		for _, a := range addrs {
+			p, err := netip.ParsePrefix(a.String())
+			if err == nil && p.Addr() == want.Addr() && (found == "" || found == loopback) {
+				found = one.Name
+			}
 		}
 	}
-	return false, nil
+	return found, nil
 }
 
 // foreign refuses the namespace that this process is in.

@@ -90,7 +90,10 @@ func TestListenOnlyFromInside(t *testing.T) {
 	if os.Geteuid() != 0 {
 		skipOrFail(t, errors.New("only root can enter one that another process made"))
 	}
-	for name, has := range map[string]string{"an address that is added": "", "an address that is there": "ip addr add 169.254.169.254/32 dev v0 && "} {
+	const there = "ip addr add 169.254.169.254/32 dev v0 && "
+	for name, has := range map[string]string{
+		"an address that is added": "", "an address that is there": there, "twice": there + "ip addr add 169.254.169.254/32 dev lo && ",
+	} {
 		t.Run(name, func(t *testing.T) {
 			path, inside := namespace(t)
 			neighbour, outside := namespace(t)
