@@ -149,6 +149,7 @@ func (s *Stack) dropServer(ctx context.Context, departed directory.DepartedServe
 	}
 	s.stores.Delete(server.UniqueID)
 	s.untouched.Delete(server.UniqueID)
+	s.rotating.Delete(server.UniqueID)
 	return s.directory.ForgetServer(context.WithoutCancel(ctx), server.UniqueID)
 }
 

@@ -103,8 +103,11 @@ func (r restoring) RotateServerKey(ctx context.Context, server midas.Server) (ac
 	if err != nil {
 		return account.KeyState{}, err
 	}
-	r.rotating.Lock()
-	defer r.rotating.Unlock()
+	done, err := r.rotateAlone(ctx, server)
+	if err != nil {
+		return account.KeyState{}, err
+	}
+	defer done()
 	// One that was noted and could not be begun comes first.
 	noted, err := statedir.ServerKeyVersion(r.config.State, server.UniqueID)
 	if err != nil {
@@ -113,10 +116,29 @@ func (r restoring) RotateServerKey(ctx context.Context, server midas.Server) (ac
 	version := max(store.KeyState().Version+1, noted)
 	key, err := r.master.serverKey(server.UniqueID, version)
 	if err == nil {
-		err = statedir.WriteServerKeyVersion(r.config.State, server.UniqueID, version)
+		err = r.noteKey(server, version)
 	}
 	if err == nil {
 		err = store.Rekey(ctx, key)
 	}
 	return store.KeyState(), err
+}
+
+// rotateAlone waits for another change of the key of the same server. A backend that does not answer
+// holds its own up: those of other servers may have leaked, and are changed meanwhile.
+func (r restoring) rotateAlone(ctx context.Context, server midas.Server) (done func(), err error) {
+	turn, _ := r.rotating.LoadOrStore(server.UniqueID, make(chan struct{}, 1))
+	select {
+	case turn.(chan struct{}) <- struct{}{}:
+		return func() { <-turn.(chan struct{}) }, nil
+	case <-ctx.Done():
+		return nil, midas.Errorf(midas.Unavailable, "wait for another change of the key of server %s: %w", server.Name, ctx.Err())
+	}
+}
+
+// noteKey notes the version in the file that all servers have in common.
+func (r restoring) noteKey(server midas.Server, version int) error {
+	r.notingKeys.Lock()
+	defer r.notingKeys.Unlock()
+	return statedir.WriteServerKeyVersion(r.config.State, server.UniqueID, version)
 }

@@ -111,7 +111,8 @@ type Stack struct {
 	untouched         sync.Map
 	opening, dropping singleflight.Group // by unique id
 
-	rotating   sync.Mutex // held while a server key changes
+	rotating   sync.Map   // one change of a server key at a time, by unique id
+	notingKeys sync.Mutex // held while the version of a server key is noted
 	takingOver sync.Mutex // held while what was taken over of a former midas is noted
 
 	draining atomic.Bool
