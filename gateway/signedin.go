@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"time"
@@ -30,10 +31,15 @@ type backendConn struct {
 	share  func()      // gives the session's place back; nil before it has one
 }
 
-// Close gives up the session's place, too.
+// Close gives up the session's place, too. A TLS connection ends without its last word, which waits
+// for what is being written: a server that reads nothing, and asks for one new key after the other,
+// would hold up recheck, and sessions of all servers would outlive what admitted them.
 func (b *backendConn) Close() error {
 	if b.share != nil {
 		b.share()
+	}
+	if secured, ok := b.Conn.(*tls.Conn); ok {
+		return secured.NetConn().Close()
 	}
 	return b.Conn.Close()
 }
