@@ -178,13 +178,15 @@ func (t target) pool() (*sql.DB, error) {
 // sessionDefaults are variables of a session of midas's own. A server may have other defaults, under
 // which a reader sees one moment for ever, no rows at all or not those of a whole table, nothing may
 // be written, or each statement ends before it has begun: those who may set them must not
-// keep midas from locking accounts. In the comments is what one family alone has.
+// keep midas from locking accounts. A statement that midas gave up waits no longer than it would have
+// itself: MySQL does not notice for as long as another session has the lock, and what a Contributor
+// can repeat would take all of its connections. In the comments is what one family alone has.
 //
 // Source: MySQL manual, "Comments"; MariaDB, "Comment Syntax" (it leaves out what is for MySQL 5.7
 // and later).
 func sessionDefaults() map[string]string {
 	return map[string]string{
-		"sql_select_limit": "18446744073709551615", "sql_safe_updates": "0", "sql_big_selects": "1",
+		"sql_select_limit": "18446744073709551615", "sql_safe_updates": "0", "sql_big_selects": "1", "lock_wait_timeout": "30",
 		"autocommit": "1 /*M!100200 , max_statement_time = 0, tx_read_only = 0, max_session_mem_used = 9223372036854775807 */" +
 			" /*!80000 , max_execution_time = 0, transaction_read_only = 0 */",
 	}

@@ -40,6 +40,12 @@ func TestDatabasesThatWaitKeepNobodyOut(t *testing.T) {
 			t.Errorf("nobody signs in: %v", err)
 		}
 		stop()
+		// MySQL does not notice that midas has given up, and the statements would take all connections.
+		var seconds int
+		w.must(w.behind().DB().QueryRowContext(t.Context(), "SELECT @@lock_wait_timeout").Scan(&seconds))
+		if seconds > 30 {
+			t.Errorf("what was given up waits for %d s", seconds)
+		}
 	})
 }
 
