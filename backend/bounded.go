@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"net"
 	"syscall"
+	"time"
 )
 
 // maxAnswer is how much a server may answer to one statement of midas's own. The largest that midas
 // asks for is the table of mappings, which it reads up to half of this.
 const maxAnswer = 128 << 20
+
+// writeWait is how long a server may read nothing of what midas sends it.
+const writeWait = 10 * time.Second
 
 // bounded is a connection of midas's own to a server, whose administrator decides what is there to be
 // read: an answer without end would fill the memory that all servers have in common.
@@ -28,9 +32,13 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write implements net.Conn.
+// Write implements net.Conn. A server that reads nothing fails it: TLS answers what a server asks of
+// it in between, and would neither read on nor close meanwhile.
 func (b *bounded) Write(p []byte) (int, error) {
 	b.read = 0
+	if err := b.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+		return 0, err
+	}
 	return b.Conn.Write(p)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -75,8 +76,9 @@ func sameByLock(ctx context.Context, a, b *sql.DB) (bool, error) {
 // Claims keeps two of midas's servers from one backend: the administrators of one would reach the
 // accounts and databases of the other.
 type Claims struct {
-	mu   sync.Mutex
-	held map[string]claim // by server
+	mu      sync.Mutex
+	held    map[string]claim // by server
+	changes int              // of held
 }
 
 type claim struct {
@@ -104,13 +106,46 @@ func (c *Claims) Claim(ctx context.Context, server string, pool Pool) error {
 		return midas.Errorf(midas.Unavailable, "ask the backend of server %s who it is: %w", server, err).
 			WithHint("is it up and reachable from here?")
 	}
+	for {
+		others, at := c.others(server)
+		if err := wanted.differs(ctx, server, others); err != nil {
+			return err
+		}
+		if c.take(server, wanted, at) {
+			return nil
+		}
+	}
+}
+
+// others are the claims of other servers, as they were at a change. They are compared without the
+// lock: a backend may not answer, and claims of others must not wait for it.
+func (c *Claims) others(server string) (others map[string]claim, at int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for other, held := range c.held {
-		if other == server {
-			continue
-		}
-		why, err := held.compare(ctx, wanted)
+	others = maps.Clone(c.held)
+	delete(others, server)
+	return others, c.changes
+}
+
+// take makes a claim the server's, unless there was another change.
+func (c *Claims) take(server string, wanted claim, at int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes != at {
+		return false
+	}
+	if c.held == nil {
+		c.held = map[string]claim{}
+	}
+	c.held[server] = wanted
+	c.changes++
+	return true
+}
+
+// differs tells why a server cannot have the backend beside the others.
+func (c claim) differs(ctx context.Context, server string, others map[string]claim) error {
+	for other, held := range others {
+		why, err := held.compare(ctx, c)
 		if err != nil {
 			return midas.Errorf(midas.Unavailable, "find out whether servers %s and %s have one backend: %w", server, other, err).
 				WithHint("both must answer: is the backend of server %s up?", other)
@@ -120,10 +155,6 @@ func (c *Claims) Claim(ctx context.Context, server string, pool Pool) error {
 				WithHint("give each server a backend of its own: users and administrators of one would reach the other's data")
 		}
 	}
-	if c.held == nil {
-		c.held = map[string]claim{}
-	}
-	c.held[server] = wanted
 	return nil
 }
 

@@ -42,15 +42,20 @@ func TestSilentOutsideIssuerKeepsNobodyOut(t *testing.T) {
 		"client_assertion":      {sign(t, jose.RS256, signingKey(), map[string]any{"kid": "rsa"}, map[string]any{"iss": o.url, "sub": "s", "aud": exchange, "exp": r.clock().Unix() + 600})},
 		"padding":               {strings.Repeat("x", 56<<10)},
 	}.Encode()
-	for range 420 { // more than the port has room for
+	answered := make(chan struct{}, 420)
+	for range cap(answered) { // more than the port has room for
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
 		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", r.v2(), len(form), form)
+		go func() {
+			_, _ = c.Read(make([]byte, 1))
+			answered <- struct{}{}
+		}()
 	}
-	time.Sleep(time.Second)
+	<-answered // one is refused, or has given way: the port is full
 	for range 10 {
 		res, err := http.Post("http://"+l.Addr().String()+r.v2(), "application/x-www-form-urlencoded", strings.NewReader("grant_type=client_credentials&padding="+strings.Repeat("x", 56<<10)))
 		if err != nil {

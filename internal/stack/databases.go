@@ -61,7 +61,9 @@ var selectDatabases = `SELECT schema_name, default_character_set_name, default_c
 
 // List implements arm.Databases.
 func (d databases) List(ctx context.Context, server midas.Server, after string, limit int) ([]arm.Database, error) {
-	return d.read(ctx, server, selectDatabases+`schema_name > ? ORDER BY schema_name LIMIT ?`, after, limit)
+	// By their bytes: to a server two names may be the same that differ in case, and one would be left
+	// out where a page ends between them.
+	return d.read(ctx, server, selectDatabases+`HEX(schema_name) > HEX(?) ORDER BY HEX(schema_name) LIMIT ?`, after, limit)
 }
 
 // Named implements arm.Databases.

@@ -2,6 +2,8 @@ package stack
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,7 +32,9 @@ func TestDatabasesThatWaitKeepNobodyOut(t *testing.T) {
 		for range 40 {
 			asking.Go(func() { _ = databases{w.Stack}.Create(ctx, server, arm.Database{Name: "theirs"}) })
 		}
-		time.Sleep(time.Second) // until they have what they get
+		for waits := 0; waits < borrowedAtOnce; { // until they have what they get
+			w.must(w.mysql.DB().QueryRowContext(t.Context(), "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE '%metadata lock%'").Scan(&waits))
+		}
 		soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		if err := store.Sweep(soon); err != nil {
@@ -63,6 +67,35 @@ func TestDeletedServerGivesItsConnectionsBack(t *testing.T) {
 		case <-ctx.Done():
 		case <-time.After(5 * time.Second):
 			t.Error("the connection is kept")
+		}
+	})
+}
+
+// TestPagesOfDatabasesLeaveNoneOut: to a server two names may be the same that differ in case, and a page may
+// end between them.
+func TestPagesOfDatabasesLeaveNoneOut(t *testing.T) {
+	onRealServers(t, func(w *accountsWorld) {
+		server := w.server()
+		w.store(server)
+		want := []string{"Shop", "SHOP", "shop", "shop2"}
+		for _, name := range want {
+			w.must(databases{w.Stack}.Create(t.Context(), server, arm.Database{Name: name}))
+		}
+		var got []string
+		for after := ""; ; {
+			page, err := databases{w.Stack}.List(t.Context(), server, after, 1)
+			w.must(err)
+			if len(page) == 0 {
+				break
+			}
+			after = page[0].Name
+			if strings.EqualFold(after[:4], "shop") {
+				got = append(got, after)
+			}
+		}
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("listed %q, want %q", got, want)
 		}
 	})
 }

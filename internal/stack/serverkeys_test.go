@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
@@ -29,7 +30,9 @@ func TestKeysOfOthersAreChangedThoughABackendHangs(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); _, _ = restoring{w.Stack}.RotateServerKey(ctx, hangs) }()
 	defer func() { stop(); <-ended }()
-	time.Sleep(100 * time.Millisecond) // until it waits
+	for behind.DB().Stats().WaitCount == 0 { // until it waits
+		runtime.Gosched()
+	}
 	changed := make(chan error, 1)
 	go func() { _, err := restoring{w.Stack}.RotateServerKey(t.Context(), first); changed <- err }()
 	select {
