@@ -118,6 +118,8 @@ type backend struct {
 type learned struct {
 	mu       sync.Mutex
 	greeting wire.Greeting // zero before the backend has greeted
+	met      bool          // it greeted once
+	family   string        // of its first greeting, see greetedAnother
 	tried    time.Time     // when it was last asked for its greeting alone
 	asking   chan struct{} // closed when that is over
 
@@ -191,20 +193,6 @@ func (b *backends) keep(servers []midas.Server) {
 		}
 	}
 	b.learned = there
-}
-
-// remember keeps what a backend greeted with last: it may have been upgraded meanwhile.
-func (l *learned) remember(g wire.Greeting) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.greeting = g
-}
-
-// last returns the greeting, and whether there is one.
-func (l *learned) last() (wire.Greeting, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.greeting, l.greeting.Version != ""
 }
 
 // beginAsking tells whether the caller is to ask for the greeting now, and returns a channel

@@ -96,15 +96,20 @@ func (g *greetings) heard(ctx context.Context, servers []midas.Server) []wire.Gr
 	return known
 }
 
+// known returns the greetings of those that have greeted, first those that count first.
 func (g *greetings) known(servers []midas.Server) (known []wire.Greeting, silent []midas.Server) {
+	var turned []wire.Greeting
 	for _, server := range servers {
-		if greeting, ok := g.backends.about(server).last(); ok {
-			known = append(known, greeting)
-		} else {
+		switch greeting, ok := g.backends.about(server).last(); {
+		case !ok:
 			silent = append(silent, server)
+		case g.backends.about(server).greetedAnother():
+			turned = append(turned, greeting)
+		default:
+			known = append(known, greeting)
 		}
 	}
-	return known, silent
+	return append(known, turned...), silent
 }
 
 // learnAll asks all backends, for a while, and returns why none greets if there are some that
@@ -173,23 +178,6 @@ func (g *greetings) ask(ctx context.Context, server midas.Server) error {
 // offer is the part of a greeting that can be relayed, with what the gateway itself can do.
 func offer(g wire.Greeting) wire.Greeting {
 	g.Capabilities = g.Capabilities&relayable | own
-	return g
-}
-
-// least is what servers of one family can all do: the common capabilities, and the oldest
-// version.
-func least(all []wire.Greeting) wire.Greeting {
-	g := all[0]
-	for _, other := range all[1:] {
-		if familyOf(other) != familyOf(g) {
-			continue
-		}
-		common := g.Capabilities & other.Capabilities
-		if olderVersion(other.Version, g.Version) {
-			g = other
-		}
-		g.Capabilities = common
-	}
 	return g
 }
 
