@@ -51,7 +51,14 @@ func TestNativeAccounts(t *testing.T) {
 		// A token is no password of a native account, and no word is said before it is verified.
 		w.refused(w.open(native, w.token(w.admin)).Ping(), 1045, "there is no AADUSER")
 
+		before, err := w.open(native, "Own-secret-1").Conn(t.Context())
+		w.must(err)
+		defer before.Close()
 		w.set("aad_auth_only", "ON")
+		w.eventually("the end of a session that was there before", func() bool {
+			err = before.PingContext(t.Context())
+			return err != nil
+		})
 		w.plainRefusal(w.open(native, "Own-secret-1").Ping(), native)
 		w.set("aad_auth_only", "OFF")
 		w.must(w.open(native, "Own-secret-1").Ping())

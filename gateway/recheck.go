@@ -23,6 +23,7 @@ var (
 	errServerGone   = answerf(mysqlerr.ServerShutdown, "The session was ended: its server was deleted")
 	errAdminGone    = answerf(mysqlerr.ServerShutdown, "The session was ended: its server has another Microsoft Entra administrator now")
 	errGroupLeft    = answerf(mysqlerr.ServerShutdown, "The session was ended: its identity is no longer in the group that it signed in by")
+	errTokensOnly   = answerf(mysqlerr.ServerShutdown, "The session was ended: its server takes no passwords any more (aad_auth_only)")
 	errAccountGone  = answerf(mysqlerr.ServerShutdown, "The session was ended: its AADUSER was dropped or renamed")
 )
 
@@ -143,6 +144,9 @@ func (r *recheck) of(server midas.Server) (those []candidate) {
 // isAADUSER tells the accounts that the backend may lose, and an administrator's are not.
 func (b *sessionBasis) isAADUSER() bool { return b.account.Mapping != "" && !b.account.Admin }
 
+// byPassword tells the accounts of the backend's own.
+func (b *sessionBasis) byPassword() bool { return b.principal.Issuer == "" }
+
 // checkDirectory ends sessions of one basis. If a lookup fails they are kept, and checked
 // again in the next round.
 func (r *recheck) checkDirectory(ctx context.Context, same []candidate) {
@@ -175,7 +179,10 @@ func (r *recheck) gone(ctx context.Context, b *sessionBasis) (now midas.Principa
 	switch {
 	case midas.CodeOf(err) == midas.NotFound, err == nil && server.UniqueID != b.server.UniqueID:
 		return now, errServerGone, nil
-	case err != nil || b.principal.Issuer == "": // signed in with a password
+	case err == nil && b.byPassword() && server.AADOnly:
+		// A former administrator's native account could keep a lock that keeps out the next.
+		return now, errTokensOnly, nil
+	case err != nil || b.byPassword():
 		return now, nil, err
 	case b.account.Admin && !administers(server, b.principal):
 		return now, errAdminGone, nil
