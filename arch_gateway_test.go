@@ -22,7 +22,7 @@ var gatewayOrder = []string{
 	"recheck.go", "drain.go",
 	// What several states use.
 	"exchange.go", "fence.go", "stream.go", "sessions.go", "signedin.go", "client.go", "limits.go",
-	"backends.go", "turns.go", "underway.go", "shares.go", "plane.go", "errors.go", "doc.go",
+	"least.go", "backends.go", "turns.go", "underway.go", "shares.go", "plane.go", "errors.go", "doc.go",
 }
 
 // maxGatewayArrowsUp is how many pairs of files may have an arrow that runs back up. They

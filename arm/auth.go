@@ -46,7 +46,8 @@ func (a *API) authenticate(c *call) error {
 // about exists, unless the caller has a role for it. What no route or another subscription
 // answers is told to callers that have some role here; a list is open to callers that may see
 // some of it, and leaves out the rest; tenants and subscriptions are listed to everyone, as far
-// as they may see them. A change is judged by its Operation, where it is made.
+// as they may see them. What decides about a change is its Operation, where it is made: this spares
+// midas the content of those who have no role at all, and roles may change while it comes.
 func (a *API) authorize(c *call, found *route) (err error) {
 	if c.access, err = a.Directory.Access(c.Context(), c.who.ObjectID); err != nil {
 		return err

@@ -192,6 +192,13 @@ func TestParametersOfTheDatabase(t *testing.T) {
 	if len(set) > 0 {
 		t.Errorf("%v", set)
 	}
+	// A lock, or a role that is lost meanwhile, is asked about before the database is: it sets what it is told.
+	lock := servers + "mydb/providers/Microsoft.Authorization/locks/l" + api
+	w.want(t, http.StatusCreated, "owner", "PUT", lock, `{"properties":{"level":"ReadOnly"}}`)
+	if got := value(http.StatusConflict, `"value":"63"`); !strings.Contains(got, "ScopeLocked") || len(set) > 0 {
+		t.Errorf("%s, %v", got, set)
+	}
+	w.want(t, http.StatusOK, "owner", "DELETE", lock, "")
 	w.want(t, http.StatusNotFound, "owner", "PUT", all+"/datadir"+api, `{"properties":{"value":"/tmp"}}`)
 	w.want(t, http.StatusOK, "owner", "PUT", all+"/aad_auth_only"+api, `{"properties":{"value":"ON"}}`)
 }

@@ -109,8 +109,8 @@ func (a *API) routeServers(t *routes) {
 	t.add(http.MethodDelete, child+"/administrators/ActiveDirectory", serverType+"/administrators/delete", a.deleteAdministrator)
 	t.add(http.MethodGet, child+"/configurations", serverType+"/configurations/read", a.listConfigurations)
 	t.add(http.MethodGet, child+"/configurations/{parameter}", serverType+"/configurations/read", a.getConfiguration)
-	t.add(http.MethodPut, child+"/configurations/{parameter}", serverType+"/configurations/write", a.putConfiguration)
-	t.add(http.MethodPatch, child+"/configurations/{parameter}", serverType+"/configurations/write", a.putConfiguration)
+	t.add(http.MethodPut, child+"/configurations/{parameter}", serverType+"/configurations/write", a.putConfiguration).admit = true
+	t.add(http.MethodPatch, child+"/configurations/{parameter}", serverType+"/configurations/write", a.putConfiguration).admit = true
 }
 
 // exists makes ARM's HEAD of a GET: 204 and nothing else.

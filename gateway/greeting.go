@@ -3,8 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -179,20 +177,4 @@ func (g *greetings) ask(ctx context.Context, server midas.Server) error {
 func offer(g wire.Greeting) wire.Greeting {
 	g.Capabilities = g.Capabilities&relayable | own
 	return g
-}
-
-// olderVersion compares the numbers that versions begin with. MariaDB may put 5.5.5- in front
-// of its own.
-func olderVersion(a, b string) bool {
-	numbers := func(version string) (n [3]int) {
-		fmt.Sscanf(strings.TrimPrefix(version, "5.5.5-"), "%d.%d.%d", &n[0], &n[1], &n[2])
-		return n
-	}
-	x, y := numbers(a), numbers(b)
-	for i := range x {
-		if x[i] != y[i] {
-			return x[i] < y[i]
-		}
-	}
-	return false
 }

@@ -1,6 +1,11 @@
 package gateway
 
-import "github.com/midas-mysql/midas/internal/wire"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/midas-mysql/midas/internal/wire"
+)
 
 // What a backend greets with is at the word of those who run it. Where servers share an address, it
 // must not keep the clients of the others out.
@@ -64,4 +69,20 @@ func least(all []wire.Greeting) wire.Greeting {
 		g.Capabilities = common
 	}
 	return g
+}
+
+// olderVersion compares the numbers that versions begin with. MariaDB may put 5.5.5- in front
+// of its own.
+func olderVersion(a, b string) bool {
+	numbers := func(version string) (n [3]int) {
+		fmt.Sscanf(strings.TrimPrefix(version, "5.5.5-"), "%d.%d.%d", &n[0], &n[1], &n[2])
+		return n
+	}
+	x, y := numbers(a), numbers(b)
+	for i := range x {
+		if x[i] != y[i] {
+			return x[i] < y[i]
+		}
+	}
+	return false
 }
