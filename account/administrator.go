@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -174,7 +175,9 @@ func (s *Store) kindOf(ctx context.Context, id string) midas.PrincipalKind {
 
 // establish makes a the administrator's account; the caller holds the lock.
 func (s *Store) establish(ctx context.Context, q querier, a Account) (Account, error) {
-	if err := s.retire(ctx, q, a.User); err != nil {
+	if err := s.retire(ctx, q, a.User); errors.Is(err, errStands) {
+		s.log.WarnContext(ctx, "the former administrator's account stands for now", "error", err)
+	} else if err != nil {
 		return Account{}, err
 	}
 	existing, found, err := s.clear(ctx, q, a)

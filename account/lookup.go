@@ -224,7 +224,9 @@ func (s *Store) reconcileRowBy(ctx context.Context, q querier, row Account, proo
 	}
 	if row.Admin {
 		for _, u := range bearers {
-			s.dropOrLock(ctx, q, Account{User: u.user, Host: u.host})
+			if err := s.dropOrLock(ctx, q, Account{User: u.user, Host: u.host}); err != nil {
+				return Account{}, err
+			}
 		}
 	}
 	if len(bearers) != 1 || row.Admin || checkUserName(bearers[0].user) != nil {

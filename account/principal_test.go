@@ -144,3 +144,33 @@ func (w *world) asSelf(conn *sql.Conn, statements []string, login string) {
 		}
 	}
 }
+
+// A former administrator's account that can be neither dropped nor locked for now, since another
+// account of theirs keeps a lock or as here, is come back to, and keeps the next one from nothing.
+func TestReplacedAdministratorIsComeBackTo(t *testing.T) {
+	onServers(t, func(t *testing.T, w *world) {
+		if !w.mysql() {
+			return // it has nothing that keeps midas from one account alone
+		}
+		login := w.name("former")
+		now := &midas.Administrator{Login: login, ObjectID: idA}
+		cfg := w.config("first")
+		cfg.DB = w.poor("service", "ALL PRIVILEGES")
+		w.exec("GRANT ALL PRIVILEGES ON *.* TO " + quoteAccount(w.name("service"), "%") + " WITH GRANT OPTION")
+		w.exec("REVOKE SYSTEM_USER ON *.* FROM " + quoteAccount(w.name("service"), "%"))
+		cfg.Administrator = func(context.Context) (*midas.Administrator, error) { return now, nil }
+		s := w.open(cfg)
+		w.admin(s, login, idA)
+		w.exec("GRANT SYSTEM_USER ON *.* TO " + quoteAccount(login, "%"))
+		now = &midas.Administrator{Login: w.name("next"), ObjectID: idB}
+		w.admin(s, now.Login, idB)
+		if len(w.hosts(login)) != 1 {
+			t.Fatal("the account is gone, so this tests nothing")
+		}
+		w.exec("REVOKE SYSTEM_USER ON *.* FROM " + quoteAccount(login, "%"))
+		w.sweep(s)
+		if len(w.hosts(login)) != 0 || len(w.rows(login)) != 0 {
+			t.Errorf("the former administrator: accounts %v, rows %v", w.hosts(login), w.rows(login))
+		}
+	})
+}

@@ -36,24 +36,32 @@ func (s *Store) replaceFormer(ctx context.Context, q querier, row Account, admin
 	return err
 }
 
+// errStands is the cause when a former administrator's account can be neither dropped nor locked.
+var errStands = errors.New("it can be neither dropped nor locked for now")
+
 // retire drops the accounts of administrators with another login. An account that cannot
 // be dropped, because views run in its name, is left without its row, so that no token
 // opens it, and locked, so that no password does. One that its owner made unprovable is
-// locked too, and keeps its row: see lockUnproven.
+// locked too, and keeps its row: see lockUnproven. So does one that stands as it was, with the
+// error errStands, for Sweep to come back to.
 func (s *Store) retire(ctx context.Context, q querier, except string) error {
 	rows, err := s.rows(ctx, q, "`server` = ? AND `admin` = 1", s.server)
 	if err != nil {
 		return err
 	}
+	var standing error
 	for _, row := range rows {
 		if row.User == except {
 			continue
 		}
-		if err := s.retireRow(ctx, q, row); err != nil {
+		err := s.retireRow(ctx, q, row)
+		if errors.Is(err, errStands) {
+			standing = err
+		} else if err != nil {
 			return err
 		}
 	}
-	return nil
+	return standing
 }
 
 func (s *Store) retireRow(ctx context.Context, q querier, row Account) error {
@@ -66,7 +74,11 @@ func (s *Store) retireRow(ctx context.Context, q querier, row Account) error {
 		_, err = s.reconcileRow(ctx, q, row)
 		return err
 	}
-	s.dropOrLock(ctx, q, row)
+	// By its row Sweep comes back to it. Another account of theirs may keep a lock just now, and
+	// without the row they would keep the account, and events that run with its privileges.
+	if err := s.dropOrLock(ctx, q, row); err != nil {
+		return err
+	}
 	return s.revokeRow(ctx, row)
 }
 
@@ -78,16 +90,18 @@ func (s *Store) lockedUnproven(ctx context.Context, q querier, row Account) (boo
 }
 
 // dropOrLock ends what the account can do, at the backend too, where its owner may have
-// signed in with a password of their own.
-func (s *Store) dropOrLock(ctx context.Context, q querier, a Account) {
+// signed in with a password of their own. Its error has errStands.
+func (s *Store) dropOrLock(ctx context.Context, q querier, a Account) error {
 	defer s.endSessions(ctx, q, a)
 	_, err := q.ExecContext(ctx, "DROP USER "+quoteAccount(a.User, a.Host))
 	if err == nil {
-		return
+		return nil
 	}
-	lockErr := s.dialect.lock(ctx, q, a)
-	s.log.WarnContext(ctx, "the former administrator's account cannot be dropped and is locked instead",
-		"account", a.String(), "error", errors.Join(err, lockErr))
+	if lockErr := s.dialect.lock(ctx, q, a); lockErr != nil {
+		return unavailable("end the former administrator's account "+a.String(), errors.Join(errStands, err, lockErr))
+	}
+	s.log.WarnContext(ctx, "the former administrator's account cannot be dropped and is locked instead", "account", a.String(), "error", err)
+	return nil
 }
 
 // endSessions ends an account's connections at the backend: neither a lock nor DROP USER does.
