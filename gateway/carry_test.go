@@ -71,14 +71,39 @@ func TestClientWithoutPlugins(t *testing.T) {
 	}
 }
 
+// mysql2 with a hook, and Microsoft's plugin of Connector/J, have a token for
+// mysql_clear_password alone, and say at first that there is no password.
+func TestTokenAtTheSwitchAlone(t *testing.T) {
+	w := oneBackend(t)
+	user, id := w.user("app")
+	c := w.dial()
+	c.startTLS(w)
+	c.login(user, wire.PluginCachingSHA2, nil)
+	c.wantSwitch(wire.PluginClear)
+	c.send(append([]byte(w.token(id)), 0))
+	c.wantOK()
+	c.command(wire.ChangeUser{User: user, Charset: 309, Plugin: wire.PluginCachingSHA2}.Append(nil, c.caps))
+	c.wantSwitch(wire.PluginClear)
+	c.send(append([]byte(w.token(id)), 0))
+	c.wantOK()
+}
+
 // azure-identity-extensions sends nothing when it could not get a token: that is said
 // in words and is no plain 1045.
 func TestEmptyAnswers(t *testing.T) {
 	w := oneBackend(t)
 	user, _ := w.user("app")
 	for name, sign := range map[string]func(c *rawClient){
-		"caching_sha2_password, no hash": func(c *rawClient) { c.login(user, wire.PluginCachingSHA2, nil) },
-		"caching_sha2_password, a NUL":   func(c *rawClient) { c.login(user, wire.PluginCachingSHA2, []byte{0}) },
+		"caching_sha2_password, no hash": func(c *rawClient) {
+			c.login(user, wire.PluginCachingSHA2, nil)
+			c.wantSwitch(wire.PluginClear)
+			c.send(nil)
+		},
+		"caching_sha2_password, a NUL": func(c *rawClient) {
+			c.login(user, wire.PluginCachingSHA2, []byte{0})
+			c.wantSwitch(wire.PluginClear)
+			c.send([]byte{0})
+		},
 		"full authentication, a NUL": func(c *rawClient) {
 			c.login(user, wire.PluginCachingSHA2, bytes.Repeat([]byte{7}, 32))
 			c.read()

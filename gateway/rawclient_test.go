@@ -137,6 +137,15 @@ func (c *rawClient) readERR() wire.ERR {
 	return e
 }
 
+// wantSwitch reads the question for the client's password by another plugin.
+func (c *rawClient) wantSwitch(plugin string) {
+	c.Helper()
+	got := c.read()
+	if asked, err := wire.ParseAuthSwitchRequest(got); err != nil || asked.Plugin != plugin {
+		c.Fatalf("want a switch to %s, got %x", plugin, got)
+	}
+}
+
 // wantClosed checks that the gateway hangs up.
 func (c *rawClient) wantClosed() {
 	c.Helper()

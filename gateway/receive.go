@@ -63,7 +63,10 @@ func (c *client) secure(ctx context.Context, config *tls.Config) error {
 }
 
 // receive gets the token in the way that this client can send it. The first answer
-// is usually a hash of the token, made for the plugin of the greeting: useless here.
+// is usually a hash of the token, made for the plugin of the greeting: useless here. An empty one
+// is of a client that has no password and may have a token all the same: one that sends it to
+// mysql_clear_password alone, when it is asked by that name (the authPlugins of mysql2, the
+// authentication plugins of Connector/J).
 //
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_caching_sha2_authentication_exchanges.html
 func (c *client) receive(nonce []byte) (token []byte, err error) {
@@ -71,7 +74,7 @@ func (c *client) receive(nonce []byte) (token []byte, err error) {
 	switch {
 	case c.login.Plugin == wire.PluginClear && len(c.login.AuthData) > 0:
 		token = c.login.AuthData
-	case c.login.Plugin == wire.PluginCachingSHA2:
+	case c.login.Plugin == wire.PluginCachingSHA2 && !isEmpty(c.login.AuthData):
 		c.plugin = wire.PluginCachingSHA2
 		token, err = c.fullAuthentication(c.login.AuthData)
 	case !c.login.Capabilities.Has(wire.ClientPluginAuth):
@@ -93,8 +96,11 @@ func (c *client) receive(nonce []byte) (token []byte, err error) {
 // fullAuthentication asks a client that sent a caching_sha2_password hash for what it
 // hashed. Inside TLS the client sends it as it is, and no client needs a flag for it.
 func (c *client) fullAuthentication(hash []byte) ([]byte, error) {
-	if len(hash) <= 1 {
-		return nil, errNoToken // an empty password has no hash
+	if isEmpty(hash) {
+		return nil, errNoToken
 	}
 	return c.ask(wire.AuthMoreData{Data: []byte{wire.CachingSHA2FullAuth}}.Append(nil))
 }
+
+// isEmpty tells the answer of a client without a password, which has no hash.
+func isEmpty(hash []byte) bool { return len(hash) <= 1 }
