@@ -17,6 +17,7 @@ type applicant struct {
 	accounts  Accounts // of server
 	user      string   // asked for, without the server
 	address   netip.Addr
+	misspelt  func(context.Context) string // see serverChoice
 }
 
 // admit finds the account of the name that was asked for, if the principal may have it.
@@ -48,8 +49,7 @@ func (a applicant) admitUser(ctx context.Context) (account.Account, error) {
 	if err != nil {
 		return account.Account{}, err
 	}
-	refusal := error(publicly("there is no AADUSER '%s' on server '%s'", a.user, a.server.Name).
-		WithHint("its administrator makes one: CREATE AADUSER '%s' IDENTIFIED BY '<client id>'", a.user))
+	var refusal error
 	for _, candidate := range candidates {
 		// The account of a former administrator keeps its rights in the backend; it
 		// stopped being a way in when the administrator changed.
@@ -70,7 +70,18 @@ func (a applicant) admitUser(ctx context.Context) (account.Account, error) {
 			return account.Account{}, account.RefuseUnproven(candidate)
 		}
 	}
+	if refusal == nil {
+		refusal = a.unknown(ctx)
+	}
 	return account.Account{}, refusal
+}
+
+func (a applicant) unknown(ctx context.Context) error {
+	if misspelt := a.misspelt(ctx); misspelt != "" {
+		return publicly("%s", misspelt).WithHint("nor has server '%s' an AADUSER '%s'", a.server.Name, a.user)
+	}
+	return publicly("there is no AADUSER '%s' on server '%s'", a.user, a.server.Name).
+		WithHint("its administrator makes one: CREATE AADUSER '%s' IDENTIFIED BY '<client id>'", a.user)
 }
 
 // hostMatches compares an account's host pattern with where the client is, as a

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/midas-mysql/midas"
@@ -41,7 +42,7 @@ func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, u
 	case isSuffix:
 		server = suffix
 	default:
-		server, err = s.only(ctx, user)
+		server, err = s.only(ctx, c)
 		return server, user, err
 	}
 	if address, elsewhere := s.address(server); elsewhere {
@@ -109,8 +110,36 @@ func (s serverChoice) ofListener(ctx context.Context, c *client, verified midas.
 	return server, user, nil
 }
 
+// misspelt says that what a client's user name has for a server names none, "" where there is
+// nothing of that kind. What has a dot is the domain of a user principal name.
+func (s serverChoice) misspelt(ctx context.Context, c *client) string {
+	at := strings.LastIndexByte(c.login.User, '@')
+	word := c.login.User[at+1:]
+	if at < 0 || word == "" || strings.Contains(word, ".") {
+		return ""
+	}
+	if _, found, err := s.find(ctx, word); found || err != nil {
+		return ""
+	}
+	all, err := s.on(ctx, c.listener)
+	if err != nil || len(all) == 0 {
+		return ""
+	}
+	names := make([]string, 0, mostNamed+1)
+	for _, server := range all[:min(len(all), mostNamed)] {
+		names = append(names, server.Name)
+	}
+	if len(all) > mostNamed {
+		names = append(names, "…")
+	}
+	return fmt.Sprintf("there is no server '%s'; here: %s", word, strings.Join(names, ", "))
+}
+
+// mostNamed is how many servers an error names.
+const mostNamed = 5
+
 // only returns the server for a user that names none.
-func (s serverChoice) only(ctx context.Context, user string) (midas.Server, error) {
+func (s serverChoice) only(ctx context.Context, c *client) (midas.Server, error) {
 	all, err := s.on(ctx, "")
 	switch {
 	case err != nil:
@@ -120,8 +149,11 @@ func (s serverChoice) only(ctx context.Context, user string) (midas.Server, erro
 	case len(all) == 0:
 		return midas.Server{}, s.none(ctx)
 	}
+	if misspelt := s.misspelt(ctx, c); misspelt != "" {
+		return midas.Server{}, publicly("%s", misspelt)
+	}
 	return midas.Server{}, publicly("%d servers are behind this address and the user name says none", len(all)).
-		WithHint("sign in as '%s@%s'", user, all[0].Name)
+		WithHint("sign in as '%s@%s'", c.login.User, all[0].Name)
 }
 
 // none is why no server is behind the common address.

@@ -109,7 +109,7 @@ func TestAccountsThatNeedNoPassword(t *testing.T) {
 			for n, clause := range append(clauses, "") {
 				account := w.nativeAccount(fmt.Sprintf("open%d", n), clause)
 				w.plainRefusal(w.open(account, "Own-secret-1").Ping(), account)
-				w.refused(w.open(account, "").Ping(), 1045, "no token received")
+				w.refused(w.open(account, "", inTheClear).Ping(), 1045, "no token received")
 			}
 			// The other way round the same socket does take a password.
 			w.must(w.open(w.nativeAccount("closed", "IDENTIFIED BY 'Own-secret-1'"), "Own-secret-1").Ping())

@@ -130,7 +130,7 @@ func TestRefusals(t *testing.T) {
 		{"for the administrator", w.name("admin"), raw},
 		{"with the name of a server that is none", user + "@elsewhere", raw},
 	} {
-		err := w.open(c.user, c.password).Ping()
+		err := w.open(c.user, c.password, inTheClear).Ping()
 		fmt.Fprintf(&b, "%s\n  %s\n", c.title, w.shown(err, map[string]string{
 			w.suffix: "N", id.ClientID: "CLIENT_ID", id.PrincipalID: "OBJECT_ID", w.admin.PrincipalID: "ADMIN_ID",
 		}))

@@ -135,7 +135,10 @@ func (s *signIns) prove(ctx context.Context, c *client, token []byte) (in signed
 		return in, who, publicly("server '%s' has no Microsoft Entra administrator, and without one nobody signs in with a token", server.Name).
 			WithHint("az mysql flexible-server ad-admin create")
 	}
-	return in, applicant{principal: now, server: server, user: user, address: c.address()}, nil
+	return in, applicant{
+		principal: now, server: server, user: user, address: c.address(),
+		misspelt: func(ctx context.Context) string { return s.choice.misspelt(ctx, c) },
+	}, nil
 }
 
 // entries is how often the backend is asked to let a session in at most. Each try after the

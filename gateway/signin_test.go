@@ -258,6 +258,9 @@ func TestWhichServer(t *testing.T) {
 		"the full TLS name":             {user, "MYDB.mysql.database.azure.com", "mydb"},
 		"another server":                {user, "other", ""},
 		"no name at all":                {user, "localhost", ""},
+		"a misspelt suffix":             {user + "@mybd", "localhost", ""},
+		"a misspelt suffix, and TLS":    {user + "@mybd", "mydb", ""},
+		"a domain":                      {user + "@contoso.com", "mydb", ""},
 	} {
 		err := w.open(test.user, w.token(id), sni(test.sni)).Ping()
 		switch {
@@ -267,6 +270,12 @@ func TestWhichServer(t *testing.T) {
 			t.Errorf("%s: signed in to %q", name, w.lastSignIn().Server)
 		case name == "another server":
 			w.refused(err, 1045, "there is no AADUSER", "on server 'other'")
+		case name == "a misspelt suffix":
+			w.refused(err, 1045, "there is no server 'mybd'; here: mydb, other")
+		case name == "a misspelt suffix, and TLS":
+			w.refused(err, 1045, "there is no server 'mybd'; here: mydb, other", "nor has server 'mydb' an AADUSER")
+		case name == "a domain":
+			w.refused(err, 1045, "there is no AADUSER '"+user+"@contoso.com' on server 'mydb'")
 		case name == "a suffix against the TLS name":
 			w.refused(err, 1045, "there is no AADUSER '"+user+"@other' on server 'mydb'")
 		case name == "against a full TLS name":

@@ -274,6 +274,9 @@ func (w *world) open(user, password string, change ...func(*mysql.Config)) *sql.
 	return db
 }
 
+// inTheClear is for a client that sends what it has for a password when it is asked for it as it is.
+func inTheClear(c *mysql.Config) { c.AllowCleartextPasswords = true }
+
 // asAdmin is one connection signed in as the server's Entra administrator.
 func (w *world) asAdmin() *sql.Conn {
 	w.Helper()
