@@ -163,6 +163,7 @@ type SignIn struct {
 	Principal Principal
 	Outcome   Outcome
 	Reason    string
+	Hint      string // what to do about it, where midas knows
 }
 
 // FederatedCredential lets tokens of an outside issuer stand for an identity: all three

@@ -89,7 +89,7 @@ func (l signInLog) add(c *client, in signedIn, err error) {
 	}
 	switch {
 	case err != nil:
-		record.Reason = err.Error()
+		record.Reason, record.Hint = err.Error(), midas.HintOf(err)
 	case in.proved():
 		record.Account = in.account.User + "@" + in.account.Host
 	default:

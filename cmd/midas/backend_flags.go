@@ -27,6 +27,14 @@ func (b *backendFlags) addMax(flags *pflag.FlagSet) {
 	flags.IntVar(&b.max, "max-servers", stack.DefaultMaxServers, "how many servers may have a database that midas runs itself: each is a process, a data folder and some 60 MB of memory for anyone who may create a server")
 }
 
+// most is how many servers may have a database that midas runs.
+func (b *backendFlags) most() (int, error) {
+	if b.max < 1 {
+		return 0, usage.Errorf("--max-servers %d is less than 1", b.max)
+	}
+	return b.max, nil
+}
+
 func (b *backendFlags) add(flags *pflag.FlagSet, choice string) {
 	flags.StringVar(&b.choice, "backend", choice, "the MySQL behind each server: auto, embedded, mysqld (a private server each), or, for the first server, unix:/path/to/mysqld.sock (best on this machine), mysql://user@host:port; "+
 		"mysql://user:password@… shows the password to all users of this machine, unless it is in $"+envName("backend"))

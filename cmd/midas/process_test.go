@@ -39,13 +39,13 @@ func startUp(dir string, environ []string, args ...string) (*upProcess, error) {
 		defer announced()
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			fmt.Fprintln(p, lines.Text())
-			if strings.HasPrefix(lines.Text(), "Ctrl-C ends it") {
+			if lines.Text() == upSaid {
 				announced()
 			}
 		}
 	})
 	<-ready
-	if !strings.Contains(p.text(), "Ctrl-C ends it") {
+	if !strings.Contains(p.text(), upSaid) {
 		return nil, fmt.Errorf("midas up ended: %w\n%s", p.wait(), p.text())
 	}
 	return p, nil

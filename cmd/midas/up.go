@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -13,17 +12,11 @@ import (
 
 	"github.com/midas-mysql/midas/internal/output"
 	"github.com/midas-mysql/midas/internal/stack"
-	"github.com/midas-mysql/midas/internal/usage"
 	"github.com/midas-mysql/midas/internal/workload"
 )
 
 func (c *cli) newUpCommand() *cobra.Command {
-	cfg := stack.Config{}
-	var behind backendFlags
-	var tokens issuerFlags
-	var endpoint metadataFlags
-	var door gatewayFlags
-	var accessLog bool
+	var f upFlags
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Serve the identity plane, the metadata endpoint and the MySQL gateway",
@@ -44,69 +37,15 @@ the Microsoft Entra administrator of servers that are created without one.`,
   midas up --backend mysql://root@127.0.0.1:3306 --backend-password-file ~/mysql-root
   MIDAS_BACKEND_PASSWORD=… midas up --backend 'mysql://midas@db.example.com?ca=/etc/ssl/db-ca.pem'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkAddresses(cfg); err != nil {
-				return err
-			}
-			servers, err := declaredServers(cmd)
+			cfg, err := f.config(c, cmd)
 			if err != nil {
 				return err
 			}
-			cfg.State, cfg.SharedState, cfg.Servers = c.StateDir, c.sharedState, servers
-			cfg.AdminLogin, cfg.Backend = stack.OperatorLogin, behind.choice
-			if err := completeConfig(&cfg, &behind, &tokens, &endpoint, door); err != nil {
-				return err
-			}
-			cfg.Log = c.newLog(accessLog || c.verbose)
 			return c.up(cmd.Context(), cfg)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&cfg.Control, "control", "127.0.0.1:7443", "address of the API and the token issuer")
-	flags.StringVar(&cfg.ControlURL, "control-url", "", "https URL by which others reach the control address, when that is not by its address; tokens name it as their issuer")
-	flags.StringVar(&cfg.Metadata, "metadata", "127.0.0.1:7169", "address of the metadata endpoint")
-	flags.StringVar(&cfg.MySQL, "mysql", "127.0.0.1:7306", "address of the gateway")
-	flags.StringVar(&cfg.Ops, "ops", "127.0.0.1:7090", "address of metrics and health; empty for none")
-	flags.StringVar(&cfg.Proxy, "proxy", "", "address of the proxy for Azure's public names; empty for none")
-	behind.add(flags, "auto")
-	behind.addMax(flags)
-	tokens.add(flags)
-	flags.StringVar(&cfg.SeedFile, "seed", "", "YAML file with the users, groups, identities, VMs, servers and role assignments to create")
-	endpoint.add(flags)
-	door.add(flags)
-	flags.BoolVar(&accessLog, "log-sign-ins", false, "log every sign-in; of those refused at one address, one in ten seconds")
+	f.add(cmd.Flags())
 	return cmd
-}
-
-// completeConfig completes cfg with what flags name and files hold.
-func completeConfig(cfg *stack.Config, behind *backendFlags, tokens *issuerFlags, endpoint *metadataFlags, door gatewayFlags) (err error) {
-	if cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); err != nil {
-		return err
-	}
-	if cfg.BackendPassword, err = behind.password(); err != nil {
-		return err
-	}
-	if cfg.MaxServers = behind.max; behind.max < 1 {
-		return usage.Errorf("--max-servers %d is less than 1", behind.max)
-	}
-	if cfg.Issuer, err = tokens.settings(); err != nil {
-		return err
-	}
-	if cfg.MetadataSettings, err = endpoint.settings(); err != nil {
-		return err
-	}
-	if cfg.Gateway, err = door.settings(); err != nil {
-		return err
-	}
-	cfg.Seed, err = readSeed(cfg.SeedFile)
-	return err
-}
-
-func (c *cli) newLog(verbose bool) *slog.Logger {
-	level := slog.LevelWarn
-	if verbose {
-		level = slog.LevelInfo
-	}
-	return slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{Level: level}))
 }
 
 func (c *cli) up(ctx context.Context, cfg stack.Config) error {
@@ -116,6 +55,10 @@ func (c *cli) up(ctx context.Context, cfg stack.Config) error {
 	}
 	defer s.Close()
 	welcome(c.Out, s)
+	if output.IsTerminal(c.Out) {
+		fmt.Fprintf(c.Out, nextSteps, exportState(s.State()))
+	}
+	fmt.Fprintln(c.Out, upSaid)
 	endNow, cancel := secondInterrupt()
 	defer cancel()
 	if err := s.Run(ctx, endNow); err != nil {
@@ -182,10 +125,9 @@ func welcome(w io.Writer, s *stack.Stack) {
 	for _, what := range s.Seeded() {
 		fmt.Fprintf(w, "  %-9s %s\n", "seed", output.Printable(what))
 	}
-	fmt.Fprintf(w, nextSteps, exportState(s.State()))
 }
 
-// nextSteps begin with what exportState says.
+// nextSteps are for somebody who looks on, and begin with what exportState says.
 const nextSteps = `
 next, in another terminal:
 %s  midas group create --name myResourceGroup --location eastus
@@ -195,8 +137,10 @@ next, in another terminal:
   midas connect -e "CREATE AADUSER 'myIdentity'"          # as the administrator
   midas vm run myVM -- midas connect -h mydb -u myIdentity  # as the program on the VM
 
-Ctrl-C ends it; the state is kept.
 `
+
+// upSaid is the last line of what midas up says, by which a program can tell that it has said all.
+const upSaid = "Ctrl-C or SIGTERM ends it; the state is kept."
 
 // exportState is the line by which the other commands find a state that is not the
 // default; nothing for the default.

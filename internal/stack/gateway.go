@@ -91,12 +91,16 @@ func (s *Stack) auditSignIn(r midas.SignIn) {
 	about := []any{
 		"outcome", r.Outcome, "remote", r.Remote, "server", r.Server, "user", r.User,
 		"account", r.Account, "oid", r.Principal.ObjectID, "appid", r.Principal.ClientID,
-		"uti", r.Principal.TokenID, "reason", r.Reason,
+		"uti", r.Principal.TokenID,
 	}
 	if r.Outcome == midas.Admitted {
 		s.log.Info("sign-in", about...)
 		return
 	}
+	about = append(about, "reason", r.Reason)
+	if r.Hint != "" {
+		about = append(about, "hint", r.Hint)
+	}
 	// Strangers may be refused as often as they like.
-	s.refusals.Info(r.Remote, "sign-in "+string(r.Outcome), about...)
+	s.refusals.Refused(r.Remote, "sign-in "+string(r.Outcome), r.Reason, about...)
 }

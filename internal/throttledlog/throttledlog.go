@@ -34,6 +34,7 @@ type Log struct {
 
 	mu               sync.Mutex
 	strangers, known table
+	reasons          map[kind]*reasons
 }
 
 // table holds the lines of the last ten seconds.
@@ -45,7 +46,7 @@ type table struct {
 
 type kind struct {
 	from    clientkey.Key
-	subject string // of a known principal; "" for a source
+	subject string // of a known principal, or which reason of a source's; else ""
 	message string // "" for all beyond most
 }
 
@@ -59,6 +60,7 @@ func New(log *slog.Logger, now func() time.Time) *Log {
 	return &Log{
 		log: log, now: now,
 		strangers: table{most: most, kinds: map[kind]told{}}, known: table{most: mostKnown, kinds: map[kind]told{}},
+		reasons: map[kind]*reasons{},
 	}
 }
 

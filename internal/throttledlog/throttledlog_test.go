@@ -62,6 +62,37 @@ func TestOneLineForManyRefusals(t *testing.T) {
 
 // Strangers with any number of addresses fill neither the memory nor the log, and what is
 // left out is counted under any source.
+// A source's reasons have a line each, unless it gives many: it may name a user in each.
+func TestReasonsOfOneSource(t *testing.T) {
+	w := newWorld()
+	for range 100 {
+		w.Refused("192.0.2.1:1", "refused", "no such user", "reason", "no such user")
+		w.Refused("192.0.2.1:2", "refused", "expired", "reason", "expired")
+	}
+	w.Refused("192.0.2.2:1", "refused", "expired", "reason", "expired")
+	want := "level=WARN msg=refused reason=\"no such user\"\nlevel=WARN msg=refused reason=expired\nlevel=WARN msg=refused reason=expired"
+	if got := w.said(); got != want {
+		t.Errorf("%s", got)
+	}
+	for i := range 1000 {
+		w.Refused("192.0.2.1:1", "refused", fmt.Sprint(i), "reason", i)
+	}
+	if lines := strings.Count(w.said(), "reason="); lines != mostReasons-2+1 {
+		t.Errorf("%d lines for many reasons, want those that are left and one more", lines)
+	}
+	w.at = w.at.Add(every)
+	w.Refused("192.0.2.1:1", "refused", "expired", "reason", "expired")
+	if got := w.said(); got != "level=WARN msg=refused reason=expired left_out=99" {
+		t.Errorf("the next line: %s", got)
+	}
+	for i := range 10 * most { // of all sources together there are no more lines than before
+		w.Refused(fmt.Sprintf("10.%d.%d.1:1", i/250, i%250), "refused", "expired")
+	}
+	if len(w.reasons) > most || strings.Count(w.said(), "\n") > most {
+		t.Errorf("%d sources are kept", len(w.reasons))
+	}
+}
+
 func TestRefusalsOfManySources(t *testing.T) {
 	w := newWorld()
 	lines, left, refused := 0, 0, 0
