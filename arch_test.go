@@ -30,6 +30,7 @@ var levels = []struct {
 			"",
 			"internal/armtemplate",
 			"internal/ca",
+			"internal/certfile",
 			"internal/clientkey",
 			"internal/clip",
 			"internal/confine",
@@ -86,6 +87,7 @@ var forbidden = map[[2]string]string{
 var allowed = map[[2]string]string{
 	{"backend/embedded", "backend"}:                   "the embedded engine is a backend, kept apart for its 50 MB",
 	{"internal/ca", "internal/keyfile"}:               "the authority's key is a file like the others",
+	{"internal/certfile", "internal/keyfile"}:         "a certificate's key is a file like the others",
 	{"internal/publicnames", "internal/connections"}:  "the proxy is a port that speaks HTTP like the others",
 	{"internal/rest", "internal/connections"}:         "content that its port has no room for is told from content that was cut short",
 	{"internal/connections", "internal/clientkey"}:    "connections are limited by the same key as requests",

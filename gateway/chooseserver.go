@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/midas-mysql/midas"
@@ -14,7 +15,13 @@ type serverChoice struct {
 	// addresses are those of servers that have a listener of their own, by name. They are
 	// reached there alone.
 	addresses map[string]string
+	// hosts are names of the gateway itself, in lower case. A server that somebody calls as one of
+	// them must not get the clients of others.
+	hosts []string
 }
+
+// localhost is a name of every gateway.
+const localhost = "localhost"
 
 // of returns the server that the client named to TLS, whose certificate it may have verified; else
 // the one of the user name's suffix (user@server, the form of Azure's single server); else the
@@ -22,7 +29,8 @@ type serverChoice struct {
 // followed by no server, or by another than the client means, is a name. On a listener of one
 // server it is that one, and the name given to TLS and the suffix can but say so.
 func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, user string, err error) {
-	verified, isVerified, err := s.find(ctx, c.serverName())
+	named := s.namedByTLS(c)
+	verified, isVerified, err := s.find(ctx, named)
 	if err != nil {
 		return server, c.login.User, err
 	}
@@ -34,7 +42,7 @@ func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, u
 	case c.listener != "":
 		return s.ofListener(ctx, c, verified)
 	case isVerified && isSuffix && suffix.UniqueID != verified.UniqueID:
-		if server = suffix; !mayBeHost(c.serverName()) || !suffix.Created.Before(verified.Created) {
+		if server = suffix; !mayBeHost(named) || !suffix.Created.Before(verified.Created) {
 			server, user = verified, c.login.User
 		}
 	case isVerified:
@@ -49,6 +57,15 @@ func (s serverChoice) of(ctx context.Context, c *client) (server midas.Server, u
 		return midas.Server{}, user, publicly("server '%s' has an address of its own", server.Name).WithHint("connect to %s", address)
 	}
 	return server, user, nil
+}
+
+// namedByTLS is the server that a client named to TLS, or "".
+func (s serverChoice) namedByTLS(c *client) string {
+	name := c.serverName()
+	if slices.Contains(s.hosts, strings.ToLower(name)) {
+		return ""
+	}
+	return name
 }
 
 // mayBeHost tells whether a name that was given to TLS may be that of the gateway's host as well as a

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -233,13 +232,10 @@ func (c *client) denied() string {
 	return "Access denied for user '" + c.login.User + "'@'" + c.address().String() + "'"
 }
 
-// serverName is the server that the client named to TLS, or "". localhost names the machine: a server
-// that somebody gave that name must not get the clients of others.
+// serverName is the name that the client gave to TLS, or "".
 func (c *client) serverName() string {
 	if secured, ok := c.conn.(*tls.Conn); ok {
-		if name := secured.ConnectionState().ServerName; !strings.EqualFold(name, "localhost") {
-			return name
-		}
+		return secured.ConnectionState().ServerName
 	}
 	return ""
 }

@@ -16,6 +16,9 @@ type Config struct {
 	Servers  Servers
 	Backends Backends
 	TLS      *tls.Config
+	// Names are those by which clients reach the gateway, besides localhost. A name that they
+	// give to TLS and that is one of these names no server.
+	Names []string
 	// Listeners are those that servers have to themselves, by the server's name. Such a
 	// server greets there as its own backend does, and is reached there alone: clients that come
 	// elsewhere are told the first of its addresses. All others

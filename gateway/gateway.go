@@ -64,7 +64,10 @@ func New(ctx context.Context, cfg Config) (*Gateway, error) {
 // newGate wires the parts that connections pass.
 func newGate(cfg Config, draining context.Context) *gate {
 	p := newPlane(planeConfig{Servers: cfg.Servers, Exists: cfg.Exists, Groups: cfg.Groups, Feed: cfg.Feed})
-	choice := serverChoice{plane: p, addresses: map[string]string{}}
+	choice := serverChoice{plane: p, addresses: map[string]string{}, hosts: []string{localhost}}
+	for _, name := range cfg.Names {
+		choice.hosts = append(choice.hosts, strings.ToLower(name))
+	}
 	for server, own := range cfg.Listeners {
 		choice.addresses[strings.ToLower(server)] = own[0].Addr().String()
 	}

@@ -68,3 +68,14 @@ func checkControlURL(address, control string) (string, error) {
 	}
 	return "https://" + strings.ToLower(u.Host), nil
 }
+
+// checkCertificate refuses half of a certificate.
+func checkCertificate(cfg stack.Config) error {
+	switch {
+	case cfg.TLSKey == "" && cfg.TLSCert != "":
+		return usage.Errorf("--tls-cert %s has no key", cfg.TLSCert).WithHint("name it with --tls-key")
+	case cfg.TLSCert == "" && cfg.TLSKey != "":
+		return usage.Errorf("--tls-key %s has no certificate", cfg.TLSKey).WithHint("name it with --tls-cert")
+	}
+	return nil
+}

@@ -22,8 +22,11 @@ func (f *upFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.cfg.ControlURL, "control-url", "", "https URL by which others reach the control address, when that is not by its address; tokens name it as their issuer")
 	flags.StringVar(&f.cfg.Metadata, "metadata", "127.0.0.1:7169", "address of the metadata endpoint")
 	flags.StringVar(&f.cfg.MySQL, "mysql", "127.0.0.1:7306", "address of the gateway")
+	flags.StringSliceVar(&f.cfg.MySQLNames, "mysql-name", nil, "name by which clients reach the gateway, for its certificate; may be repeated (localhost, the address that a client connects to and the names of servers are in it already)")
 	flags.StringVar(&f.cfg.Ops, "ops", "127.0.0.1:7090", "address of metrics and health; empty for none")
 	flags.StringVar(&f.cfg.Proxy, "proxy", "", "address of the proxy for Azure's public names; empty for none")
+	flags.StringVar(&f.cfg.TLSCert, "tls-cert", "", "PEM file with a certificate, and its chain, for clients of the API, the token issuer and the gateway that use one of its names; all others are shown one of midas's own authority. It is read again when it changes")
+	flags.StringVar(&f.cfg.TLSKey, "tls-key", "", "PEM file with the key of --tls-cert, which you alone may read")
 	f.behind.add(flags, "auto")
 	f.behind.addMax(flags)
 	f.tokens.add(flags)
@@ -40,6 +43,7 @@ func (f *upFlags) config(c *cli, cmd *cobra.Command) (cfg stack.Config, err erro
 	cfg.AdminLogin, cfg.Backend = stack.OperatorLogin, f.behind.choice
 	for _, part := range []func() error{
 		func() error { return checkAddresses(cfg) },
+		func() error { return checkCertificate(cfg) },
 		func() error { cfg.Servers, err = declaredServers(cmd); return err },
 		func() error { cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); return err },
 		func() error { cfg.BackendPassword, err = f.behind.password(); return err },

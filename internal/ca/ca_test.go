@@ -230,16 +230,16 @@ func TestCertificateByServerName(t *testing.T) {
 		}
 		return nil
 	}}
-	first, err := l.certificate("db0")
+	first, err := l.certificate("db0", nil)
 	if err != nil || !slices.Contains(first.Leaf.DNSNames, "db0.example") {
 		t.Fatal(err)
 	}
 	for i := range 4 * maxLeaves {
-		one, err := l.certificate(fmt.Sprint("db", i))
+		one, err := l.certificate(fmt.Sprint("db", i), nil)
 		if err != nil || len(one.Leaf.DNSNames) != 3 {
 			t.Fatal(err, one.Leaf.DNSNames)
 		}
-		unknown, err := l.certificate(fmt.Sprint("stranger", i))
+		unknown, err := l.certificate(fmt.Sprint("stranger", i), nil)
 		if err != nil || len(unknown.Leaf.DNSNames) != 1 {
 			t.Fatal(err, unknown.Leaf.DNSNames)
 		}

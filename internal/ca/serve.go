@@ -27,7 +27,8 @@ const (
 const maxLeaves = 256
 
 // TLSConfig returns a server configuration (TLS 1.2 and later) whose certificate
-// names localhost, 127.0.0.1, ::1 and whatever names returns for the name that the client
+// names localhost, 127.0.0.1, ::1, the address of this machine that the client is connected to and
+// whatever names returns for the name that the client
 // gave to TLS, which is a stranger's text, in lower case and without a final dot, or "": DNS
 // names, wildcards or IP addresses. With Config.Only, it names these alone, and names is not
 // used. names may be nil; it is called in each handshake, so it must be quick, and a new
@@ -37,7 +38,7 @@ func (c *CA) TLSConfig(names func(serverName string) []string) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return l.certificate(strings.ToLower(strings.TrimSuffix(hello.ServerName, ".")))
+			return l.certificate(strings.ToLower(strings.TrimSuffix(hello.ServerName, ".")), hello.Conn)
 		},
 	}
 }
@@ -57,10 +58,13 @@ type leaf struct {
 	cert  tls.Certificate
 }
 
-func (l *leaves) certificate(serverName string) (*tls.Certificate, error) {
+func (l *leaves) certificate(serverName string, conn net.Conn) (*tls.Certificate, error) {
 	var names []string
 	if l.names != nil && l.ca.only == nil {
 		names = l.names(serverName)
+	}
+	if at := ownAddress(conn); at != "" && l.ca.only == nil {
+		names = append(slices.Clip(names), at)
 	}
 	key := strings.Join(names, "\x00")
 	l.mu.Lock()
@@ -82,6 +86,18 @@ func (l *leaves) certificate(serverName string) (*tls.Certificate, error) {
 		l.forget(l.used.Front())
 	}
 	return &next.cert, nil
+}
+
+// ownAddress is this machine's end of a connection, unless each certificate has it.
+func ownAddress(conn net.Conn) string {
+	if conn == nil {
+		return ""
+	}
+	at, ok := conn.LocalAddr().(*net.TCPAddr)
+	if !ok || at.IP.Equal(net.IPv4(127, 0, 0, 1)) || at.IP.Equal(net.IPv6loopback) {
+		return ""
+	}
+	return at.IP.String()
 }
 
 // servesAt tells whether clients take the certificate, and will for a while. A clock that was ahead

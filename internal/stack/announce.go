@@ -13,7 +13,7 @@ import (
 func (s *Stack) Running() statedir.Running {
 	r := statedir.Running{
 		Control: s.ControlURL(), Metadata: s.MetadataURL(), MySQL: s.mysqlLn.Addr().String(),
-		PID: os.Getpid(), CA: s.ca.CertPath(), Apart: map[string][]string{},
+		PID: os.Getpid(), CA: s.trusted(), Apart: map[string][]string{},
 	}
 	for name := range s.ownMySQL {
 		r.Apart[name] = s.ownAddresses(name)

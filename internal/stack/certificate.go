@@ -33,9 +33,10 @@ type serverList interface {
 // certificateNames are the names of servers in the gateway's certificate. A client that
 // gives TLS the name of a server is shown that server alone, and one that gives a name of
 // no server is shown none. Most clients of MySQL give none and verify a name all the same:
-// they are shown as many as fit, of the oldest servers that the common address is for: those who
+// they are shown the gateway's own names and as many as fit, of the oldest servers that the common address is for: those who
 // lead a client here from another address must not have it sign in here.
 type certificateNames struct {
+	hosts   []string // names of the gateway itself
 	servers serverList
 	apart   func(server string) bool // whether a server is reached at an address of its own alone; nil: none is
 	timeout time.Duration            // of a list; a handshake waits for it
@@ -59,9 +60,12 @@ type namesAt struct {
 
 // of returns the names for a client that gave that one to TLS, in lower case.
 func (c *certificateNames) of(serverName string) []string {
+	if slices.ContainsFunc(c.hosts, func(host string) bool { return strings.EqualFold(host, serverName) }) {
+		return c.hosts
+	}
 	known := c.current()
 	if serverName == "" {
-		return known.unnamed
+		return slices.Concat(c.hosts, known.unnamed)
 	}
 	return known.byName[serverName]
 }

@@ -26,12 +26,12 @@ func (s *Stack) openGateway(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.names = &certificateNames{servers: s.directory, apart: s.listensApart, timeout: listTimeout, now: s.now, log: s.refusals}
+	s.names = &certificateNames{hosts: s.config.MySQLNames, servers: s.directory, apart: s.listensApart, timeout: listTimeout, now: s.now, log: s.refusals}
 	s.gateway, err = gateway.New(ctx, gateway.Config{
 		Verifier: verifier, Servers: byAge{s.directory}, Backends: bound{s}, Listeners: s.ownMySQL,
 		MaxSigningIn: s.config.Gateway.MaxSigningIn, MaxSigningInPerSource: s.config.Gateway.MaxSigningInPerSource,
 		MaxSessions: s.config.Gateway.MaxSessions, WriteTimeout: s.config.Gateway.WriteTimeout,
-		TLS: s.ca.TLSConfig(s.names.of), Exists: s.exists, Groups: s.groups, Feed: s.directory, Audit: s.auditSignIn, Log: s.log, Now: s.now,
+		TLS: s.tlsConfig(s.names.of), Names: s.config.MySQLNames, Exists: s.exists, Groups: s.groups, Feed: s.directory, Audit: s.auditSignIn, Log: s.log, Now: s.now,
 	})
 	return err
 }

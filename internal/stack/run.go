@@ -46,7 +46,7 @@ func (s *Stack) drain(endNow context.Context) {
 
 func (s *Stack) startParts(part func(func(context.Context) error)) {
 	port := s.httpPort()
-	control := s.ca.TLSConfig(s.controlNames)
+	control := s.tlsConfig(s.controlNames)
 	control.NextProtos = []string{"h2", "http/1.1"}
 	part(func(ctx context.Context) error {
 		return port.serve(ctx, tls.NewListener(s.controlLn, control), s.controlHandler)

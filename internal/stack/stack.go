@@ -27,64 +27,32 @@ import (
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/gateway"
 	"github.com/midas-mysql/midas/internal/ca"
+	"github.com/midas-mysql/midas/internal/certfile"
 	"github.com/midas-mysql/midas/internal/injection"
 	"github.com/midas-mysql/midas/internal/statedir"
 	"github.com/midas-mysql/midas/internal/throttledlog"
 	"github.com/midas-mysql/midas/issuer"
 	"github.com/midas-mysql/midas/metadata"
-	"github.com/midas-mysql/midas/seed"
 	"github.com/midas-mysql/midas/token"
 )
-
-// Config says where a stack keeps its state and listens.
-type Config struct {
-	State string // directory, made with mode 0700
-	// SharedState takes a State that other users could write to.
-	SharedState bool
-	Control     string // address of ARM and issuer, https
-	// ControlURL is how others reach Control, when that is not by its address.
-	ControlURL string
-	Metadata   string // address of the metadata endpoint, http
-	MySQL      string // address of the gateway
-	Ops        string // address of metrics and health, http; "" for none
-	Proxy      string // address of the proxy for Azure's public names, http; "" for none
-	// Backend is what servers without a declaration get: auto, embedded, mysqld (one each), or
-	// mysql://…, unix:PATH, which the oldest of them has alone.
-	Backend    string
-	MaxServers int // that may have a database which midas runs; 0 for DefaultMaxServers
-	// BackendPassword is for a server that somebody else runs, when Backend holds none.
-	BackendPassword string
-	Servers         []ServerSettings // what is declared of servers, whether they are made yet or not
-	Issuer          IssuerSettings
-	// MetadataSettings decide about the metadata endpoint.
-	MetadataSettings MetadataSettings
-	Gateway          GatewaySettings
-	// AdminLogin is the MySQL user name of the administrator of servers that are made
-	// without one.
-	AdminLogin string
-	Seed       *seed.World // what the directory is to hold before anything is served; nil for no more than it has
-	SeedFile   string      // the file of Seed; what it names is relative to its folder
-	Log        *slog.Logger
-	// Now is the clock of identities, tokens and refusals; nil for time.Now. Certificates and
-	// databases have the machine's.
-	Now func() time.Time
-}
 
 // Stack is everything that `midas up` runs. Open makes one that is ready and listening, Run
 // serves until its context ends, Close gives all back.
 type Stack struct {
-	config    Config
-	log       *slog.Logger
-	now       func() time.Time
-	master    masterKey
-	ca        *ca.CA
-	directory *directory.Directory
-	issuer    *issuer.Issuer
-	bindings  *Bindings
-	gateway   *gateway.Gateway
-	operator  statedir.Operator
-	metrics   *metrics
-	refusals  *throttledlog.Log // of sign-ins
+	config Config
+	log    *slog.Logger
+	now    func() time.Time
+	master masterKey
+	ca     *ca.CA
+	// certificate is the operator's own; nil for none.
+	certificate *certfile.Pair
+	directory   *directory.Directory
+	issuer      *issuer.Issuer
+	bindings    *Bindings
+	gateway     *gateway.Gateway
+	operator    statedir.Operator
+	metrics     *metrics
+	refusals    *throttledlog.Log // of sign-ins
 
 	defaultAdmin midas.Administrator
 	seeded       []string // what Seed made or changed
@@ -136,7 +104,7 @@ func Open(ctx context.Context, cfg Config) (_ *Stack, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		s.openState, s.listen, s.openIssuer, s.openOperator,
+		s.openCertificate, s.openState, s.listen, s.openIssuer, s.openOperator,
 		// Before anything whose flags name a machine: the seed may declare it.
 		s.applySeed,
 		s.openMetadata, s.openControl, s.openBindings, s.openCopies, s.finishDepartures, s.openGateway, s.announce,
@@ -176,7 +144,7 @@ func (s *Stack) openState(ctx context.Context) error {
 	if s.ca, err = ca.Open(ca.Config{Dir: filepath.Join(s.config.State, "ca")}); err != nil {
 		return err
 	}
-	if err := statedir.WriteBundle(s.config.State, statedir.BundlePath(s.config.State), s.ca.PEM()); err != nil {
+	if err := statedir.WriteBundle(s.config.State, statedir.BundlePath(s.config.State), s.authorities()...); err != nil {
 		return err
 	}
 	s.directory, err = directory.Open(ctx, directory.Config{
