@@ -44,10 +44,46 @@ func configure(cmd *cobra.Command) error {
 		if value, given := os.LookupEnv(envName(f.Name)); given {
 			failed = setFlag(cmd, f, []string{value}, envName(f.Name))
 		} else if key := settingFor(settings, cmd, f.Name); key != "" {
+			f.Annotations = withAnnotation(f.Annotations, fromFile)
 			failed = setFlag(cmd, f, valuesOf(settings[key]), "setting "+key)
 		}
 	})
 	return failed
+}
+
+// fromFile marks a flag that has its value from the settings file.
+const fromFile = "midas-from-file"
+
+func withAnnotation(all map[string][]string, one string) map[string][]string {
+	if all == nil {
+		all = map[string][]string{}
+	}
+	all[one] = nil
+	return all
+}
+
+// configureAgain gives those flags the value that the settings file has now, unless the command
+// line or the environment gave them one. A setting that is gone leaves the default.
+func configureAgain(cmd *cobra.Command, names ...string) error {
+	settings, err := readSettings(cmd)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		f := cmd.Flags().Lookup(name)
+		if _, is := f.Annotations[fromFile]; f.Changed && !is {
+			continue
+		}
+		key, values := settingFor(settings, cmd, name), []string{f.DefValue}
+		if key != "" {
+			values = valuesOf(settings[key])
+		}
+		f.Annotations = withAnnotation(f.Annotations, fromFile)
+		if err := setFlag(cmd, f, values, "setting "+key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readSettings reads the file named by --config or MIDAS_CONFIG, if any. Its values are under

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -41,14 +39,18 @@ the Microsoft Entra administrator of servers that are created without one.`,
 			if err != nil {
 				return err
 			}
-			return c.up(cmd.Context(), cfg)
+			return c.up(cmd.Context(), cfg, func() error { return f.logged.again(c, cmd) })
 		},
 	}
 	f.add(cmd.Flags())
 	return cmd
 }
 
-func (c *cli) up(ctx context.Context, cfg stack.Config) error {
+// up serves until ctx ends. reload reads again what can be read again while it does.
+func (c *cli) up(ctx context.Context, cfg stack.Config, reload func() error) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	hangups := c.hangups()
 	s, err := stack.Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -61,31 +63,18 @@ func (c *cli) up(ctx context.Context, cfg stack.Config) error {
 	fmt.Fprintln(c.Out, upSaid)
 	endNow, cancel := secondInterrupt()
 	defer cancel()
+	go hangups.follow(ctx, end, func() {
+		if err := errors.Join(s.Reload(), reload()); err != nil {
+			cfg.Log.Error("not everything could be read again; what was there stays", "error", err)
+			return
+		}
+		cfg.Log.Warn("the certificate and the log level were read again")
+	})
 	if err := s.Run(ctx, endNow); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.Out, "midas is down")
 	return nil
-}
-
-// secondInterrupt returns a context that ends at the second interrupt; a third one kills.
-// The first is for the context of the command.
-func secondInterrupt() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.Background())
-	interrupts := make(chan os.Signal, 2)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		defer signal.Stop(interrupts)
-		for range 2 {
-			select {
-			case <-interrupts:
-			case <-ctx.Done():
-				return
-			}
-		}
-		cancel()
-	}()
-	return ctx, cancel
 }
 
 // maxServersSaid keeps what comes next on the screen.

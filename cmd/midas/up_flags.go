@@ -52,7 +52,7 @@ func (f *upFlags) config(c *cli, cmd *cobra.Command) (cfg stack.Config, err erro
 		func() error { cfg.MetadataSettings, err = f.endpoint.settings(); return err },
 		func() error { cfg.Gateway, err = f.door.settings(); return err },
 		func() error { cfg.Seed, err = readSeed(cfg.SeedFile); return err },
-		func() error { cfg.Log, err = c.newLog(f.logged); return err },
+		func() error { cfg.Log, err = c.newLog(&f.logged); return err },
 	} {
 		if err := part(); err != nil {
 			return stack.Config{}, err

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/midas-mysql/midas/internal/usage"
@@ -12,6 +13,7 @@ import (
 type logFlags struct {
 	format, level string
 	signIns       bool
+	lowest        slog.LevelVar // of the lines that are written
 }
 
 // logLevels are by the words for them.
@@ -25,25 +27,33 @@ func (l *logFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&l.signIns, "log-sign-ins", false, "log every sign-in: the same as --log-level info; those refused are always logged, once in ten seconds for each source and reason")
 }
 
-// lowest is the level of the least severe lines.
-func (l *logFlags) lowest(verbose bool) (slog.Level, error) {
+// set has the log write lines of the level that the flags say, and more severe ones.
+func (l *logFlags) set(verbose bool) error {
 	level, ok := logLevels[l.level]
 	if !ok {
-		return 0, usage.Errorf("--log-level %q is not error, warn, info or debug", l.level)
+		return usage.Errorf("--log-level %q is not error, warn, info or debug", l.level)
 	}
 	if l.signIns || verbose {
 		level = min(level, slog.LevelInfo)
 	}
-	return level, nil
+	l.lowest.Set(level)
+	return nil
+}
+
+// again reads the level again where it comes from the settings file.
+func (l *logFlags) again(c *cli, cmd *cobra.Command) error {
+	if err := configureAgain(cmd, "log-level", "log-sign-ins"); err != nil {
+		return err
+	}
+	return l.set(c.verbose)
 }
 
 // newLog is the log of `midas up`, on standard error.
-func (c *cli) newLog(l logFlags) (*slog.Logger, error) {
-	level, err := l.lowest(c.verbose)
-	if err != nil {
+func (c *cli) newLog(l *logFlags) (*slog.Logger, error) {
+	if err := l.set(c.verbose); err != nil {
 		return nil, err
 	}
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: &l.lowest}
 	switch l.format {
 	case "text":
 		return slog.New(slog.NewTextHandler(c.Err, options)), nil

@@ -47,3 +47,11 @@ func (s *Stack) trusted() string {
 	}
 	return statedir.BundlePath(s.config.State)
 }
+
+// Reload reads again what files hold: the operator's own certificate. An error leaves it as it is.
+func (s *Stack) Reload() error {
+	if s.certificate == nil {
+		return nil
+	}
+	return s.certificate.Reload()
+}
