@@ -51,22 +51,18 @@ func (b *backendFlags) password() (string, error) {
 		return "", usage.Errorf("the backend's password is given twice: in %s and in --backend-password-file %s", passwordVariable, b.passwordFile).
 			WithHint("unset one of them")
 	}
-	password, err := readPassword(b.passwordFile)
-	if err != nil {
-		return "", midas.Errorf(midas.Invalid, "read the backend's password: %w", err)
-	}
-	return password, nil
+	return readSecret(b.passwordFile, "the backend's password")
 }
 
-// readPassword reads a file that holds a password and that its owner alone may read.
-func readPassword(path string) (string, error) {
+// readSecret reads a file that holds what, on one line, and that its owner alone may read.
+func readSecret(path, what string) (string, error) {
 	text, err := keyfile.Read(path)
 	if err != nil {
-		return "", err
+		return "", midas.Errorf(midas.Invalid, "read %s: %w", what, err)
 	}
 	line := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if line == "" || strings.ContainsAny(line, "\r\n\x00") {
-		return "", midas.Errorf(midas.Invalid, "%s should hold the backend's password and nothing else, on one line", path)
+		return "", midas.Errorf(midas.Invalid, "%s should hold %s and nothing else, on one line", path, what)
 	}
 	return line, nil
 }

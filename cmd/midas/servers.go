@@ -143,7 +143,7 @@ func (d declaration) backend(node *yaml.Node, field string) (*stack.ExternalBack
 		return nil, d.wrong(node, field+".ca", "is for mysql:// alone: a socket is verified by who serves it")
 	}
 	if passwordFile != "" {
-		if one.Password, err = readPassword(passwordFile); err != nil {
+		if one.Password, err = readSecret(passwordFile, "the backend's password"); err != nil {
 			return nil, d.wrong(node, field+".passwordFile", "%v", err)
 		}
 	}

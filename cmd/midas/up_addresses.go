@@ -6,21 +6,25 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/spf13/pflag"
+
+	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/stack"
 	"github.com/midas-mysql/midas/internal/usage"
 )
 
 // checkAddresses refuses what nothing can listen on, before the state is touched.
-func checkAddresses(cfg stack.Config) error {
+func checkAddresses(cfg stack.Config, remote remoteFlags) error {
 	for _, a := range []struct {
 		flag, address   string
 		optional, plain bool
+		hint            string // of a plain one
 	}{
 		{flag: "control", address: cfg.Control},
-		{flag: "metadata", address: cfg.Metadata, plain: true},
+		{flag: "metadata", address: cfg.Metadata, plain: !remote.metadata, hint: "use a loopback address, such as 127.0.0.1:7169; or, if all who reach that network may have the tokens of the machines there, --insecure-remote-metadata"},
 		{flag: "mysql", address: cfg.MySQL},
-		{flag: "ops", address: cfg.Ops, optional: true, plain: true},
-		{flag: "proxy", address: cfg.Proxy, optional: true, plain: true},
+		{flag: "ops", address: cfg.Ops, optional: true, plain: !remote.ops && remote.opsTokenFile == "", hint: "use a loopback address, such as 127.0.0.1:7090; serve it over TLS to those who have a token, with --ops-token-file; or, if all who reach it may read it, --insecure-remote-ops"},
+		{flag: "proxy", address: cfg.Proxy, optional: true, plain: true, hint: "use a loopback address, such as 127.0.0.1:7080"},
 	} {
 		if a.address == "" && a.optional {
 			continue
@@ -35,7 +39,7 @@ func checkAddresses(cfg stack.Config) error {
 		if !a.plain {
 			continue
 		}
-		if err := requireLoopback(a.flag, host, a.address); err != nil {
+		if err := requireLoopback(a.flag, host, a.address, a.hint); err != nil {
 			return err
 		}
 	}
@@ -44,13 +48,41 @@ func checkAddresses(cfg stack.Config) error {
 
 // requireLoopback refuses an address that others can reach for what is served there
 // in plain text: the metadata endpoint answers with tokens.
-func requireLoopback(flag, host, address string) error {
+func requireLoopback(flag, host, address, hint string) error {
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return usage.Errorf("--%s %s is plain text and would be reachable from outside this machine", flag, address).
-			WithHint("use a loopback address, such as 127.0.0.1:7169")
+			WithHint("%s", hint)
 	}
 	return nil
 }
+
+// remoteFlags say what may be served in plain text beyond this machine.
+type remoteFlags struct {
+	metadata, ops bool
+	opsTokenFile  string
+}
+
+func (r *remoteFlags) add(flags *pflag.FlagSet) {
+	flags.BoolVar(&r.metadata, "insecure-remote-metadata", false, "let --metadata be an address of a network: tokens go over it in plain text, to whatever machine there has the address of a VM")
+	flags.BoolVar(&r.ops, "insecure-remote-ops", false, "let --ops be an address of a network: all who reach it read in plain text how many sign-ins and sessions there are, and whether midas is ready")
+	flags.StringVar(&r.opsTokenFile, "ops-token-file", "", "serve --ops over TLS, to those alone who send the token in this file: Authorization: Bearer TOKEN. You alone may read the file")
+}
+
+// opsToken is what the file holds, "" without one.
+func (r *remoteFlags) opsToken() (string, error) {
+	if r.opsTokenFile == "" {
+		return "", nil
+	}
+	token, err := readSecret(r.opsTokenFile, "the token for --ops")
+	if err == nil && len(token) < shortestToken {
+		err = midas.Errorf(midas.Invalid, "the token in %s has %d characters: it could be guessed", r.opsTokenFile, len(token)).
+			WithHint("make one: openssl rand -hex 32")
+	}
+	return token, err
+}
+
+// shortestToken is the least that a random token of 128 bits has.
+const shortestToken = 22
 
 // checkControlURL refuses what no client could sign in at.
 func checkControlURL(address, control string) (string, error) {

@@ -15,6 +15,7 @@ type upFlags struct {
 	endpoint metadataFlags
 	door     gatewayFlags
 	logged   logFlags
+	remote   remoteFlags
 }
 
 func (f *upFlags) add(flags *pflag.FlagSet) {
@@ -34,6 +35,7 @@ func (f *upFlags) add(flags *pflag.FlagSet) {
 	f.endpoint.add(flags)
 	f.door.add(flags)
 	f.logged.add(flags)
+	f.remote.add(flags)
 }
 
 // config is what the flags say, with what files that they name hold. Nothing is written yet.
@@ -42,9 +44,10 @@ func (f *upFlags) config(c *cli, cmd *cobra.Command) (cfg stack.Config, err erro
 	cfg.State, cfg.SharedState = c.StateDir, c.sharedState
 	cfg.AdminLogin, cfg.Backend = stack.OperatorLogin, f.behind.choice
 	for _, part := range []func() error{
-		func() error { return checkAddresses(cfg) },
+		func() error { return checkAddresses(cfg, f.remote) },
 		func() error { return checkCertificate(cfg) },
 		func() error { cfg.Servers, err = declaredServers(cmd); return err },
+		func() error { cfg.OpsToken, err = f.remote.opsToken(); return err },
 		func() error { cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); return err },
 		func() error { cfg.BackendPassword, err = f.behind.password(); return err },
 		func() error { cfg.MaxServers, err = f.behind.most(); return err },

@@ -20,6 +20,9 @@ func (s *Stack) Running() statedir.Running {
 	}
 	if s.opsLn != nil {
 		r.Ops = "http://" + s.opsLn.Addr().String()
+		if s.config.OpsToken != "" {
+			r.Ops = "https://" + s.opsLn.Addr().String()
+		}
 	}
 	if s.proxyLn != nil {
 		r.Proxy = "http://" + s.proxyLn.Addr().String()

@@ -19,7 +19,9 @@ type Config struct {
 	MySQL      string   // address of the gateway
 	MySQLNames []string // by which clients reach the gateway, besides localhost, its addresses and the names of servers
 	Ops        string   // address of metrics and health, http; "" for none
-	Proxy      string   // address of the proxy for Azure's public names, http; "" for none
+	// OpsToken is what those send who may read Ops, over TLS then; "" for all, in plain text.
+	OpsToken string
+	Proxy    string // address of the proxy for Azure's public names, http; "" for none
 	// TLSCert and TLSKey are files with a certificate for Control and MySQL, which clients are shown
 	// that name one of its names; "" for none. They are read again when they change.
 	TLSCert, TLSKey string

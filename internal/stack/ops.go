@@ -1,7 +1,12 @@
 package stack
 
 import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -33,7 +38,33 @@ func newMetrics() *metrics {
 
 func (m *metrics) signIn(r midas.SignIn) { m.signIns.WithLabelValues(string(r.Outcome)).Inc() }
 
-// opsHandler serves metrics and health. It is for loopback: it asks for no credential.
+// serveOps serves metrics and health, over TLS where a token is asked for.
+func (s *Stack) serveOps(ctx context.Context, port httpPort) error {
+	if s.config.OpsToken == "" {
+		return port.serve(ctx, s.opsLn, s.opsHandler())
+	}
+	config := s.tlsConfig(s.controlNames)
+	config.NextProtos = []string{"h2", "http/1.1"}
+	return port.serve(ctx, tls.NewListener(s.opsLn, config), bearers(s.config.OpsToken, s.opsHandler()))
+}
+
+// bearers lets those alone in who send the token. That midas runs is no secret: a load balancer has none.
+// Source: RFC 6750, section 2.1.
+func bearers(token string, h http.Handler) http.Handler {
+	want := sha256.Sum256([]byte(token))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, sent, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		got := sha256.Sum256([]byte(strings.TrimSpace(sent)))
+		if r.URL.Path != "/healthz" && (!strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], want[:]) != 1) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "send the token of --ops-token-file: Authorization: Bearer TOKEN", http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// opsHandler serves metrics and health. It asks for no credential.
 func (s *Stack) opsHandler() http.Handler {
 	s.metrics.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "midas_sessions", Help: "Connections at the gateway now.",

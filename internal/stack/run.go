@@ -60,7 +60,7 @@ func (s *Stack) startParts(part func(func(context.Context) error)) {
 	part(func(ctx context.Context) error { return s.retryDepartures(ctx, departuresEvery) })
 	part(s.issuer.Run)
 	if s.opsLn != nil {
-		part(func(ctx context.Context) error { return port.serve(ctx, s.opsLn, s.opsHandler()) })
+		part(func(ctx context.Context) error { return s.serveOps(ctx, port) })
 	}
 	if s.proxyLn != nil {
 		part(s.serveProxy)
