@@ -54,6 +54,15 @@ func (b *backendFlags) password() (string, error) {
 	return readSecret(b.passwordFile, "the backend's password")
 }
 
+// checkBackend refuses words for a backend that name none, before the state is touched.
+func checkBackend(cfg stack.Config) error {
+	err := cfg.CheckBackend()
+	if midas.CodeOf(err) == midas.Invalid {
+		return usage.Errorf("%v", err).WithHint("%s", midas.HintOf(err))
+	}
+	return err
+}
+
 // readSecret reads a file that holds what, on one line, and that its owner alone may read.
 func readSecret(path, what string) (string, error) {
 	text, err := keyfile.Read(path)

@@ -33,8 +33,8 @@ func TestPasswordOffTheCommandLine(t *testing.T) {
 	with(exitOK, "Connected!", server, "--backend-password-file", file)
 	with(exitFailed, "refuses user", server)
 	with(exitFailed, "given twice", s.URL, "--backend-password-file", file)
-	with(exitFailed, `backend "embedded" takes none`, "embedded", "--backend-password-file", file)
-	with(exitFailed, `unknown backend "…@host"`, "postgres://me:hush@host", "--backend-password-file", file)
+	with(exitUsage, `backend "embedded" takes none`, "embedded", "--backend-password-file", file)
+	with(exitUsage, `unknown backend "…@host"`, "postgres://me:hush@host", "--backend-password-file", file)
 
 	t.Setenv(passwordVariable, s.Password)
 	with(exitOK, "Connected!", server)

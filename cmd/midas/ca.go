@@ -17,9 +17,11 @@ func (c *cli) newCACommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ca",
 		Short: "Print the certificate authority that clients must trust",
+		Long: `Print the certificate of the authority that midas's own certificates are from. Clients
+trust it by an option of theirs: mysql --ssl-ca=FILE, curl --cacert FILE, and for az and
+other programs in Python the variable REQUESTS_CA_BUNDLE.`,
 		Example: `  midas ca > ca.pem
-  mysql --ssl-ca=$(midas ca --path) --ssl-mode=VERIFY_CA …
-  REQUESTS_CA_BUNDLE=$(midas ca --path) az login …`,
+  midas ca --path`,
 		RunE: func(*cobra.Command, []string) error {
 			file := statedir.CAPath(c.StateDir)
 			certificate, err := os.ReadFile(file)

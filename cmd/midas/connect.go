@@ -32,6 +32,7 @@ import (
 type connection struct {
 	host, port, user, database, statement string
 	clientID                              string
+	formatted                             bool // rows as --output and --query say
 }
 
 // suffix is the server that the user name ends with, as the gateway takes it: user@server.
@@ -61,15 +62,21 @@ func (c *cli) newConnectCommand() *cobra.Command {
 		Use:   "connect",
 		Short: "Connect to MySQL with a token, and run a statement",
 		Long: `Connect to MySQL with an access token for the current identity (see "midas token") and say
-what answers, or run statements and print the rows, tab-separated. The connection is
-TLS with a verified certificate, or none.
+what answers, or run statements and print the rows, tab-separated; with --output or
+--query as a list of objects, a list of these for several results. The connection is TLS
+with a verified certificate, or none.
 
 Without --host it connects to the gateway of the running midas; the operator connects
 as the server's administrator unless --user says otherwise.`,
 		Example: `  midas connect
   midas connect -e 'SELECT CURRENT_USER()'
+  midas connect -e 'SHOW DATABASES' --output table
+  midas connect -e "CREATE AADUSER 'myuser' IDENTIFIED BY '$CLIENT_ID'"
   midas vm run myVM -- midas connect -h mydb.mysql.database.azure.com -u myuser`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.connect(cmd.Context(), want) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			want.formatted = c.formatted(cmd)
+			return c.connect(cmd.Context(), want)
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&want.host, "host", "h", "", "server (default $MYSQL_HOST, else the gateway here)")
@@ -100,6 +107,9 @@ func (c *cli) connect(ctx context.Context, want connection) error {
 	}
 	db := sql.OpenDB(conn)
 	defer db.Close()
+	if want.statement != "" && want.formatted {
+		return c.printResults(ctx, db, want.statement)
+	}
 	if want.statement != "" {
 		return printRows(ctx, db, want.statement, c.Out, output.IsTerminal(c.Out))
 	}

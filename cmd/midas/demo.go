@@ -38,6 +38,9 @@ Of a server that is named with --backend it leaves nothing changed.`,
 
 func (c *cli) demo(ctx context.Context, behind backendFlags, keep bool) error {
 	password, err := behind.password()
+	if err == nil {
+		err = checkBackend(stack.Config{Backend: behind.choice, BackendPassword: password})
+	}
 	if err != nil {
 		return err
 	}

@@ -40,8 +40,8 @@ func (c *cli) newKeysRotateCommand() *cobra.Command {
 		Long: `Make the next key sign, and publish another in its place. The key that signed so far
 stays published until its last token has expired, so that no client notices. It happens by
 itself when a key has signed for the --key-lifetime of midas up.`,
-		Example: `  midas keys rotate
-  midas keys rotate --now --revoke   # when a key may be known to others`,
+		Example: `  midas keys rotate --now
+  midas keys rotate --now --revoke --yes   # when a key may be known to others`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if revoke {
 				if err := c.Confirm(yes, "make every token void that was signed so far"); err != nil {

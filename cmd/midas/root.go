@@ -111,6 +111,7 @@ It speaks az's words: after "alias az=midas", az's documented commands run here.
 			root.AddCommand(cmd)
 		}
 	}
+	root.SetHelpCommand(c.newHelpCommand())
 	root.SetHelpCommandGroupID(moreCommands)
 	root.SetCompletionCommandGroupID(moreCommands)
 	root.SetIn(c.In)
@@ -149,11 +150,37 @@ func (c *cli) finish(cmd *cobra.Command) {
 			return action(cmd, args)
 		}
 		if cmd.Args == nil {
-			cmd.Args = cobra.NoArgs
+			cmd.Args = noArguments
 		}
 	}
 	for _, child := range cmd.Commands() {
 		c.finish(child)
+	}
+}
+
+// noArguments is for a command whose words are all flags.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage.Errorf("%s takes no argument, and %q is one", cmd.CommandPath(), args[0]).
+		WithHint("see: %s --help", cmd.CommandPath())
+}
+
+// newHelpCommand is cobra's, but that it refuses a word that is no command.
+func (c *cli) newHelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about a command",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, left, err := cmd.Root().Find(args)
+			if err != nil || len(left) > 0 {
+				word := args[len(args)-max(len(left), 1)]
+				return unknownCommand(about, word)
+			}
+			return about.Help()
+		},
 	}
 }
 

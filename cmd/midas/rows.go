@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/output"
@@ -69,6 +70,61 @@ func printResult(rows *sql.Rows, out *bufio.Writer, toTerminal bool) error {
 		out.WriteByte('\n')
 	}
 	return nil
+}
+
+// formatted tells whether an answer that is a text is wanted as data.
+func (c *cli) formatted(cmd *cobra.Command) bool {
+	return cmd.Flags().Changed("output") || c.Query != ""
+}
+
+// printResults runs statements and prints their rows as objects, values as texts.
+func (c *cli) printResults(ctx context.Context, db *sql.DB, statements string) error {
+	rows, err := db.QueryContext(ctx, statements)
+	if err != nil {
+		return statementError(err)
+	}
+	defer rows.Close()
+	var results []any
+	for more := true; more; more = rows.NextResultSet() {
+		columns, err := rows.Columns()
+		if err != nil {
+			return statementError(err)
+		}
+		if len(columns) == 0 {
+			continue // of a statement that has no rows
+		}
+		result, err := objects(rows, columns)
+		if err != nil {
+			return statementError(err)
+		}
+		results = append(results, result)
+	}
+	if err := rows.Err(); err != nil {
+		return statementError(err)
+	}
+	if len(results) == 1 {
+		return c.Print(results[0])
+	}
+	return c.Print(results)
+}
+
+func objects(rows *sql.Rows, columns []string) ([]map[string]*string, error) {
+	all := []map[string]*string{}
+	for rows.Next() {
+		one, into := map[string]*string{}, make([]any, len(columns))
+		cells := make([]*string, len(columns))
+		for i := range cells {
+			into[i] = &cells[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		for i, column := range columns {
+			one[column] = cells[i]
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }
 
 // statementError classes what the server said of a statement. Errors of connecting

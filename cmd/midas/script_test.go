@@ -121,6 +121,7 @@ func scripts(dir, kind, program string, backend func() string) testscript.Params
 			"up":              func(ts *testscript.TestScript, _ bool, args []string) { scriptUp(ts, args) },
 			"down":            func(ts *testscript.TestScript, _ bool, _ []string) { scriptDown(ts, syscall.SIGTERM) },
 			"crash":           func(ts *testscript.TestScript, _ bool, _ []string) { scriptDown(ts, syscall.SIGKILL) },
+			"examples":        func(ts *testscript.TestScript, _ bool, args []string) { writeExamples(ts, args) },
 			"foreign-clients": func(ts *testscript.TestScript, _ bool, _ []string) { foreignClients(ts) },
 		},
 	}

@@ -39,7 +39,7 @@ func (c *cli) newServerKeyDeriveCommand() *cobra.Command {
 this machine from the master key in the state directory, and never sent: a midas that runs
 only tells the server's id and the key's version.`,
 		Example: "  (umask 077; midas server-key derive --server mydb > mydb.key)",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if name == "" {
 				return usage.Errorf("say which server with --server")
@@ -94,8 +94,8 @@ func (c *cli) newServerKeyRotateCommand() *cobra.Command {
 its accounts, the mappings and their copy are made anew under the next version. Sessions
 stay, and sign-ins meanwhile wait. A gateway that runs without the master key needs the new
 key from midas server-key derive before anyone can sign in by it again.`,
-		Example: "  midas server-key rotate --server mydb",
-		Args:    cobra.NoArgs,
+		Example: "  midas server-key rotate --server mydb --yes",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if name == "" {
 				return usage.Errorf("say which server with --server")

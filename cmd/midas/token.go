@@ -25,30 +25,34 @@ func (c *cli) newTokenCommand() *cobra.Command {
 		Long: `Print an access token for the current identity: on a VM ("midas vm run", "midas env --vm"),
 in App Service or in a pod with workload identity, that workload; else whom midas
 login has signed in; else the local operator, who is the administrator of servers created
-without one.
+without one. With --output or --query the answer is an object, as az gives it.
 
 The token is a password until it expires. A program's own prompt may cut it: pass it in
 MYSQL_PWD or with --password=.`,
-		Example: `  MYSQL_PWD=$(midas token) mysql -h mydb.mysql.database.azure.com -u operator
+		Example: `  eval "$(midas env)" && MYSQL_PWD=$(midas token) mysql -u operator -e 'SELECT 1'
+  midas token --query expiresOn
   midas token --decode --query exp`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			credential, _, err := c.Credential(clientID)
 			if err != nil {
 				return err
 			}
-			raw, err := armclient.FetchToken(cmd.Context(), credential, resource)
+			t, err := armclient.FetchToken(cmd.Context(), credential, resource)
 			if err != nil {
 				return err
 			}
-			if !decode {
-				_, err = fmt.Fprintln(c.Out, output.Printable(raw))
-				return err
+			if decode {
+				claims, err := claimsOf(t.Token)
+				if err != nil {
+					return err
+				}
+				return c.Print(claims)
 			}
-			claims, err := claimsOf(raw)
-			if err != nil {
-				return err
+			if c.formatted(cmd) {
+				return c.Print(armclient.TokenAnswer(t))
 			}
-			return c.Print(claims)
+			_, err = fmt.Fprintln(c.Out, output.Printable(t.Token))
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&resource, "resource", midas.Resource, "what the token is for")

@@ -50,6 +50,7 @@ func (f *upFlags) config(c *cli, cmd *cobra.Command) (cfg stack.Config, err erro
 		func() error { cfg.OpsToken, err = f.remote.opsToken(); return err },
 		func() error { cfg.ControlURL, err = checkControlURL(cfg.ControlURL, cfg.Control); return err },
 		func() error { cfg.BackendPassword, err = f.behind.password(); return err },
+		func() error { return checkBackend(cfg) },
 		func() error { cfg.MaxServers, err = f.behind.most(); return err },
 		func() error { cfg.Issuer, err = f.tokens.settings(); return err },
 		func() error { cfg.MetadataSettings, err = f.endpoint.settings(); return err },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -117,17 +118,26 @@ func OperatorToken(ctx context.Context, control, authority string, operator stat
 	if err != nil {
 		return "", err
 	}
-	return FetchToken(ctx, credential, resource)
+	t, err := FetchToken(ctx, credential, resource)
+	return t.Token, err
 }
 
 // FetchToken gets a token for resource, with errors in words for people.
-func FetchToken(ctx context.Context, credential azcore.TokenCredential, resource string) (string, error) {
+func FetchToken(ctx context.Context, credential azcore.TokenCredential, resource string) (azcore.AccessToken, error) {
 	t, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{resource + "/.default"}})
 	switch {
 	case err == nil:
-		return t.Token, nil
+		return t, nil
 	case midas.CodeOf(err) != midas.Internal: // explained already
-		return "", err
+		return t, err
 	}
-	return "", midas.Errorf(midas.Unauthenticated, "get a token for %s: %w", resource, err)
+	return t, midas.Errorf(midas.Unauthenticated, "get a token for %s: %w", resource, err)
+}
+
+// TokenAnswer is what az says of a token.
+func TokenAnswer(t azcore.AccessToken) map[string]any {
+	return map[string]any{
+		"accessToken": t.Token, "tokenType": "Bearer",
+		"expiresOn": t.ExpiresOn.Local().Format("2006-01-02 15:04:05.000000"), "expires_on": t.ExpiresOn.Truncate(time.Second).Unix(),
+	}
 }

@@ -1,8 +1,6 @@
 package azcli
 
 import (
-	"time"
-
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/spf13/cobra"
 
@@ -118,10 +116,9 @@ func (c *CLI) newAccessTokenCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.Print(map[string]any{
-				"accessToken": t.Token, "tokenType": "Bearer", "tenant": cfg.Operator.TenantID, "subscription": cfg.Operator.SubscriptionID,
-				"expiresOn": t.ExpiresOn.Local().Format("2006-01-02 15:04:05.000000"), "expires_on": t.ExpiresOn.Truncate(time.Second).Unix(),
-			})
+			answer := armclient.TokenAnswer(t)
+			answer["tenant"], answer["subscription"] = cfg.Operator.TenantID, cfg.Operator.SubscriptionID
+			return c.Print(answer)
 		},
 	}
 	cmd.Flags().StringVar(&resource, "resource", armclient.Audience, "what the token is for")

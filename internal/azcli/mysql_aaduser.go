@@ -36,8 +36,8 @@ opens again only when --name names it.
 
 If the copy itself is refused because it was damaged or changed, this command sets it
 aside and begins another with the rows that the database has.`,
-		Example: `  midas mysql aad-user restore --resource-group myResourceGroup --server-name mydb
-  midas mysql aad-user restore -g myResourceGroup -s mydb --name app`,
+		Example: `  midas mysql aad-user restore --resource-group myResourceGroup --server-name mydb --yes
+  midas mysql aad-user restore -g myResourceGroup -s mydb --name app --yes`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, server, err := on.open(c, cmd)
 			if err != nil {

@@ -42,7 +42,7 @@ var openEmbedded func(ctx context.Context, s *Stack) (Backend, error)
 // openBindings decides which backend servers get. One that --backend names by its URL is looked at
 // now, since it may be the wrong one; the others are opened when they are first needed.
 func (s *Stack) openBindings(ctx context.Context) error {
-	kind, first, err := s.chooseKind()
+	kind, first, err := s.config.backendKind()
 	if err != nil {
 		return err
 	}
@@ -82,15 +82,22 @@ func (s *Stack) waitsFor(ctx context.Context, err error) bool {
 	return false
 }
 
-// chooseKind reads Config.Backend.
-func (s *Stack) chooseKind() (kind string, first *ExternalBackend, err error) {
-	switch choice := s.config.Backend; {
+// CheckBackend tells why no server can have the backend that c names: Invalid, or NotFound where it is
+// not installed. It touches nothing.
+func (c Config) CheckBackend() error {
+	_, _, err := c.backendKind()
+	return err
+}
+
+// backendKind reads Backend.
+func (c Config) backendKind() (kind string, first *ExternalBackend, err error) {
+	switch choice := c.Backend; {
 	case strings.HasPrefix(choice, "mysql://"), strings.HasPrefix(choice, "unix:"):
-		return NoBackends, &ExternalBackend{URL: choice, Password: s.config.BackendPassword}, nil
+		return NoBackends, &ExternalBackend{URL: choice, Password: c.BackendPassword}, nil
 	case !slices.Contains([]string{"", "auto", "embedded", "mysqld"}, choice):
 		return "", nil, midas.Errorf(midas.Invalid, "unknown backend %q", redactURL(choice)).
 			WithHint("one of: auto, embedded, mysqld, mysql://user@host:port, unix:/path/to/socket")
-	case s.config.BackendPassword != "":
+	case c.BackendPassword != "":
 		return "", nil, midas.Errorf(midas.Invalid, "a password was given for a backend, and backend %q takes none", choice).
 			WithHint("name a server with --backend mysql://user@host:port or unix:/path/to/socket, or unset --backend-password-file and MIDAS_BACKEND_PASSWORD")
 	case choice == "mysqld" && backend.Installed() == "":
