@@ -107,15 +107,12 @@ func (c *cli) connect(ctx context.Context, want connection) error {
 	}
 	db := sql.OpenDB(conn)
 	defer db.Close()
-	if want.statement != "" && want.formatted {
-		return c.printResults(ctx, db, want.statement)
-	}
 	if want.statement != "" {
-		return printRows(ctx, db, want.statement, c.Out, output.IsTerminal(c.Out))
+		return c.Rows(ctx, db, want.statement, want.formatted)
 	}
 	var version string
 	if err := db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
-		return statementError(err)
+		return output.StatementError(err)
 	}
 	fmt.Fprintf(c.Out, "Connected!\n\nMySQL version: %s\n", output.Printable(version))
 	return nil

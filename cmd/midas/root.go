@@ -158,6 +158,11 @@ func (c *cli) finish(cmd *cobra.Command) {
 	}
 }
 
+// formatted tells whether an answer that is a text is wanted as data.
+func (c *cli) formatted(cmd *cobra.Command) bool {
+	return cmd.Flags().Changed("output") || c.Query != ""
+}
+
 // noArguments is for a command whose words are all flags.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

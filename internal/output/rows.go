@@ -1,4 +1,4 @@
-package main
+package output
 
 import (
 	"bufio"
@@ -9,15 +9,22 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/spf13/cobra"
 
 	"github.com/midas-mysql/midas"
-	"github.com/midas-mysql/midas/internal/output"
 )
 
 // escapeCell spells what would break a line of tab-separated text as the mysql client
 // does in batch mode.
 var escapeCell = strings.NewReplacer("\t", `\t`, "\n", `\n`, "\x00", `\0`, `\`, `\\`)
+
+// Rows runs statements and prints the rows of all of their results: as an answer, see
+// Print, or as the mysql client does in batch mode.
+func (t *Terminal) Rows(ctx context.Context, db *sql.DB, statements string, answer bool) error {
+	if answer {
+		return t.printResults(ctx, db, statements)
+	}
+	return printRows(ctx, db, statements, t.Out, IsTerminal(t.Out))
+}
 
 // printRows runs statements and writes the rows of all of their results, one line
 // each, tab-separated, NULL as NULL. A program gets the other bytes of a cell as they are,
@@ -25,7 +32,7 @@ var escapeCell = strings.NewReplacer("\t", `\t`, "\n", `\n`, "\x00", `\0`, `\`, 
 func printRows(ctx context.Context, db *sql.DB, statements string, w io.Writer, toTerminal bool) error {
 	rows, err := db.QueryContext(ctx, statements)
 	if err != nil {
-		return statementError(err)
+		return StatementError(err)
 	}
 	defer rows.Close()
 	out := bufio.NewWriter(w)
@@ -35,7 +42,7 @@ func printRows(ctx context.Context, db *sql.DB, statements string, w io.Writer, 
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return errors.Join(out.Flush(), statementError(err))
+		return errors.Join(out.Flush(), StatementError(err))
 	}
 	return out.Flush()
 }
@@ -43,7 +50,7 @@ func printRows(ctx context.Context, db *sql.DB, statements string, w io.Writer, 
 func printResult(rows *sql.Rows, out *bufio.Writer, toTerminal bool) error {
 	columns, err := rows.Columns()
 	if err != nil {
-		return statementError(err)
+		return StatementError(err)
 	}
 	cells := make([]sql.NullString, len(columns))
 	into := make([]any, len(columns))
@@ -52,7 +59,7 @@ func printResult(rows *sql.Rows, out *bufio.Writer, toTerminal bool) error {
 	}
 	for rows.Next() {
 		if err := rows.Scan(into...); err != nil {
-			return statementError(err)
+			return StatementError(err)
 		}
 		for i, cell := range cells {
 			if i > 0 {
@@ -62,7 +69,7 @@ func printResult(rows *sql.Rows, out *bufio.Writer, toTerminal bool) error {
 			case !cell.Valid:
 				out.WriteString("NULL")
 			case toTerminal:
-				out.WriteString(output.Printable(escapeCell.Replace(cell.String)))
+				out.WriteString(Printable(escapeCell.Replace(cell.String)))
 			default:
 				escapeCell.WriteString(out, cell.String)
 			}
@@ -72,40 +79,35 @@ func printResult(rows *sql.Rows, out *bufio.Writer, toTerminal bool) error {
 	return nil
 }
 
-// formatted tells whether an answer that is a text is wanted as data.
-func (c *cli) formatted(cmd *cobra.Command) bool {
-	return cmd.Flags().Changed("output") || c.Query != ""
-}
-
 // printResults runs statements and prints their rows as objects, values as texts.
-func (c *cli) printResults(ctx context.Context, db *sql.DB, statements string) error {
+func (t *Terminal) printResults(ctx context.Context, db *sql.DB, statements string) error {
 	rows, err := db.QueryContext(ctx, statements)
 	if err != nil {
-		return statementError(err)
+		return StatementError(err)
 	}
 	defer rows.Close()
 	var results []any
 	for more := true; more; more = rows.NextResultSet() {
 		columns, err := rows.Columns()
 		if err != nil {
-			return statementError(err)
+			return StatementError(err)
 		}
 		if len(columns) == 0 {
 			continue // of a statement that has no rows
 		}
 		result, err := objects(rows, columns)
 		if err != nil {
-			return statementError(err)
+			return StatementError(err)
 		}
 		results = append(results, result)
 	}
 	if err := rows.Err(); err != nil {
-		return statementError(err)
+		return StatementError(err)
 	}
 	if len(results) == 1 {
-		return c.Print(results[0])
+		return t.Print(results[0])
 	}
-	return c.Print(results)
+	return t.Print(results)
 }
 
 func objects(rows *sql.Rows, columns []string) ([]map[string]*string, error) {
@@ -127,9 +129,9 @@ func objects(rows *sql.Rows, columns []string) ([]map[string]*string, error) {
 	return all, nil
 }
 
-// statementError classes what the server said of a statement. Errors of connecting
+// StatementError classes what the server said of a statement. Errors of connecting
 // have a class already.
-func statementError(err error) error {
+func StatementError(err error) error {
 	var refusal *mysql.MySQLError
 	if errors.As(err, new(*midas.Error)) || !errors.As(err, &refusal) {
 		return err
