@@ -9,7 +9,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -120,6 +122,30 @@ type demo struct {
 	count int
 }
 
+// beneath is where the text of a step begins.
+const beneath = "                   "
+
+// folded has the text of a step go on beneath itself where it would leave a terminal of 80 columns.
+func folded(text string) string {
+	var b strings.Builder
+	column := len(beneath)
+	for i, word := range strings.Fields(output.Printable(text)) {
+		width := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case column+1+width > 80:
+			b.WriteString("\n" + beneath)
+			column = len(beneath)
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += width
+	}
+	return b.String()
+}
+
 // step does one thing and prints it with how long it took; detail is what a person
 // would want to know of the result.
 func (d *demo) step(title string, do func() (detail string, err error)) error {
@@ -131,9 +157,9 @@ func (d *demo) step(title string, do func() (detail string, err error)) error {
 	if err != nil {
 		mark = "FAILED"
 	}
-	fmt.Fprintf(d.out, "%2d  %7.1f ms  %-6s  %s\n", d.count, float64(took.Microseconds())/1000, mark, output.Printable(title))
+	fmt.Fprintf(d.out, "%2d %7.1f ms  %-2s  %s\n", d.count, float64(took.Microseconds())/1000, mark, folded(title))
 	if detail != "" {
-		fmt.Fprintf(d.out, "                        %s\n", output.Printable(detail))
+		fmt.Fprintf(d.out, "%s%s\n", beneath, folded(detail))
 	}
 	if err != nil {
 		return midas.Errorf(midas.CodeOf(err), "demo step %d, %s: %w", d.count, title, err).WithHint("%s", midas.HintOf(err))

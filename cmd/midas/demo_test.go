@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -57,4 +58,16 @@ func whatIsThere(t *testing.T, db *sql.DB) (all []string) {
 		t.Fatalf("%d accounts and schemas, %v", len(all), err)
 	}
 	return all
+}
+
+func TestDemoFits80Columns(t *testing.T) {
+	var out, errs bytes.Buffer
+	if code := (program{[]string{"demo", "--backend", "auto"}, strings.NewReader(""), &out, &errs}).Run(t.Context()); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, &out, &errs)
+	}
+	for line := range strings.Lines(out.String()) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
 }
