@@ -78,6 +78,16 @@ func HintOf(err error) string {
 	return ""
 }
 
+// Explained returns err with the next step in its text, for those who show nothing but that: a
+// program that uses a package of midas knows of no hints.
+func Explained(err error) error {
+	hint := HintOf(err)
+	if hint == "" {
+		return err
+	}
+	return &Error{Code: CodeOf(err), Message: err.Error() + " (" + hint + ")", Err: err}
+}
+
 // HintAttr is the attribute "hint" for a log line that has err: its reader must act, and an
 // error's text is without the next step. Where err carries none it is empty, which handlers
 // leave out.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"os"
 	"reflect"
 	"sync"
 	"time"
@@ -38,6 +39,18 @@ func WithCredential(credential azcore.TokenCredential) Option {
 	return func(c *connector) (err error) {
 		c.tokens, err = tokensource.New(tokensource.Config{Credential: credential})
 		return err
+	}
+}
+
+// ManagedIdentity takes the tokens of the machine's managed identity, whatever host is connected
+// to. clientID names a user-assigned identity; "" is the one that the machine's endpoint chooses.
+func ManagedIdentity(clientID string) Option {
+	return func(c *connector) error {
+		credential, err := tokensource.ManagedIdentity(tokensource.ManagedIdentityConfig{ClientID: clientID})
+		if err != nil {
+			return err
+		}
+		return WithCredential(credential)(c)
 	}
 }
 
@@ -80,9 +93,21 @@ var _ driver.Connector = (*connector)(nil)
 // is absent means a verified certificate for the host of cfg.Addr; "false",
 // "preferred", "skip-verify" and the like are refused as Invalid (InsecureTransport).
 //
-// Without WithCredential or WithTokens the workload's own identity is used, as
-// tokensource.FromEnvironment finds it.
+// Without an option that says where tokens come from, the workload's own identity is used, as
+// tokensource.FromEnvironment finds it. Where the environment names none, and the host of
+// cfg.Addr is one of Azure Database for MySQL, it is the managed identity of this virtual
+// machine; for no other host is a metadata endpoint asked that nobody named.
+//
+// Errors have the next step in their text.
 func New(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
+	c, err := newConnector(cfg, opts)
+	if err != nil {
+		return nil, midas.Explained(err)
+	}
+	return c, nil
+}
+
+func newConnector(cfg *mysql.Config, opts []Option) (*connector, error) {
 	if cfg == nil {
 		return nil, midas.Errorf(midas.Invalid, "connector: no configuration").
 			WithHint("make one with mysql.NewConfig and set Net, Addr and User")
@@ -104,15 +129,7 @@ func New(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 		return nil, err
 	}
 	if c.tokens == nil {
-		credential, err := tokensource.FromEnvironment("")
-		if midas.CodeOf(err) == midas.NotFound {
-			return nil, midas.Errorf(midas.Invalid, "connector: no credential, and %w", err).
-				WithHint("pass connector.WithCredential, for example with azidentity.NewManagedIdentityCredential")
-		}
-		if err != nil {
-			return nil, err
-		}
-		if err := WithCredential(credential)(c); err != nil {
+		if err := c.ownIdentity(); err != nil {
 			return nil, err
 		}
 	}
@@ -126,6 +143,22 @@ func New(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 	return c, nil
 }
 
+// ownIdentity takes the tokens from what this process is.
+func (c *connector) ownIdentity() error {
+	credential, err := tokensource.FromEnvironment("")
+	if midas.CodeOf(err) == midas.NotFound && AzureHost(c.cfg.Addr) {
+		return ManagedIdentity(os.Getenv("AZURE_CLIENT_ID"))(c)
+	}
+	if midas.CodeOf(err) == midas.NotFound {
+		return midas.Errorf(midas.Invalid, "connector: no credential, and %w", err).
+			WithHint("run the program with midas vm run or under midas env, or pass connector.ManagedIdentity or connector.WithCredential")
+	}
+	if err != nil {
+		return err
+	}
+	return WithCredential(credential)(c)
+}
+
 // Connect opens one connection with a token that is valid now. When the server says
 // no, it tries once more with another token: the first one may have been revoked, or
 // signed with a key that the server has put away. A new token is asked for once a minute
@@ -133,7 +166,7 @@ func New(cfg *mysql.Config, opts ...Option) (driver.Connector, error) {
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	token, err := c.tokens.Token(ctx)
 	if err != nil {
-		return nil, err
+		return nil, midas.Explained(err)
 	}
 	conn, err := c.connect(ctx, token)
 	var refusal *mysql.MySQLError

@@ -103,7 +103,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		"a password":         {func(c *mysql.Config) { c.Passwd = "hunter2" }, []Option{WithTokens(&tokens{})}, "has a password"},
 		"an unknown name":    {func(c *mysql.Config) { c.TLSConfig = "nobody-registered-this" }, []Option{WithTokens(&tokens{})}, "nobody-registered-this"},
-		"no credential":      {func(*mysql.Config) {}, nil, "no credential"},
+		"no credential":      {func(c *mysql.Config) { c.Addr = "db.example:3306" }, nil, "no credential"},
+		"what to do":         {func(c *mysql.Config) { c.Addr = "db.example:3306" }, nil, "(run the program with midas vm run"},
 		"a nil credential":   {func(*mysql.Config) {}, []Option{WithCredential(nil)}, "no credential"},
 		"no tokens":          {func(*mysql.Config) {}, []Option{WithTokens(nil)}, "no tokens"},
 		"a nil source":       {func(*mysql.Config) {}, []Option{WithTokens((*tokensource.Source)(nil))}, "no tokens"},
@@ -127,7 +128,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestNewWithoutConfiguration(t *testing.T) {
-	if _, err := New(nil, WithTokens(&tokens{})); midas.CodeOf(err) != midas.Invalid || midas.HintOf(err) == "" {
+	if _, err := New(nil, WithTokens(&tokens{})); midas.CodeOf(err) != midas.Invalid || !strings.Contains(err.Error(), "(make one with mysql.NewConfig") {
 		t.Errorf("error %v; want class %q and what to do", err, midas.Invalid)
 	}
 }

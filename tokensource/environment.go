@@ -19,7 +19,7 @@ import (
 //
 // clientID chooses a user-assigned identity; empty means AZURE_CLIENT_ID, and without
 // that the system-assigned one. On a real Azure VM nothing in the environment says so:
-// give azidentity's ManagedIdentityCredential there. An environment that names no
+// use ManagedIdentity there. An environment that names no
 // workload is an error of class midas.NotFound.
 func FromEnvironment(clientID string) (azcore.TokenCredential, error) {
 	if clientID == "" {
@@ -27,15 +27,7 @@ func FromEnvironment(clientID string) (azcore.TokenCredential, error) {
 	}
 	switch {
 	case os.Getenv("IDENTITY_ENDPOINT") != "" && os.Getenv("IDENTITY_HEADER") != "", os.Getenv("MIDAS_VM") != "":
-		options := &azidentity.ManagedIdentityCredentialOptions{}
-		if clientID != "" {
-			options.ID = azidentity.ClientID(clientID)
-		}
-		credential, err := azidentity.NewManagedIdentityCredential(options)
-		if err != nil {
-			return nil, midas.Errorf(midas.Invalid, "managed identity: %w", err)
-		}
-		return credential, nil
+		return ManagedIdentity(ManagedIdentityConfig{ClientID: clientID})
 	case os.Getenv("AZURE_FEDERATED_TOKEN_FILE") != "":
 		credential, err := azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
 			ClientID:                 clientID,
@@ -47,7 +39,7 @@ func FromEnvironment(clientID string) (azcore.TokenCredential, error) {
 		return credential, nil
 	}
 	return nil, midas.Errorf(midas.NotFound, "the environment names no workload: neither IDENTITY_ENDPOINT with IDENTITY_HEADER, nor MIDAS_VM, nor AZURE_FEDERATED_TOKEN_FILE is set").
-		WithHint("run the program with midas vm run or under midas env, or choose a credential of azidentity")
+		WithHint("run the program with midas vm run or under midas env, or choose a credential: tokensource.ManagedIdentity on a virtual machine of Azure")
 }
 
 // privateAuthority reports whether an authority is none of Microsoft's, so that

@@ -104,7 +104,7 @@ func (s *Source) Token(ctx context.Context) (midas.Token, error) {
 	select {
 	case r := <-fetched:
 		if r.Err != nil {
-			return midas.Token{}, midas.Errorf(classOf(r.Err), "get a token for %s: %w", s.scope, r.Err)
+			return midas.Token{}, s.failed(r.Err)
 		}
 		fresh := r.Val.(azcore.AccessToken)
 		if end := fresh.ExpiresOn; !end.IsZero() && !s.now().Before(end) {
@@ -115,6 +115,18 @@ func (s *Source) Token(ctx context.Context) (midas.Token, error) {
 	case <-ctx.Done():
 		return midas.Token{}, midas.Errorf(midas.Unavailable, "get a token for %s: %w", s.scope, context.Cause(ctx))
 	}
+}
+
+// severalIdentities is what the metadata endpoints of Azure, and midas's, say to a machine of which
+// they cannot know the identity that is meant.
+const severalIdentities = "Multiple user assigned identities exist"
+
+func (s *Source) failed(err error) error {
+	explained := midas.Errorf(classOf(err), "get a token for %s: %w", s.scope, err)
+	if strings.Contains(err.Error(), severalIdentities) {
+		return explained.WithHint("this machine has several identities: say which with AZURE_CLIENT_ID, or in the program with its client id")
+	}
+	return explained
 }
 
 // usable reports whether a token lasts long enough to connect with it.
