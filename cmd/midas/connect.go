@@ -32,7 +32,9 @@ import (
 type connection struct {
 	host, port, user, database, statement string
 	clientID                              string
-	formatted                             bool // rows as --output and --query say
+	managedIdentity                       bool
+	tokenHost                             string // that may have a token of this machine, beside Azure's
+	formatted                             bool   // rows as --output and --query say
 }
 
 // suffix is the server that the user name ends with, as the gateway takes it: user@server.
@@ -67,12 +69,16 @@ what answers, or run statements and print the rows, tab-separated; with --output
 with a verified certificate, or none.
 
 Without --host it connects to the gateway of the running midas; the operator connects
-as the server's administrator unless --user says otherwise.`,
+as the server's administrator unless --user says otherwise. With --host and --user no
+midas need run here: the token is that of whom midas login has signed in, or with
+--managed-identity that of this machine, a virtual machine of Azure for one. Such a token
+goes to the names of Azure Database for MySQL, and to what --token-host names.`,
 		Example: `  midas connect
   midas connect -e 'SELECT CURRENT_USER()'
   midas connect -e 'SHOW DATABASES' --output table
   midas connect -e "CREATE AADUSER 'myuser' IDENTIFIED BY '$CLIENT_ID'"
-  midas vm run myVM -- midas connect -h mydb.mysql.database.azure.com -u myuser`,
+  midas vm run myVM -- midas connect -h mydb.mysql.database.azure.com -u myuser
+  midas vm run myVM -- midas connect --managed-identity -h mydb.mysql.database.azure.com -u myuser`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			want.formatted = c.formatted(cmd)
 			return c.connect(cmd.Context(), want)
@@ -85,12 +91,14 @@ as the server's administrator unless --user says otherwise.`,
 	flags.StringVarP(&want.database, "database", "D", "", "database to use")
 	flags.StringVarP(&want.statement, "execute", "e", "", "run these statements and print the rows")
 	flags.StringVar(&want.clientID, "client-id", "", "which user-assigned identity of the workload")
+	flags.BoolVar(&want.managedIdentity, "managed-identity", false, "as the managed identity of this machine, whatever else it is signed in as")
+	flags.StringVar(&want.tokenHost, "token-host", "", "host, besides Azure's, that may be sent this machine's token")
 	flags.Bool("help", false, "help for connect") // -h is the host, as in mysql
 	return cmd
 }
 
 func (c *cli) connect(ctx context.Context, want connection) error {
-	credential, workload, err := c.Credential(want.clientID)
+	credential, workload, err := c.credentialFor(want)
 	if err != nil {
 		return err
 	}
@@ -116,6 +124,23 @@ func (c *cli) connect(ctx context.Context, want connection) error {
 	}
 	fmt.Fprintf(c.Out, "Connected!\n\nMySQL version: %s\n", output.Printable(version))
 	return nil
+}
+
+// credentialFor is whose token it is, and whether that is a workload's.
+func (c *cli) credentialFor(want connection) (_ azcore.TokenCredential, workload bool, err error) {
+	switch {
+	case !want.managedIdentity && want.tokenHost != "":
+		return nil, false, usage.Errorf("--token-host is for --managed-identity")
+	case !want.managedIdentity:
+		return c.Credential(want.clientID)
+	case want.host == "":
+		return nil, false, usage.Errorf("missing --host/-h").WithHint("say which server is to have the token of this machine")
+	case !connector.AzureHost(want.host) && !strings.EqualFold(want.host, want.tokenHost):
+		return nil, false, usage.Errorf("%s is no name of Azure Database for MySQL, and would be sent a token of this machine's managed identity", want.host).
+			WithHint("if it is to have one: --token-host %s", want.host)
+	}
+	credential, err := armclient.ManagedIdentity(want.clientID)
+	return credential, true, err
 }
 
 // connectConfig decides where to connect, and as which user.
@@ -170,8 +195,18 @@ func (c *cli) addressOf(want connection) string {
 // completeAsOperator knows what only the control endpoint tells: that a server's name
 // is at the gateway here, and who its administrator is.
 func (c *cli) completeAsOperator(ctx context.Context, want *connection, address *string) error {
+	elsewhere, err := c.Elsewhere()
+	switch {
+	case err != nil:
+		return err
+	case elsewhere && want.host == "":
+		return usage.Errorf("missing --host/-h: the command line is signed in to a midas that does not run with this state").
+			WithHint("name the gateway, and its port with -P")
+	case elsewhere && want.user != "":
+		return nil
+	}
 	running, err := statedir.ReadRunning(c.StateDir)
-	if err != nil {
+	if err != nil && !elsewhere {
 		return armclient.NotRunning(err)
 	}
 	a, err := c.Client()
@@ -184,6 +219,7 @@ func (c *cli) completeAsOperator(ctx context.Context, want *connection, address 
 	}
 	chosen := want.choose(servers)
 	switch {
+	case elsewhere: // at the host
 	case chosen != nil && (want.host == "" || chosen.Called(want.host)):
 		*address = running.MySQLOf(chosen.Name)
 	case want.host == "":
@@ -219,9 +255,15 @@ func (c *cli) roots() (*x509.CertPool, error) {
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
-	authority, err := os.ReadFile(statedir.CAPath(c.StateDir))
-	if err == nil && !roots.AppendCertsFromPEM(authority) {
-		return nil, midas.Errorf(midas.Invalid, "certificate authority %s: no PEM certificate", statedir.CAPath(c.StateDir))
+	files := []string{statedir.CAPath(c.StateDir)}
+	if signedIn, err := c.SignedIn(); err == nil && signedIn.CA != "" {
+		files = append(files, signedIn.CA)
+	}
+	for _, file := range files {
+		authority, err := os.ReadFile(file)
+		if err == nil && !roots.AppendCertsFromPEM(authority) {
+			return nil, midas.Errorf(midas.Invalid, "certificate authority %s: no PEM certificate", file)
+		}
 	}
 	return roots, nil
 }

@@ -17,7 +17,7 @@ import (
 func (c *cli) newTokenCommand() *cobra.Command {
 	var (
 		resource, clientID string
-		decode             bool
+		decode, managed    bool
 	)
 	cmd := &cobra.Command{
 		Use:   "token",
@@ -34,6 +34,9 @@ MYSQL_PWD or with --password=.`,
   midas token --decode --query exp`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			credential, _, err := c.Credential(clientID)
+			if managed {
+				credential, err = armclient.ManagedIdentity(clientID)
+			}
 			if err != nil {
 				return err
 			}
@@ -57,6 +60,7 @@ MYSQL_PWD or with --password=.`,
 	}
 	cmd.Flags().StringVar(&resource, "resource", midas.Resource, "what the token is for")
 	cmd.Flags().StringVar(&clientID, "client-id", "", "which user-assigned identity of the workload")
+	cmd.Flags().BoolVar(&managed, "managed-identity", false, "of this machine's managed identity, a virtual machine of Azure for one, whatever else it is signed in as")
 	cmd.Flags().BoolVar(&decode, "decode", false, "print the claims instead; the token is not verified")
 	return cmd
 }

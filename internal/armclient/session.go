@@ -82,6 +82,22 @@ func (s *Session) Credential(clientID string) (_ azcore.TokenCredential, workloa
 	return credential, false, err
 }
 
+// Elsewhere tells whether the command line is signed in to a control endpoint that is not the
+// midas of this state.
+func (s *Session) Elsewhere() (bool, error) {
+	login, err := ReadLogin(s.StateDir)
+	if login == nil || err != nil {
+		return false, err
+	}
+	running, err := statedir.ReadRunning(s.StateDir)
+	return err != nil || running.Control != login.Control, nil
+}
+
+// ManagedIdentity is the credential of this machine's managed identity, which somebody asked for.
+func ManagedIdentity(clientID string) (azcore.TokenCredential, error) {
+	return tokensource.ManagedIdentity(tokensource.ManagedIdentityConfig{ClientID: clientID})
+}
+
 // operatorCredential gets the operator's tokens from the issuer, and explains why it
 // cannot in the words of the other commands.
 type operatorCredential struct {
