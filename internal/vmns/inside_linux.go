@@ -165,9 +165,8 @@ func mountHosts(file string) error {
 	return forgetNameServers()
 }
 
-// forgetNameServers leaves a resolver only this machine to ask, where nobody listens:
-// a name that is not in hosts is refused at once, where asking a server that cannot be
-// reached from here would take its time-outs.
+// forgetNameServers leaves a resolver only this machine to ask, which knows no name: asking a
+// server that cannot be reached from here would take its time-outs.
 func forgetNameServers() error {
 	target, err := filepath.EvalSymlinks("/etc/resolv.conf")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -182,8 +181,8 @@ func forgetNameServers() error {
 	return nil
 }
 
-// handOver binds the listeners here, where their addresses are, and gives them to
-// the outside half, where the network is.
+// handOver binds the listeners here, where their addresses are, and the socket of the name
+// server, and gives them to the outside half, where the network is.
 func handOver(listen []string) error {
 	var fds []int
 	for _, address := range listen {
@@ -199,6 +198,17 @@ func handOver(listen []string) error {
 		defer f.Close()
 		fds = append(fds, int(f.Fd()))
 	}
+	names, err := net.ListenPacket("udp4", nameServer)
+	if err != nil {
+		return err
+	}
+	defer names.Close()
+	f, err := names.(*net.UDPConn).File()
+	if err != nil {
+		return fmt.Errorf("hand over %s: %w", nameServer, err)
+	}
+	defer f.Close()
+	fds = append(fds, int(f.Fd()))
 	if err := unix.Sendmsg(insideSocket, []byte("{}"), unix.UnixRights(fds...), nil, 0); err != nil {
 		return fmt.Errorf("hand over listeners: %w", err)
 	}

@@ -92,10 +92,12 @@ func run(ctx context.Context, cfg Config, flags uintptr) (int, error) {
 		}
 	}()
 
-	listeners, err := receiveListeners(ours, len(cfg.Forwards))
+	listeners, names, err := receiveListeners(ours, len(cfg.Forwards))
 	if err != nil {
 		return 0, err
 	}
+	defer names.Close()
+	go refuseNames(names)
 	os.Remove(hosts.Name()) // it is mounted; killed from here on, we leave nothing behind
 	defer serve(cfg.Forwards, listeners)()
 	if code, err := release(ours); err != nil {
@@ -163,9 +165,10 @@ func socketPair() (*net.UnixConn, *os.File, error) {
 	return conn.(*net.UnixConn), theirs, nil
 }
 
-// receiveListeners takes the sockets that the inside half has bound.
-func receiveListeners(conn *net.UnixConn, want int) ([]net.Listener, error) {
-	rep, fds, err := receive(conn, want)
+// receiveListeners takes the sockets that the inside half has bound: so many listeners, and
+// the name server's.
+func receiveListeners(conn *net.UnixConn, want int) (_ []net.Listener, names net.PacketConn, err error) {
+	rep, fds, err := receive(conn, want+1)
 	files := make([]*os.File, len(fds))
 	for i, fd := range fds {
 		files[i] = os.NewFile(uintptr(fd), "listener")
@@ -173,26 +176,30 @@ func receiveListeners(conn *net.UnixConn, want int) ([]net.Listener, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case rep.Problem != "" && rep.Forbidden:
-		return nil, midas.Errorf(midas.Unavailable, "%w (%s)", ErrForbidden, rep.Problem)
+		return nil, nil, midas.Errorf(midas.Unavailable, "%w (%s)", ErrForbidden, rep.Problem)
 	case rep.Problem != "":
-		return nil, midas.Errorf(midas.Internal, "set up network namespace: %s", rep.Problem)
-	case len(files) != want:
-		return nil, midas.Errorf(midas.Internal, "set up network namespace: %d listeners instead of %d", len(files), want)
+		return nil, nil, midas.Errorf(midas.Internal, "set up network namespace: %s", rep.Problem)
+	case len(files) != want+1:
+		return nil, nil, midas.Errorf(midas.Internal, "set up network namespace: %d sockets instead of %d", len(files), want+1)
+	}
+	if names, err = net.FilePacketConn(files[want]); err != nil {
+		return nil, nil, midas.Errorf(midas.Internal, "name server of network namespace: %w", err)
 	}
 	var out []net.Listener
-	for _, f := range files {
+	for _, f := range files[:want] {
 		l, err := net.FileListener(f)
 		if err != nil {
+			names.Close()
 			for _, l := range out {
 				l.Close()
 			}
-			return nil, midas.Errorf(midas.Internal, "listener of network namespace: %w", err)
+			return nil, nil, midas.Errorf(midas.Internal, "listener of network namespace: %w", err)
 		}
 		out = append(out, l)
 	}
-	return out, nil
+	return out, names, nil
 }
 
 func receive(conn *net.UnixConn, fds int) (report, []int, error) {
