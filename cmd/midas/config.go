@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/midas-mysql/midas/internal/azcli"
+	"github.com/midas-mysql/midas/internal/output"
 	"github.com/midas-mysql/midas/internal/usage"
 )
 
@@ -45,7 +47,7 @@ func configure(cmd *cobra.Command) error {
 			failed = setFlag(cmd, f, []string{value}, envName(f.Name))
 		} else if key := settingFor(settings, cmd, f.Name); key != "" {
 			f.Annotations = withAnnotation(f.Annotations, fromFile)
-			failed = setFlag(cmd, f, valuesOf(settings[key]), "setting "+key)
+			failed = setFlag(cmd, f, valuesOf(settings[key].value), settings[key].from)
 		}
 	})
 	return failed
@@ -76,20 +78,26 @@ func configureAgain(cmd *cobra.Command, names ...string) error {
 		}
 		key, values := settingFor(settings, cmd, name), []string{f.DefValue}
 		if key != "" {
-			values = valuesOf(settings[key])
+			values = valuesOf(settings[key].value)
 		}
 		f.Annotations = withAnnotation(f.Annotations, fromFile)
-		if err := setFlag(cmd, f, values, "setting "+key); err != nil {
+		if err := setFlag(cmd, f, values, settings[key].from); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// setting is a value of the settings file, and where it stands there.
+type setting struct {
+	value any
+	from  string // "FILE, line N: setting KEY"
+}
+
 // readSettings reads the file named by --config or MIDAS_CONFIG, if any. Its values are under
 // the words that lead to them, joined by full stops. It refuses a setting that no command
 // knows: a misspelt one must not be passed over in silence.
-func readSettings(cmd *cobra.Command) (map[string]any, error) {
+func readSettings(cmd *cobra.Command) (map[string]setting, error) {
 	path := settingsPath(cmd)
 	if path == "" {
 		return nil, nil
@@ -98,16 +106,19 @@ func readSettings(cmd *cobra.Command) (map[string]any, error) {
 	if err != nil {
 		return nil, usage.Errorf("read settings: %v", err)
 	}
-	var sections map[string]any
-	if err := yaml.Unmarshal(text, &sections); err != nil {
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil {
 		return nil, usage.Errorf("settings file %s is not YAML: %v", path, err)
 	}
-	delete(sections, serversKey) // which midas up reads
-	settings := map[string]any{}
-	flatten("", sections, settings)
+	settings := map[string]setting{}
+	if len(document.Content) > 0 && document.Content[0].Tag != "!!null" {
+		if err := flatten(path, "", document.Content[0], settings); err != nil {
+			return nil, err
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(settings)) {
 		if !settingKnown(cmd.Root(), strings.Split(key, ".")) {
-			return nil, usage.Errorf("settings file %s: no command knows %q", path, key).
+			return nil, usage.Errorf("settings file %s: no command knows it", settings[key].from).
 				WithHint("a setting is a flag's name without dashes in front, alone or in a section named after its command")
 		}
 	}
@@ -127,15 +138,36 @@ func settingsPath(cmd *cobra.Command) string {
 }
 
 // flatten puts what sections hold into settings, each value under its whole key. A section
-// without any is kept, to be refused.
-func flatten(prefix string, sections, settings map[string]any) {
-	for name, value := range sections {
-		if inner, is := value.(map[string]any); is && len(inner) > 0 {
-			flatten(prefix+name+".", inner, settings)
-		} else {
-			settings[prefix+name] = value
+// without any is kept, to be refused; the list of servers is for midas up to read.
+func flatten(path, prefix string, sections *yaml.Node, settings map[string]setting) error {
+	if sections.Kind == yaml.AliasNode {
+		sections = sections.Alias
+	}
+	if sections.Kind != yaml.MappingNode {
+		return usage.Errorf("settings file %s, line %d: it should be names and values, as in: state: /var/lib/midas", path, sections.Line)
+	}
+	for i := 0; i+1 < len(sections.Content); i += 2 {
+		name, value := sections.Content[i], sections.Content[i+1]
+		key := prefix + name.Value
+		inner := value
+		if inner.Kind == yaml.AliasNode {
+			inner = inner.Alias
+		}
+		switch {
+		case key == serversKey:
+		case inner.Kind == yaml.MappingNode && len(inner.Content) > 0:
+			if err := flatten(path, key+".", inner, settings); err != nil {
+				return err
+			}
+		default:
+			one := setting{from: fmt.Sprintf("%s, line %d: setting %s", path, name.Line, key)}
+			if err := value.Decode(&one.value); err != nil {
+				return usage.Errorf("settings file %s: %v", one.from, err)
+			}
+			settings[key] = one
 		}
 	}
+	return nil
 }
 
 // settingKnown reports whether the last word of path is a flag of the command that
@@ -162,7 +194,7 @@ func settingKnown(cmd *cobra.Command, path []string) bool {
 
 // settingFor returns the key that holds the value of a flag of cmd: from the nearest
 // section outwards, or "".
-func settingFor(settings map[string]any, cmd *cobra.Command, flag string) string {
+func settingFor(settings map[string]setting, cmd *cobra.Command, flag string) string {
 	sections := strings.Fields(cmd.CommandPath())[1:]
 	for n := len(sections); n >= 0; n-- {
 		key := strings.Join(append(sections[:n:n], flag), ".")
@@ -201,4 +233,34 @@ func setFlag(cmd *cobra.Command, f *pflag.Flag, values []string, from string) er
 // envName is the environment variable of a flag.
 func envName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// otherVariables are those that begin as settings do and are none.
+var otherVariables = []string{"MIDAS_VM", passwordVariable}
+
+// warnOfVariables tells of variables that no command knows: a misspelt one must not be passed
+// over in silence. It does not keep a command from running, since it may be another program's.
+func warnOfVariables(root *cobra.Command, w io.Writer) {
+	known := slices.Clone(otherVariables)
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		note := func(f *pflag.Flag) { known = append(known, envName(f.Name)) }
+		cmd.Flags().VisitAll(note)
+		cmd.PersistentFlags().VisitAll(note)
+		for _, child := range cmd.Commands() {
+			visit(child)
+		}
+	}
+	visit(root)
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, "MIDAS_TEST_") || slices.Contains(known, name) {
+			continue
+		}
+		like := ""
+		if near := nearest(name, known); near != "" {
+			like = "; did you mean " + near + "?"
+		}
+		fmt.Fprintf(w, "midas: warning: the variable %s is no setting%s\n", output.Printable(name), like)
+	}
 }

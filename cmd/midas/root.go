@@ -191,6 +191,7 @@ func (c *cli) newHelpCommand() *cobra.Command {
 
 // prepare completes the global flags before a command runs.
 func (c *cli) prepare(cmd *cobra.Command) (err error) {
+	warnOfVariables(cmd.Root(), c.Err)
 	if err := configure(cmd); err != nil {
 		return err
 	}
