@@ -47,5 +47,5 @@ func TestNoStepOfTheDemoReachesTheTerminal(t *testing.T) {
 	if err := d.step(hostileText, func() (string, error) { return hostileText, nil }); err != nil {
 		t.Fatal(err)
 	}
-	shownSafely(t, "demo", out.String(), 2)
+	shownSafely(t, "demo", strings.ReplaceAll(out.String(), "\n"+beneath, " "), 1)
 }

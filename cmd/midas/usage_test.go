@@ -59,7 +59,7 @@ func TestUsageErrors(t *testing.T) {
 		{"group show -n g -o xml", "--output \"xml\" is not a format\nhint: formats: json,"},
 		{"group show -n g --query [", "--query \"[\": "},
 		{"group list --subscription other", "subscription \"other\" is not this midas's\nhint: "},
-		{"group list extra", "unknown command \"extra\" for \"midas group list\""},
+		{"group list extra", "midas group list takes no argument, and \"extra\" is one"},
 		{"group delete -n g", "cannot ask whether to delete resource group g with all that it holds: standard input is not a terminal\nhint: add --yes"},
 		{"vm delete -g g -n v", "cannot ask whether to delete VM v"},
 		{"mysql flexible-server delete -g g -n db", "cannot ask whether to delete server db"},
