@@ -89,6 +89,7 @@ func errNoRoute(segments []string, version string) *armError {
 // reasons are the causes for which ARM has a code of their own.
 var reasons = map[error]armError{
 	directory.ErrNoGroup:           {status: http.StatusNotFound, code: "ResourceGroupNotFound"},
+	directory.ErrNoIdentityIDs:     {status: http.StatusBadRequest, code: "MissingIdentityIds"},
 	directory.ErrNoIdentity:        {status: http.StatusBadRequest, code: "FailedIdentityOperation"},
 	directory.ErrNoRole:            {status: http.StatusNotFound, code: "RoleDefinitionDoesNotExist"},
 	directory.ErrNoPrincipal:       {status: http.StatusBadRequest, code: "PrincipalNotFound"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/midas-mysql/midas"
@@ -80,10 +81,27 @@ func (d *Directory) assign(ctx context.Context, tx *sql.Tx, r Resource, p Identi
 			return err
 		}
 	}
+	if user && len(p.UserAssigned) == 0 { // one that takes the last away says enough
+		var n int
+		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM assigned WHERE host = ?`, r.row).Scan(&n); err != nil {
+			return err
+		}
+		if n == 0 {
+			return missingIdentities(p.Type)
+		}
+	}
 	if given {
 		return d.setSystem(ctx, tx, r, system)
 	}
 	return nil
+}
+
+// missingIdentities is for a type that means identities of which none are left.
+func missingIdentities(kinds string) error {
+	return &midas.Error{
+		Code: midas.Invalid, Err: ErrNoIdentityIDs, Property: "identity",
+		Message: fmt.Sprintf("The identity ids must not be null or empty for '%s' identity type.", clip.Text(kinds)),
+	}
 }
 
 // assignOne gives r the user-assigned identity id, or takes it away. Taking away

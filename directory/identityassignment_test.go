@@ -75,6 +75,25 @@ func TestUpdateVMIdentity(t *testing.T) {
 	}
 }
 
+// A type that means identities names some, or there are some already.
+func TestIdentitiesOfWhichThereAreNone(t *testing.T) {
+	d, ctx := fresh(t), t.Context()
+	for _, kinds := range []string{"UserAssigned", "SystemAssigned, UserAssigned"} {
+		_, _, err := d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus", Identity: &IdentityPatch{Type: kinds}})
+		if wantCode(t, err, midas.Invalid); !errors.Is(err, ErrNoIdentityIDs) {
+			t.Errorf("%s: %v", kinds, err)
+		}
+	}
+	_, err := d.GetVM(ctx, "rg", "vm")
+	wantCode(t, err, midas.NotFound)
+	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)
+	must(t)(err)
+	vm, _, err := d.PutVM(ctx, nil, "rg", "vm", Change{Location: "eastus", Identity: users(m.ID)})
+	must(t)(err)
+	_, err = d.UpdateVMIdentity(ctx, vm.ID, IdentityPatch{"UserAssigned", map[string]bool{m.ID: false}})
+	must(t)(err)
+}
+
 func TestUpdateVMIdentityRefuses(t *testing.T) {
 	d, ctx := fresh(t), t.Context()
 	m, _, err := d.PutIdentity(ctx, nil, "rg", "app", "eastus", nil)

@@ -13,6 +13,8 @@ import (
 var (
 	// ErrNoGroup: the resource group does not exist.
 	ErrNoGroup = errors.New("resource group not found")
+	// ErrNoIdentityIDs: a request says that there are user-assigned identities, and names none.
+	ErrNoIdentityIDs = errors.New("no user-assigned identities are named")
 	// ErrNoIdentity: a user-assigned identity that a request names does not exist.
 	ErrNoIdentity = errors.New("user-assigned identity not found")
 	// ErrNoObject: a user, group, application or service principal does not exist.
