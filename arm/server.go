@@ -18,6 +18,7 @@ func (a *API) showServer(s directory.Server) any {
 	if assigned := showAssigned(nil, s.UserAssigned); assigned != nil {
 		out["identity"] = assigned
 	}
+	complete(out, serverDefaults())
 	return out
 }
 

@@ -31,6 +31,11 @@ is Bearer az account get-access-token --resource https://ossrdbms-aad.database.w
 is mydb az rest --method put --url "$GROUP/providers/Microsoft.DBforMySQL/flexibleServers/mydb?api-version=2021-12-01-preview" \
 	--body '{"location": "eastus", "properties": {"version": "8.0.21"}}' --query name --output tsv
 is mydb.mysql.database.azure.com az mysql flexible-server show --resource-group myResourceGroup --name mydb --query fullyQualifiedDomainName --output tsv
+# What az reads of a server, and fails without.
+is '*mydb*' az mysql flexible-server list --resource-group myResourceGroup --output table
+is blue az mysql flexible-server update --resource-group myResourceGroup --name mydb --tags team=blue --only-show-errors --query tags.team --output tsv
+is 7 az mysql flexible-server update --resource-group myResourceGroup --name mydb --only-show-errors --query backup.backupRetentionDays --output tsv
+refused 1 'private access' az mysql flexible-server firewall-rule list --resource-group myResourceGroup --name mydb
 ADMIN=$(az identity show --ids $RESOURCE_ID --query principalId --output tsv)
 mysql='az mysql flexible-server'
 scope='--resource-group myResourceGroup --server-name mydb'
