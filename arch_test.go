@@ -36,6 +36,7 @@ var levels = []struct {
 			"internal/confine",
 			"internal/connections",
 			"internal/feed",
+			"internal/guid",
 			"internal/injection",
 			"internal/keyfile",
 			"internal/keystrength",

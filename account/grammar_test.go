@@ -28,6 +28,7 @@ var wellFormed = []struct {
 	{"group with spaces", `CREATE AADUSER 'Group With Spaces'`, Options{}, CreateUser{Name: "Group With Spaces", Host: "%"}, ""},
 	{"client id, after SET in one text", setOff + `; CREATE AADUSER 'myuser' IDENTIFIED BY '` + idA + `';`, Options{}, SetValidate{}, " CREATE AADUSER 'myuser' IDENTIFIED BY '" + idA + "';"},
 	{"client id", `CREATE AADUSER 'myuser' IDENTIFIED BY '` + strings.ToUpper(idB) + `';`, Options{}, CreateUser{Name: "myuser", Host: "%", ID: idB}, ""},
+	{"client id in braces, without hyphens", `CREATE AADUSER 'myuser' IDENTIFIED BY '{` + strings.ReplaceAll(idB, "-", "") + `}'`, Options{}, CreateUser{Name: "myuser", Host: "%", ID: idB}, ""},
 	{"if not exists", `create aaduser if not exists 'n' as 'a'`, Options{}, CreateUser{Name: "n", Host: "%", Alias: "a", IfNotExists: true}, ""},
 	{"if not exists with id", `CREATE AADUSER IF NOT EXISTS 'n' IDENTIFIED BY '` + idA + `'`, Options{}, CreateUser{Name: "n", Host: "%", ID: idA, IfNotExists: true}, ""},
 	{"host", `CREATE AADUSER 'n'@'10.0.%' IDENTIFIED BY '` + idA + `'`, Options{}, CreateUser{Name: "n", Host: "10.0.%", ID: idA}, ""},

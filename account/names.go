@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/guid"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
 
@@ -88,38 +89,19 @@ func cleanHost(host string) (string, error) {
 	return strings.ToLower(host), nil
 }
 
-// cleanID returns id in lower case if it is a GUID. The text is not repeated in the
+// cleanID returns id as it is kept if it is a GUID. The text is not repeated in the
 // error: somebody who takes IDENTIFIED BY for a password typed a password there.
 func cleanID(id string) (string, error) {
-	if !isGUID(id) {
+	tidy := guid.Tidy(id)
+	if !isGUID(tidy) {
 		return "", refuse(mysqlerr.Parse, midas.Invalid, "IDENTIFIED BY needs an object id or client id, a GUID; %d characters were given", utf8.RuneCountInString(id)).
 			WithHint(hintID)
 	}
-	return strings.ToLower(id), nil
+	return tidy, nil
 }
 
-// isGUID tells whether id is 8-4-4-4-12 hexadecimal digits and not all zero: the zero
-// GUID stands for nobody.
-func isGUID(id string) bool {
-	if len(id) != 36 {
-		return false
-	}
-	zero := true
-	for i := range len(id) {
-		c := id[i]
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return false
-			}
-			continue
-		}
-		if !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'f') {
-			return false
-		}
-		zero = zero && c == '0'
-	}
-	return !zero
-}
+// isGUID tells whether id is a GUID, and not the one that stands for nobody.
+func isGUID(id string) bool { return guid.Valid(id) && id != guid.Nobody }
 
 // abridge cuts text that is repeated in an error, at a character.
 func abridge(text string) string {

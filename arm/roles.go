@@ -10,6 +10,7 @@ import (
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/clip"
+	"github.com/midas-mysql/midas/internal/guid"
 )
 
 const (
@@ -188,13 +189,14 @@ func (a *API) putAssignment(c *call) (answer, error) {
 		return answer{}, err
 	}
 	p := body.Properties
+	p.PrincipalID = guid.Tidy(p.PrincipalID)
 	role, err := a.roleIn(p.RoleDefinitionID)
 	switch {
 	case err != nil:
 		return answer{}, err
 	case uuid.Validate(c.vars["assignment"]) != nil:
 		return answer{}, &armError{status: http.StatusBadRequest, code: "InvalidRoleAssignmentId", message: "The role assignment ID '" + clip.To(c.vars["assignment"], 128) + "' is not valid. The role assignment ID must be a GUID."}
-	case uuid.Validate(p.PrincipalID) != nil:
+	case !guid.Valid(p.PrincipalID):
 		return answer{}, &armError{status: http.StatusBadRequest, code: "InvalidPrincipalId", message: "A valid principal ID must be provided for role assignment."}
 	case p.Condition != "":
 		// A condition that is stored and not asked would give more than was meant.

@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the answers into testdata/*.http")
 
-var guid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+var guids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
 // A secret of a machine ends a day from now.
 var ends = regexp.MustCompile(`"expiresOn": "[^"]*Z"|\.\d{10}\.mac"`)
@@ -39,7 +39,7 @@ type script struct {
 }
 
 func (s *script) name(text string) string {
-	return guid.ReplaceAllStringFunc(text, func(id string) string {
+	return guids.ReplaceAllStringFunc(text, func(id string) string {
 		if s.names[id] == "" {
 			s.learn(id, fmt.Sprintf("{id%d}", len(s.names)-1))
 		}

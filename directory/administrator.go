@@ -8,10 +8,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/internal/clip"
+	"github.com/midas-mysql/midas/internal/guid"
 )
 
 // maxLogin is the longest user name of MySQL, in characters.
@@ -70,8 +69,9 @@ func (d *Directory) storeAdministrator(ctx context.Context, tx *sql.Tx, r Resour
 	if a.TenantID == "" {
 		a.TenantID = d.tenantID
 	}
+	a.ObjectID, a.TenantID = guid.Tidy(a.ObjectID), guid.Tidy(a.TenantID)
 	for property, value := range map[string]string{"sid": a.ObjectID, "tenantId": a.TenantID} {
-		if uuid.Validate(value) != nil || len(value) != 36 {
+		if !guid.Valid(value) {
 			return midas.Errorf(midas.Invalid, "The value '%s' of the property '%s' is invalid. It must be a GUID.", clip.Text(value), property)
 		}
 	}

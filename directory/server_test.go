@@ -2,6 +2,7 @@ package directory
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,7 +104,7 @@ func TestAdministratorRefuses(t *testing.T) {
 		"login of 33":         {"mydb", admin("abcdefghijabcdefghijabcdefghijabc", sid), midas.Invalid},
 		"login with a NUL":    {"mydb", admin("a\x00b", sid), midas.Invalid},
 		"sid is no GUID":      {"mydb", admin("x", "me"), midas.Invalid},
-		"sid in braces":       {"mydb", admin("x", "{"+sid+"}"), midas.Invalid},
+		"sid in parentheses":  {"mydb", admin("x", "("+sid+")"), midas.Invalid},
 		"identity is unknown": {"mydb", stranger, midas.NotFound},
 	} {
 		_, _, err := d.SetAdministrator(ctx, nil, "rg", tc.server, tc.a)
@@ -113,6 +114,13 @@ func TestAdministratorRefuses(t *testing.T) {
 	}
 	if s, err := d.Server(ctx, "mydb"); err != nil || s.Admin != nil {
 		t.Errorf("a refused administrator was set: %+v, %v", s.Admin, err)
+	}
+	// As some programs write it.
+	if _, _, err := d.SetAdministrator(ctx, nil, "rg", "mydb", admin("x", "{"+strings.ToUpper(sid)+"}")); err != nil {
+		t.Error(err)
+	}
+	if s, err := d.Server(ctx, "mydb"); err != nil || s.Admin == nil || s.Admin.ObjectID != sid {
+		t.Errorf("%+v, %v", s.Admin, err)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
 	"github.com/midas-mysql/midas/internal/clip"
 )
 
@@ -275,5 +274,3 @@ func orNull(text string) any {
 	}
 	return text
 }
-
-func guid(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }

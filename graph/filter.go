@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/guid"
 )
 
 // Limits of a $filter. A request line is at most a few kilobytes anyway.
@@ -274,7 +275,7 @@ func (p *filterParser) literal() (any, error) {
 		return false, nil
 	case p.word("null") != "":
 		return nil, nil
-	case guid(next):
+	case guid.Valid(next):
 		p.take(next)
 		return next, nil
 	}

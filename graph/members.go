@@ -10,6 +10,7 @@ import (
 
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/clip"
+	"github.com/midas-mysql/midas/internal/guid"
 )
 
 // maxCheck is how many ids one question of checkMemberGroups may name.
@@ -97,7 +98,7 @@ func referenceID(reference string) (string, error) {
 	if _, key, _, err := splitKey(last); err == nil && key != "" {
 		last = key
 	}
-	if !guid(last) {
+	if !guid.Valid(last) {
 		return "", errBad("Invalid URL format specified in payload.")
 	}
 	return last, nil
@@ -139,7 +140,7 @@ func (a *API) checkMembers(id func(*call) (string, error), property string) func
 		}
 		in := []string{}
 		for _, g := range asked {
-			if !guid(g) {
+			if !guid.Valid(g) {
 				return answer{}, errBad("Invalid object identifier '%s'.", clip.Text(g))
 			}
 			if slices.Contains(groups, strings.ToLower(g)) {

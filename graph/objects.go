@@ -7,6 +7,7 @@ import (
 
 	"github.com/midas-mysql/midas/directory"
 	"github.com/midas-mysql/midas/internal/clip"
+	"github.com/midas-mysql/midas/internal/guid"
 )
 
 // maxIDs is how many objects getByIds may name.
@@ -95,7 +96,7 @@ func (a *API) getByIDs(c *call) (answer, error) {
 		return answer{}, errBad("The number of ids %d exceeds the maximum of %d.", len(body.IDs), maxIDs)
 	}
 	for _, id := range body.IDs {
-		if !guid(id) {
+		if !guid.Valid(id) {
 			return answer{}, errBad("Invalid object identifier '%s'.", clip.Text(id))
 		}
 	}

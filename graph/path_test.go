@@ -3,6 +3,8 @@ package graph
 import (
 	"strings"
 	"testing"
+
+	"github.com/midas-mysql/midas/internal/guid"
 )
 
 func TestReferences(t *testing.T) {
@@ -35,7 +37,7 @@ func FuzzKeys(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if id, err := referenceID(text); err == nil && (!guid(id) || !strings.Contains(text, id) && !strings.Contains(text, "%")) {
+		if id, err := referenceID(text); err == nil && (!guid.Valid(id) || !strings.Contains(text, id) && !strings.Contains(text, "%")) {
 			t.Fatalf("%q refers to %q", text, id)
 		}
 		name, key, keyed, err := splitKey(text)

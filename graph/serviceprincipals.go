@@ -6,6 +6,7 @@ import (
 
 	"github.com/midas-mysql/midas"
 	"github.com/midas-mysql/midas/directory"
+	"github.com/midas-mysql/midas/internal/guid"
 )
 
 // Source: Microsoft Learn, Graph reference, resource type servicePrincipal.
@@ -100,7 +101,7 @@ func (a *API) createServicePrincipal(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if appID == nil || !guid(*appID) {
+	if appID == nil || !guid.Valid(*appID) {
 		return answer{}, errBad("A value is required for property 'appId' of resource 'ServicePrincipal'.")
 	}
 	p, err := a.Directory.CreateServicePrincipal(c.Context(), c.op, *appID, change)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/midas-mysql/midas/internal/guid"
 )
 
 const bob = `{"accountEnabled":true,"displayName":"Bob O'Neill","mailNickname":"bob","userPrincipalName":"bob@contoso.example",
@@ -187,7 +189,7 @@ func TestPathsAndHeaders(t *testing.T) {
 	}
 	a = w.do(t, "owner", "GET", "/users/nobody", "")
 	id := a.Header.Get("request-id")
-	if !guid(id) || a.Header.Get("client-request-id") != id || a.str("error", "innerError", "request-id") != id ||
+	if !guid.Valid(id) || a.Header.Get("client-request-id") != id || a.str("error", "innerError", "request-id") != id ||
 		a.str("error", "innerError", "client-request-id") != id || a.str("error", "innerError", "date") != "2026-03-01T12:00:00" {
 		t.Errorf("%v %s", a.Header, a.text)
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/guid"
 )
 
 // Why no identity could be chosen, in the words of IMDS.
@@ -39,6 +40,11 @@ func choose(w midas.Workload, s selector) (midas.Identity, *failure) {
 }
 
 func named(w midas.Workload, s selector) (midas.Identity, *failure) {
+	if strings.HasSuffix(s.by, "_res_id") {
+		s.id = strings.TrimSuffix(s.id, "/")
+	} else {
+		s.id = guid.Tidy(s.id)
+	}
 	for _, id := range w.UserAssigned {
 		if strings.EqualFold(s.id, s.of(id)) {
 			return id, nil

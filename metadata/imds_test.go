@@ -61,11 +61,14 @@ func TestSelectors(t *testing.T) {
 		by, id string
 		echo   map[string]string
 	}{
-		"client_id":               {"client_id", two.ClientID, nil},
-		"client_id in upper case": {"client_id", strings.ToUpper(two.ClientID), nil},
-		"object_id":               {"object_id", two.PrincipalID, map[string]string{"object_id": two.PrincipalID}},
-		"msi_res_id":              {"msi_res_id", two.ResourceID, map[string]string{"msi_res_id": two.ResourceID}},
-		"mi_res_id":               {"mi_res_id", two.ResourceID, map[string]string{"msi_res_id": two.ResourceID}},
+		"client_id":                 {"client_id", two.ClientID, nil},
+		"client_id in upper case":   {"client_id", strings.ToUpper(two.ClientID), nil},
+		"client_id without hyphens": {"client_id", strings.ReplaceAll(two.ClientID, "-", ""), nil},
+		"client_id in braces":       {"client_id", "{" + two.ClientID + "}", nil},
+		"msi_res_id, with a slash":  {"msi_res_id", two.ResourceID + "/", map[string]string{"msi_res_id": two.ResourceID + "/"}},
+		"object_id":                 {"object_id", two.PrincipalID, map[string]string{"object_id": two.PrincipalID}},
+		"msi_res_id":                {"msi_res_id", two.ResourceID, map[string]string{"msi_res_id": two.ResourceID}},
+		"mi_res_id":                 {"mi_res_id", two.ResourceID, map[string]string{"msi_res_id": two.ResourceID}},
 		"msi_res_id in lower case": {
 			"msi_res_id", strings.ToLower(two.ResourceID), map[string]string{"msi_res_id": strings.ToLower(two.ResourceID)},
 		},

@@ -3,8 +3,9 @@ package metadata
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
+
+	"github.com/midas-mysql/midas/internal/guid"
 )
 
 // maxResource bounds the audience that a token may be asked for.
@@ -106,8 +107,6 @@ func (g grammar) one(values url.Values, name string) (string, error) {
 	return given[0], nil
 }
 
-var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
 // validResource reports whether text can be an application id URI or an application id.
 // Which services exist, the endpoint does not know: a service decides itself about the
 // tokens that name it.
@@ -116,7 +115,7 @@ func validResource(resource string) bool {
 		return false
 	}
 	u, err := url.Parse(resource)
-	return guid.MatchString(resource) || err == nil && u.Scheme != "" && (u.Host != "" || u.Opaque != "")
+	return guid.Valid(resource) || err == nil && u.Scheme != "" && (u.Host != "" || u.Opaque != "")
 }
 
 func parseValues(raw string) (url.Values, error) {
