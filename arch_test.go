@@ -104,7 +104,7 @@ var allowed = map[[2]string]string{
 }
 
 // Packages of level 0 that speak to the kernel in the words of a library.
-var ofTheSystem = []string{"internal/vmns", "internal/confine", "internal/peer", "internal/keystrength"}
+var ofTheSystem = []string{"internal/vmns", "internal/confine", "internal/peer"}
 
 type pkg struct {
 	ImportPath   string

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/midas-mysql/midas"
+	"github.com/midas-mysql/midas/internal/clip"
 	"github.com/midas-mysql/midas/internal/guid"
 	"github.com/midas-mysql/midas/internal/mysqlerr"
 )
@@ -112,8 +113,5 @@ func abridge(text string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(text, "?"))
-	if utf8.RuneCountInString(text) <= limit {
-		return text
-	}
-	return string([]rune(text)[:limit]) + "…"
+	return clip.To(text, limit)
 }

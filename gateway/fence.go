@@ -63,8 +63,8 @@ type answers struct {
 	count  atomic.Uint64 // of pieces that have come
 	// before runs once, before what comes next is passed on.
 	before atomic.Pointer[func(next []byte)]
-	// putAside is true when the gateway itself ends the upstream. What that says to it, as
-	// MySQL does when its TLS is closed, is no answer to the client.
+	// putAside is true when the gateway itself ends the connection to the backend. What the backend
+	// says to that, as MySQL does when its TLS is closed, is no answer to the client.
 	putAside atomic.Bool
 }
 
