@@ -55,7 +55,7 @@ var levels = []struct {
 		"level 0 is beneath everything else, so it imports the standard library alone",
 	},
 	{
-		[]string{"token", "tokensource", "directory", "account", "internal/output", "internal/passwordthrottle"},
+		[]string{"token", "tokensource", "directory", "account", "internal/output", "internal/passwordthrottle", "internal/yamlfile"},
 		"level 1 knows the words and one subject each, never how it is served",
 	},
 	{

@@ -13,18 +13,30 @@ import (
 
 	"github.com/midas-mysql/midas/internal/stack"
 	"github.com/midas-mysql/midas/internal/usage"
+	"github.com/midas-mysql/midas/internal/yamlfile"
 )
 
-// serversKey is the list of the settings file that declares servers:
-//
-//	servers:
-//	- name: mydb
-//	  resourceGroup: myResourceGroup
-//	  backend: {url: 'mysql://midas@db1:3306', passwordFile: /etc/midas/db.pw, ca: /etc/midas/db-ca.pem}
-//	  listen: ['127.0.0.1:7307']
-//
-// What is declared of a server holds from when it is made.
+// serversKey is the list of the settings file that declares servers. What is declared of a server
+// holds from when it is made.
 const serversKey = "servers"
+
+// otherSettings is what the settings file has that no flag does.
+type otherSettings struct {
+	Servers []serverDeclaration `yaml:"servers"` // a list of servers, each by its name, made or not
+}
+
+type serverDeclaration struct {
+	Name          string              `yaml:"name"`          // the server's name
+	ResourceGroup string              `yaml:"resourceGroup"` // where the server must be; without it the first of its name has what is declared
+	Backend       *backendDeclaration `yaml:"backend"`       // its database; without it, as `midas up --backend` says
+	Listen        []string            `yaml:"listen"`        // a list of addresses, each with its port, that are the server's alone
+}
+
+type backendDeclaration struct {
+	URL          string `yaml:"url"`          // mysql://user@host:port or unix:/path/to/socket
+	PasswordFile string `yaml:"passwordFile"` // a file with the user's password, which you alone may read
+	CA           string `yaml:"ca"`           // the authority of the database's certificate, for mysql:// alone
+}
 
 // declaredServers reads the list from the file named by --config, if any. Its errors name file,
 // line and field.
@@ -37,140 +49,81 @@ func declaredServers(cmd *cobra.Command) ([]stack.ServerSettings, error) {
 	if err != nil {
 		return nil, usage.Errorf("read settings: %v", err)
 	}
-	var file struct {
-		Servers yaml.Node `yaml:"servers"`
-	}
+	var file struct{ Servers yaml.Node }
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		return nil, usage.Errorf("settings file %s is not YAML: %v", path, err)
 	}
-	if file.Servers.Kind == 0 {
+	if file.Servers.Kind == 0 || len(file.Servers.Content) == 0 && file.Servers.Kind == yaml.SequenceNode {
 		return nil, nil
 	}
-	if file.Servers.Kind != yaml.SequenceNode {
-		return nil, declaration{path}.wrong(&file.Servers, serversKey, "is a list of servers: - name: mydb")
-	}
+	var known otherSettings
+	decoded, err := yamlfile.Decode(&file.Servers, serversKey, &known.Servers)
+	d := declaration{path, decoded}
 	var all []stack.ServerSettings
-	for i, node := range file.Servers.Content {
-		one, err := declaration{path}.server(node, fmt.Sprintf("%s[%d]", serversKey, i))
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(all, func(s stack.ServerSettings) bool { return strings.EqualFold(s.Name, one.Name) }) {
-			return nil, declaration{path}.wrong(node, fmt.Sprintf("%s[%d].name", serversKey, i), "%q is declared twice", one.Name)
+	for i := 0; i < len(known.Servers) && err == nil; i++ {
+		field := fmt.Sprintf("%s[%d]", serversKey, i)
+		var one stack.ServerSettings
+		if one, err = d.server(known.Servers[i], field); err == nil && slices.ContainsFunc(all, func(s stack.ServerSettings) bool { return strings.EqualFold(s.Name, one.Name) }) {
+			err = d.Wrong(field, ".name", "%q is declared twice", one.Name)
 		}
 		all = append(all, one)
+	}
+	if err != nil {
+		return nil, d.named(err)
 	}
 	return all, nil
 }
 
 // declaration is a settings file whose servers are read.
-type declaration struct{ path string }
+type declaration struct {
+	path string
+	*yamlfile.Decoded
+}
 
-func (d declaration) wrong(at *yaml.Node, field, format string, args ...any) error {
-	return usage.Errorf("settings file %s, line %d: %s %s", d.path, at.Line, field, fmt.Sprintf(format, args...)).
+// named adds file and form to an error about a field.
+func (d declaration) named(err error) error {
+	return usage.Errorf("settings file %s, %v", d.path, err).
 		WithHint("servers: [{name: mydb, resourceGroup: myResourceGroup, backend: {url: 'mysql://user@host:port', passwordFile: PATH, ca: PATH}, listen: ['address:port']}]")
 }
 
-// fields reads a mapping, each field by the function of its name.
-func (d declaration) fields(node *yaml.Node, field string, known map[string]func(at *yaml.Node, field string) error) error {
-	if node.Kind == yaml.AliasNode {
-		node = node.Alias
+func (d declaration) server(declared serverDeclaration, field string) (one stack.ServerSettings, err error) {
+	if declared.Name == "" {
+		return one, d.Wrong(field, ".name", "is missing")
 	}
-	if node.Kind != yaml.MappingNode {
-		return d.wrong(node, field, "is a mapping")
-	}
-	seen := map[string]bool{}
-	for i := 0; i < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
-		name := field + "." + key.Value
-		read, ok := known[key.Value]
-		switch {
-		case !ok:
-			return d.wrong(key, name, "is not known")
-		case seen[key.Value]:
-			return d.wrong(key, name, "is there twice")
-		}
-		seen[key.Value] = true
-		if err := read(value, name); err != nil {
-			return err
+	one = stack.ServerSettings{Name: declared.Name, Group: declared.ResourceGroup, Listen: declared.Listen}
+	for i, address := range declared.Listen {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return one, d.Wrong(fmt.Sprintf("%s.listen[%d]", field, i), "", "is an address and a port: %v", err)
 		}
 	}
-	return nil
-}
-
-func (d declaration) text(into *string) func(*yaml.Node, string) error {
-	return func(at *yaml.Node, field string) error {
-		if at.Kind != yaml.ScalarNode || at.Tag != "!!str" || at.Value == "" {
-			return d.wrong(at, field, "is a text")
-		}
-		*into = at.Value
-		return nil
-	}
-}
-
-func (d declaration) server(node *yaml.Node, field string) (one stack.ServerSettings, err error) {
-	err = d.fields(node, field, map[string]func(*yaml.Node, string) error{
-		"name": d.text(&one.Name), "resourceGroup": d.text(&one.Group),
-		"backend": func(at *yaml.Node, field string) (err error) {
-			one.Backend, err = d.backend(at, field)
-			return err
-		},
-		"listen": func(at *yaml.Node, field string) (err error) {
-			one.Listen, err = d.listen(at, field)
-			return err
-		},
-	})
-	if err == nil && one.Name == "" {
-		err = d.wrong(node, field+".name", "is missing")
+	if declared.Backend != nil {
+		one.Backend, err = d.backend(*declared.Backend, field+".backend")
 	}
 	return one, err
 }
 
-func (d declaration) backend(node *yaml.Node, field string) (*stack.ExternalBackend, error) {
-	var one stack.ExternalBackend
-	var passwordFile, ca string
-	err := d.fields(node, field, map[string]func(*yaml.Node, string) error{
-		"url": d.text(&one.URL), "passwordFile": d.text(&passwordFile), "ca": d.text(&ca),
-	})
+func (d declaration) backend(declared backendDeclaration, field string) (*stack.ExternalBackend, error) {
+	one := stack.ExternalBackend{URL: declared.URL}
 	switch {
-	case err != nil:
-		return nil, err
 	case one.URL == "":
-		return nil, d.wrong(node, field+".url", "is missing")
+		return nil, d.Wrong(field, ".url", "is missing")
 	case !strings.HasPrefix(one.URL, "mysql://") && !strings.HasPrefix(one.URL, "unix:"):
-		return nil, d.wrong(node, field+".url", "is mysql://user@host:port or unix:/path/to/socket")
-	case ca != "" && !strings.HasPrefix(one.URL, "mysql://"):
-		return nil, d.wrong(node, field+".ca", "is for mysql:// alone: a socket is verified by who serves it")
+		return nil, d.Wrong(field, ".url", "is mysql://user@host:port or unix:/path/to/socket")
+	case declared.CA != "" && !strings.HasPrefix(one.URL, "mysql://"):
+		return nil, d.Wrong(field, ".ca", "is for mysql:// alone: a socket is verified by who serves it")
 	}
-	if passwordFile != "" {
-		if one.Password, err = readSecret(passwordFile, "the backend's password"); err != nil {
-			return nil, d.wrong(node, field+".passwordFile", "%v", err)
+	var err error
+	if declared.PasswordFile != "" {
+		if one.Password, err = readSecret(declared.PasswordFile, "the backend's password"); err != nil {
+			return nil, d.Wrong(field, ".passwordFile", "%v", err)
 		}
 	}
-	if ca != "" {
+	if declared.CA != "" {
 		begin := "?"
 		if strings.Contains(one.URL, "?") {
 			begin = "&"
 		}
-		one.URL += begin + "ca=" + url.QueryEscape(ca)
+		one.URL += begin + "ca=" + url.QueryEscape(declared.CA)
 	}
 	return &one, nil
-}
-
-func (d declaration) listen(node *yaml.Node, field string) (all []string, err error) {
-	if node.Kind != yaml.SequenceNode || len(node.Content) == 0 {
-		return nil, d.wrong(node, field, "is a list of addresses")
-	}
-	for i, at := range node.Content {
-		var address string
-		name := fmt.Sprintf("%s[%d]", field, i)
-		if err := d.text(&address)(at, name); err != nil {
-			return nil, err
-		}
-		if _, _, err := net.SplitHostPort(address); err != nil {
-			return nil, d.wrong(at, name, "is an address and a port: %v", err)
-		}
-		all = append(all, address)
-	}
-	return all, nil
 }

@@ -70,7 +70,7 @@ func TestDeclaredServersThatAreWrong(t *testing.T) {
 		"servers:\n- name: a\n  backend: {url: 'unix:/x', ca: /x}":                     "servers[0].backend.ca is for mysql:// alone",
 		"servers:\n- name: a\n  backend: {url: 'mysql://x', passwordFile: /nowhere}":   "servers[0].backend.passwordFile",
 		"servers:\n- name: a\n  backend: {url: 'mysql://x', url: 'mysql://me:hush@y'}": "servers[0].backend.url is there twice",
-		"servers:\n- name: a\n  listen: 127.0.0.1:1":                                   "servers[0].listen is a list of addresses",
+		"servers:\n- name: a\n  listen: 127.0.0.1:1":                                   "servers[0].listen is a list, and not an empty one",
 		"servers:\n- name: a\n  listen: [nowhere]":                                     "servers[0].listen[0] is an address and a port",
 		"servers: [": "is not YAML",
 	} {
