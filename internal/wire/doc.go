@@ -16,7 +16,8 @@
 // A connection-phase message is a struct with Append and a matching Parse function;
 // what Parse returns holds copies and does not alias its input. SQL, parameters and
 // tokens do alias it.
-// Where the layout depends on the negotiated capabilities, both take them.
+// Where the layout depends on the negotiated capabilities, both take them. Of some the gateway
+// needs one half alone: the other is what tests and fuzzing hold it against.
 //
 // Only the 4.1 protocol (MySQL 4.1, 2004) and later is spoken.
 //

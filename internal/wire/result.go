@@ -15,7 +15,7 @@ const (
 	// it is then a row, or an OK in an EOF's place.
 	maxEOF = 9
 	// defaultState stands in for a SQLSTATE that is not five bytes long.
-	defaultState = "HY000"
+	defaultState = mysqlerr.General
 )
 
 // IsOK reports whether payload is an OK packet in answer to a command or sign-in.
