@@ -52,7 +52,7 @@ func (t *faultTarget) path(ctx context.Context, a *armclient.Client, word string
 func (c *cli) newFaultCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fault",
-		Short: "Let the metadata endpoint go wrong, to see how a program bears it",
+		Short: "Inject faults into the metadata endpoint, to test how a program handles them",
 		Long: `Let the metadata endpoint answer requests for tokens wrongly: a number of times, for a
 while. Nothing of it is kept when midas ends. It needs a permission of its own, and each
 fault that affects a request is logged.
@@ -142,7 +142,7 @@ func (c *cli) newFaultListCommand() *cobra.Command {
 	var t faultTarget
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List the faults that stand for a VM, those for all included, or only those",
+		Short:   "List the faults injected for a VM, including those for all VMs, or those for all alone",
 		Example: "  midas fault list --vm myVM",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			a, err := c.Client()
@@ -169,7 +169,7 @@ func (c *cli) newFaultClearCommand() *cobra.Command {
 	var t faultTarget
 	cmd := &cobra.Command{
 		Use:   "clear",
-		Short: "End the faults of a VM, or those that stand for all",
+		Short: "End the faults injected for a VM, or those for all VMs",
 		Example: `  midas fault clear --vm myVM
   midas fault clear --all`,
 		RunE: func(cmd *cobra.Command, _ []string) error {

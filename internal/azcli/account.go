@@ -18,10 +18,10 @@ func (c *CLI) newLogoutCommand() *cobra.Command {
 }
 
 func (c *CLI) newAccountCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "account", Short: "Whom the command line is signed in as"}
+	cmd := &cobra.Command{Use: "account", Short: "The current identity of the command line"}
 	show := &cobra.Command{
 		Use:   "show",
-		Short: "Show whom the command line is signed in as, and its subscription",
+		Short: "Show the current identity, and its subscription",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			account, err := c.account(cmd)
 			if err != nil {

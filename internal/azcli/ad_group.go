@@ -26,7 +26,7 @@ func (c *CLI) newADGroupCreateCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:     "create",
-		Short:   "Create a group, unless there is one of both names",
+		Short:   "Create a group, unless one with the same two names exists",
 		Example: "  midas ad group create --display-name dba --mail-nickname dba",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := need(cmd, "display-name", "mail-nickname"); err != nil {

@@ -20,8 +20,8 @@ const (
 )
 
 func (c *CLI) newRoleCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "role", Short: "Who may do what with which resources"}
-	definition := &cobra.Command{Use: "definition", Short: "The roles that there are"}
+	cmd := &cobra.Command{Use: "role", Short: "Roles: who may do what with which resources"}
+	definition := &cobra.Command{Use: "definition", Short: "Role definitions"}
 	definition.AddCommand(c.newRoleDefinitionListCommand())
 	assignment := &cobra.Command{Use: "assignment", Short: "Who has a role at the subscription, a group or a resource"}
 	assignment.AddCommand(c.newRoleAssignmentCreateCommand(), c.newRoleAssignmentListCommand(), c.newRoleAssignmentDeleteCommand())

@@ -12,8 +12,8 @@ import (
 func (c *CLI) newVMWorkloadMatchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "workload-match",
-		Short: "How the metadata endpoint knows a VM that shows no secret",
-		Long: `How the metadata endpoint knows a VM that shows no secret: by its source address, by the
+		Short: "How the metadata endpoint recognises a VM that sends no secret",
+		Long: `How the metadata endpoint recognises a VM that sends no secret: by its source address, by the
 user that the asking process belongs to, or by the control group (version 2) that it runs
 in. The latter two work for processes of the machine that midas runs on.
 
@@ -108,7 +108,7 @@ func (c *CLI) newVMWorkloadMatchListCommand() *cobra.Command {
 	var t matchTarget
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List how a VM is known",
+		Short:   "List how a VM is recognised",
 		Example: "  midas vm workload-match list -g myResourceGroup --vm-name myVM",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := need(cmd, "resource-group", "vm-name"); err != nil {
