@@ -79,8 +79,10 @@ FUZZTIME ?= 60s
 fuzz:
 	@test/fuzz.sh $(FUZZTIME)
 
+# A tag, or what there is since the last one; VERSION=v1.2.3 says otherwise.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 release:
-	@CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags='-s -w' -o dist/midas ./cmd/midas
+	@CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags='-s -w -X main.version=$(VERSION)' -o dist/midas ./cmd/midas
 
 clean:
 	rm -rf bin dist
