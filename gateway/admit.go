@@ -78,7 +78,7 @@ func (a applicant) admitUser(ctx context.Context) (account.Account, error) {
 
 func (a applicant) unknown(ctx context.Context) error {
 	if misspelt := a.misspelt(ctx); misspelt != "" {
-		return publicly("%s", misspelt).WithHint("nor has server '%s' an AADUSER '%s'", a.server.Name, a.user)
+		return publicly("%s", misspelt).WithHint("server '%s' has no AADUSER '%s' either", a.server.Name, a.user)
 	}
 	return publicly("there is no AADUSER '%s' on server '%s'", a.user, a.server.Name).
 		WithHint("its administrator makes one: CREATE AADUSER '%s' IDENTIFIED BY '<client id>'", a.user)

@@ -273,7 +273,7 @@ func TestWhichServer(t *testing.T) {
 		case name == "a misspelt suffix":
 			w.refused(err, 1045, "there is no server 'mybd'; here: mydb, other")
 		case name == "a misspelt suffix, and TLS":
-			w.refused(err, 1045, "there is no server 'mybd'; here: mydb, other", "nor has server 'mydb' an AADUSER")
+			w.refused(err, 1045, "there is no server 'mybd'; here: mydb, other", "server 'mydb' has no AADUSER")
 		case name == "a domain":
 			w.refused(err, 1045, "there is no AADUSER '"+user+"@contoso.com' on server 'mydb'")
 		case name == "a suffix against the TLS name":
