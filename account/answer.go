@@ -12,8 +12,8 @@ import (
 // memory, which is that of all servers.
 const maxBytes = 64 << 20
 
-// Of the table midas.aaduser: its columns as midas reads them, how much is in all, and what tells a row
-// that no midas wrote.
+// Expressions over midas.aaduser: its columns as midas reads them, their total size, and whether a row
+// has a text longer than any that midas writes.
 var (
 	sumBytes = "COALESCE(SUM(LENGTH(" + strings.ReplaceAll(columns, ", ", ")), 0) + COALESCE(SUM(LENGTH(") + ")), 0)"
 	// The first that is too long ends the search: the sum of many would take long.
@@ -22,14 +22,14 @@ var (
 	cut = clipped(strings.Split("CONCAT("+strings.ReplaceAll(columns, ", ", ",'')|CONCAT(")+",'')", "|")...)
 )
 
-// errFlooded is of a table that has more. It is put aside, and made again from the copy.
+// errFlooded is the error of a table that has more. The table is put aside, and made again from the copy.
 var errFlooded = errors.New("it has more than " + strconv.Itoa(maxRows) + " rows, or more in them than midas reads")
 
-// errTooMany is of accounts that take more memory than midas has for those of one server.
+// errTooMany is the error of accounts that would take more memory than midas gives to one server's.
 var errTooMany = errors.New("there are more with the mark or name of an AADUSER than midas reads")
 
-// clipped has the backend send no more of its texts than midas has in one, and a little, so that
-// one that was cut is none of midas's.
+// clipped has the backend cut each text a little above the longest that midas writes, so that a text
+// that was cut never equals one of midas's.
 func clipped(expressions ...string) string {
 	const most = ", 1024)"
 	return "LEFT(" + strings.Join(expressions, most+", LEFT(") + most

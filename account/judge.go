@@ -35,8 +35,8 @@ func (v verdict) believed() bool { return v == rowCurrent || v == rowNewer }
 func (v verdict) unconfirmed() bool { return v == rowOutdated || v == rowUnknown }
 
 // unnamed tells whether the row counts once an operator has named its user. People who restore a
-// database rarely mean those who have left, and none means what somebody wrote who learned the key
-// that was replaced for that.
+// database rarely mean those who have left, and nobody means rows that were forged with a replaced
+// key.
 func (v verdict) unnamed() bool { return v == rowDropped || v == rowFormer }
 
 // confirmable tells whether an operator can have the row count.

@@ -127,8 +127,8 @@ func (s serverChoice) ofListener(ctx context.Context, c *client, verified midas.
 	return server, user, nil
 }
 
-// misspelt says that what a client's user name has for a server names none, "" where there is
-// nothing of that kind. What has a dot is the domain of a user principal name.
+// misspelt tells that the suffix of a client's user name names no server, and which servers there are.
+// It is "" where there is no suffix, or one with a dot: that is the domain of a user principal name.
 func (s serverChoice) misspelt(ctx context.Context, c *client) string {
 	at := strings.LastIndexByte(c.login.User, '@')
 	word := c.login.User[at+1:]

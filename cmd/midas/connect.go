@@ -91,8 +91,8 @@ goes to the names of Azure Database for MySQL, and to what --token-host names.`,
 	flags.StringVarP(&want.database, "database", "D", "", "database to use")
 	flags.StringVarP(&want.statement, "execute", "e", "", "run these statements and print the rows")
 	flags.StringVar(&want.clientID, "client-id", "", "which user-assigned identity of the workload")
-	flags.BoolVar(&want.managedIdentity, "managed-identity", false, "as the managed identity of this machine, whatever else it is signed in as")
-	flags.StringVar(&want.tokenHost, "token-host", "", "host, besides Azure's, that may be sent this machine's token")
+	flags.BoolVar(&want.managedIdentity, "managed-identity", false, "sign in as this machine's managed identity, even where midas login has signed somebody in")
+	flags.StringVar(&want.tokenHost, "token-host", "", "host that may receive this machine's token, besides the names of Azure Database for MySQL")
 	flags.Bool("help", false, "help for connect") // -h is the host, as in mysql
 	return cmd
 }
@@ -126,7 +126,7 @@ func (c *cli) connect(ctx context.Context, want connection) error {
 	return nil
 }
 
-// credentialFor is whose token it is, and whether that is a workload's.
+// credentialFor returns the credential to sign in with, and whether it is a workload's or machine's.
 func (c *cli) credentialFor(want connection) (_ azcore.TokenCredential, workload bool, err error) {
 	switch {
 	case !want.managedIdentity && want.tokenHost != "":

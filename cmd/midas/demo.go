@@ -125,7 +125,7 @@ type demo struct {
 // beneath is where the text of a step begins.
 const beneath = "                   "
 
-// folded has the text of a step go on beneath itself where it would leave a terminal of 80 columns.
+// folded wraps the text of a step at 80 columns, each line beneath the first.
 func folded(text string) string {
 	var b strings.Builder
 	column := len(beneath)

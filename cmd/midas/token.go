@@ -60,7 +60,7 @@ MYSQL_PWD or with --password=.`,
 	}
 	cmd.Flags().StringVar(&resource, "resource", midas.Resource, "what the token is for")
 	cmd.Flags().StringVar(&clientID, "client-id", "", "which user-assigned identity of the workload")
-	cmd.Flags().BoolVar(&managed, "managed-identity", false, "of this machine's managed identity, a virtual machine of Azure for one, whatever else it is signed in as")
+	cmd.Flags().BoolVar(&managed, "managed-identity", false, "a token of this machine's managed identity, on a virtual machine of Azure for one, even where midas login has signed somebody in")
 	cmd.Flags().BoolVar(&decode, "decode", false, "print the claims instead; the token is not verified")
 	return cmd
 }

@@ -63,9 +63,9 @@ type remoteFlags struct {
 }
 
 func (r *remoteFlags) add(flags *pflag.FlagSet) {
-	flags.BoolVar(&r.metadata, "insecure-remote-metadata", false, "let --metadata be an address of a network: tokens go over it in plain text, to whatever machine there has the address of a VM")
-	flags.BoolVar(&r.ops, "insecure-remote-ops", false, "let --ops be an address of a network: all who reach it read in plain text how many sign-ins and sessions there are, and whether midas is ready")
-	flags.StringVar(&r.opsTokenFile, "ops-token-file", "", "serve --ops over TLS, to those alone who send the token in this file: Authorization: Bearer TOKEN. You alone may read the file")
+	flags.BoolVar(&r.metadata, "insecure-remote-metadata", false, "allow a network address for --metadata: tokens then travel in plain text, to any machine there that has the address of a VM")
+	flags.BoolVar(&r.ops, "insecure-remote-ops", false, "allow a network address for --ops: all who reach it can then read, in plain text, the numbers of sign-ins and sessions and whether midas is ready")
+	flags.StringVar(&r.opsTokenFile, "ops-token-file", "", "serve --ops over TLS, and only to clients that send the token in this file (Authorization: Bearer TOKEN); only you may read the file")
 }
 
 // opsToken is what the file holds, "" without one.

@@ -23,11 +23,11 @@ var logLevels = map[string]slog.Level{
 
 func (l *logFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&l.format, "log-format", "text", "format of the log on standard error: text or json")
-	flags.StringVar(&l.level, "log-level", "warn", "what is logged: error, warn, info or debug, each with what is more severe; info includes every sign-in")
-	flags.BoolVar(&l.signIns, "log-sign-ins", false, "log every sign-in: the same as --log-level info; those refused are always logged, once in ten seconds for each source and reason")
+	flags.StringVar(&l.level, "log-level", "warn", "least severe level that is logged: error, warn, info or debug; info includes every sign-in")
+	flags.BoolVar(&l.signIns, "log-sign-ins", false, "log every sign-in, as --log-level info does; refused ones are always logged, at most once in ten seconds for each source and reason")
 }
 
-// set has the log write lines of the level that the flags say, and more severe ones.
+// set sets the least severe level that is logged, as the flags say.
 func (l *logFlags) set(verbose bool) error {
 	level, ok := logLevels[l.level]
 	if !ok {

@@ -30,14 +30,14 @@ func secondInterrupt() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// hangups are the signals SIGHUP to a process: of somebody who wants settings read again, or of the
-// kernel, whose terminal is gone.
+// hangups receives SIGHUP: from an operator who wants settings read again, or from the kernel when
+// the terminal is closed.
 type hangups struct {
 	signals   chan os.Signal
 	terminals []any // the streams that were one at the start
 }
 
-// hangups has SIGHUP kill nothing from now on. Where it was ignored, by nohup, it stays so.
+// hangups catches SIGHUP, which kills midas no longer. Under nohup it stays ignored.
 func (c *cli) hangups() hangups {
 	h := hangups{signals: make(chan os.Signal, 1)}
 	for _, stream := range []any{c.In, c.Out, c.Err} {

@@ -1,4 +1,6 @@
-// Package lane bounds how much is worked on at once, and has those take turns that wait for it.
+// Package lane bounds how much is worked on at once, and has the parties that wait take turns.
+//
+// It knows a party by its key alone, and never what the work is.
 package lane
 
 import (
@@ -8,7 +10,7 @@ import (
 	"sync"
 )
 
-// Lane bounds how many sign-ins are worked on at once. The parties of those that wait take
+// Lane bounds how many pieces of work are done at once. The parties of those that wait take
 // turns, so that one with many of them delays itself: sources, or the accounts of a backend at each.
 //
 // A party gets a further slot while it has fewer than are free: one alone has half of

@@ -48,7 +48,8 @@ func (s *Stack) serveOps(ctx context.Context, port httpPort) error {
 	return port.serve(ctx, tls.NewListener(s.opsLn, config), bearers(s.config.OpsToken, s.opsHandler()))
 }
 
-// bearers lets those alone in who send the token. That midas runs is no secret: a load balancer has none.
+// bearers refuses requests without the token, but for /healthz: a load balancer has no token, and that
+// midas runs is no secret.
 // Source: RFC 6750, section 2.1.
 func bearers(token string, h http.Handler) http.Handler {
 	want := sha256.Sum256([]byte(token))

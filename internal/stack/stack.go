@@ -73,9 +73,9 @@ type Stack struct {
 	memory *account.Copies // of servers whose backend forgets its accounts with the process
 	names  *certificateNames
 	stores sync.Map // unique id of a server → *account.Store
-	// untouched has the unique ids of servers that were made and got no backend: true while nothing
-	// can be there of them. They can be made over and over while their database is down, and are
-	// not to be remembered until it is back.
+	// untouched holds the unique ids of servers whose creation failed before they had a backend: true as
+	// long as the backend can have nothing of theirs. A creation can be repeated without end while the
+	// database is down, and must leave nothing to remember.
 	untouched         sync.Map
 	opening, dropping singleflight.Group // by unique id
 

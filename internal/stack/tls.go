@@ -21,8 +21,8 @@ func (s *Stack) openCertificate(context.Context) (err error) {
 	return nil
 }
 
-// tlsConfig is the operator's certificate for those it is for, and else one of our authority with
-// names.
+// tlsConfig shows clients the operator's certificate where it has the name that they use, and else a
+// certificate of our authority with names.
 func (s *Stack) tlsConfig(names func(serverName string) []string) *tls.Config {
 	own := s.ca.TLSConfig(names)
 	if s.certificate == nil {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// nameServer is whom a resolver asks that is told of none.
+// nameServer is the address that a resolver asks when resolv.conf names none.
 // Source: resolv.conf(5), "nameserver".
 const nameServer = "127.0.0.1:53"
 
@@ -14,9 +14,9 @@ const nameServer = "127.0.0.1:53"
 // Source: RFC 1035, section 4.2.1.
 const maxQuery = 512
 
-// refuseNames tells all who ask on conn that there is no such name, until it is closed: what there is
-// is in /etc/hosts, which resolvers read first. Without an answer some clients take the failure
-// for one that passes, and ask again for half a minute.
+// refuseNames answers every query on conn with NXDOMAIN, until conn is closed. The names that exist are
+// in /etc/hosts, which resolvers read first. Without an answer a resolver reports a temporary failure,
+// and some clients ask again for half a minute.
 func refuseNames(conn net.PacketConn) {
 	query := make([]byte, maxQuery)
 	for {
